@@ -1,0 +1,242 @@
+// Bodies of the JSON requests and replies, one interface per name in the subject table
+// (subjects.ts). Offsets and indexes are safe-integer numbers, times are milliseconds since 1970,
+// fields without a value are absent. Binary requests are in api-codec.ts.
+
+import type { ErrorCode, Outcome } from './error.ts'
+import { errorByCode, isErrorCode, QuorateError } from './error.ts'
+
+export interface ProduceReply {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  readonly duplicate: boolean
+}
+
+/** Where a partition's leader is, as far as the sender knows. A higher term wins. */
+export interface LeaderHint {
+  readonly node: string
+  /** `host:port` for clients. */
+  readonly address: string
+  readonly term: number
+}
+
+export interface NodeAddress {
+  readonly id: string
+  readonly address: string
+}
+
+export interface RoutePartition {
+  readonly partition: number
+  /** Node id; absent while unknown. */
+  readonly leader?: string
+  readonly term: number
+  /** Node ids. */
+  readonly replicas: readonly string[]
+}
+
+export interface RouteRequest {
+  /** The client is about to produce: a node that creates topics by itself may do so. */
+  readonly create?: boolean
+}
+
+export interface Route {
+  readonly topic: string
+  readonly topicId: number
+  readonly partitions: readonly RoutePartition[]
+  /** All nodes of the cluster, also those without a replica of this topic. */
+  readonly nodes: readonly NodeAddress[]
+}
+
+export interface OffsetsRequest {
+  readonly partition: number
+  /** `timeMs`: the first record whose batch was appended at or after that time, else the end. */
+  readonly at: 'earliest' | 'latest' | { readonly timeMs: number }
+  /** Refuses to answer for a topic of the same name created later. */
+  readonly topicId?: number
+}
+
+export interface OffsetsReply {
+  readonly partition: number
+  readonly offset: number
+  readonly timestampMs?: number
+}
+
+/** What is absent gets the default of the node. */
+export interface CreateRequest {
+  readonly partitions?: number
+  readonly replicas?: number
+  /** -1: kept for ever. */
+  readonly retentionMs?: number
+  /** -1: not bounded by size. */
+  readonly retentionBytes?: number
+  readonly segmentBytes?: number
+  readonly segmentMs?: number
+}
+
+export interface TopicSummary {
+  readonly topic: string
+  readonly topicId: number
+  readonly partitions: number
+  readonly replicas: number
+  /** -1: kept for ever. */
+  readonly retentionMs: number
+  /** -1: not bounded by size. */
+  readonly retentionBytes: number
+  readonly segmentBytes: number
+  readonly segmentMs: number
+}
+
+export interface DeleteReply {
+  readonly topic: string
+  readonly topicId?: number
+}
+
+export interface ListReply {
+  readonly topics: readonly TopicSummary[]
+}
+
+/** A replica as its own node reports it. */
+export interface ReplicaState {
+  readonly node: string
+  readonly replicaId: number
+  readonly role: 'leader' | 'follower' | 'candidate' | 'pre-candidate'
+  readonly term: number
+  /** Index of the first entry this replica still holds. */
+  readonly logStart: number
+  readonly lastIndex: number
+  readonly commitIndex: number
+  readonly appliedIndex: number
+  /** Hash of the log up to the commit index, 16 hex digits. */
+  readonly chainAtCommit: string
+  readonly startOffset: number
+  /** Offset after the last committed record. */
+  readonly endOffset: number
+  readonly sizeBytes: number
+  /** Why this replica stopped taking part. */
+  readonly halted?: string
+  /** On the leader: why retention waits. */
+  readonly retentionHeldBy?: string
+}
+
+/** A replica whose node did not answer. */
+export interface UnreachableReplica {
+  readonly node: string
+  readonly replicaId: number
+  readonly role: 'unreachable'
+}
+
+export type ReplicaDescription = ReplicaState | UnreachableReplica
+
+export interface PartitionDescription {
+  readonly partition: number
+  readonly leader: string | null
+  readonly term: number
+  readonly replicas: readonly ReplicaDescription[]
+}
+
+export interface TopicDescription extends TopicSummary {
+  readonly partitionStates: readonly PartitionDescription[]
+}
+
+/** A node as it reports itself. */
+export interface NodeState {
+  readonly node: string
+  readonly up: true
+  readonly incarnation: string
+  /** `host:port` for clients. */
+  readonly address: string
+  /** `host:port` of its HTTP door. */
+  readonly http: string | null
+  readonly version: string
+  readonly ready: boolean
+  /** Replicas on this node. */
+  readonly replicas: number
+  /** Partitions it leads. */
+  readonly leaders: number
+  /** Replicas that stopped taking part. */
+  readonly halted: readonly string[]
+  /** Replicas whose files are missing. */
+  readonly amnesiac: readonly string[]
+  /** Partitions it leads whose retention waits for a replica. */
+  readonly retentionHeld: readonly { readonly group: string; readonly reason: string }[]
+  /** The code with which it refuses produce at the moment. */
+  readonly refusing: ErrorCode | null
+  readonly peersUp: readonly string[]
+}
+
+export type NodeStatus = NodeState | { readonly node: string; readonly up: false }
+
+export interface ClusterStatus {
+  readonly clusterId: string
+  /** The node that asked all the others. */
+  readonly answeredBy: string
+  readonly metadataLeader: string | null
+  readonly metadataTerm: number
+  readonly topics: number
+  readonly nodes: readonly NodeStatus[]
+}
+
+export interface ProducerReply {
+  readonly producerId: number
+  readonly epoch: 0
+}
+
+export interface LeaderRequest {
+  readonly topicId: number
+  readonly partition: number
+}
+
+export interface LeaderReply {
+  readonly leader?: NodeOfLeader
+  readonly term: number
+}
+
+export interface NodeOfLeader {
+  readonly node: string
+  readonly address: string
+}
+
+export interface LeaderEvent extends LeaderHint {
+  readonly topicId: number
+  readonly partition: number
+}
+
+/** Body of every JSON reply that is an error; its code is also in the header `q-error`. */
+export interface ErrorBody {
+  readonly error: {
+    readonly code: ErrorCode
+    readonly message: string
+    readonly retriable: boolean
+    readonly outcome: Outcome
+  }
+}
+
+export function errorBody(error: QuorateError): ErrorBody {
+  const { code, message, retriable, outcome } = error
+  return { error: { code, message, retriable, outcome } }
+}
+
+const outcomes: readonly string[] = ['applied', 'not-applied', 'unknown', 'none']
+
+/**
+ * The error in a JSON reply; `undefined` when the reply is none. A code of a newer version becomes
+ * QUORATE_INTERNAL with the foreign text, and keeps the outcome that the node stated.
+ */
+export function errorOfBody(body: unknown): QuorateError | undefined {
+  if (typeof body !== 'object' || body === null || !('error' in body)) return undefined
+  const error = body.error
+  if (typeof error !== 'object' || error === null) return undefined
+  const { code, message, outcome } = error as Record<string, unknown>
+  if (typeof code !== 'string') return undefined
+  const known = isErrorCode(code) ? code : 'QUORATE_INTERNAL'
+  const text = typeof message === 'string' ? message : ''
+  const stated = outcomes.includes(outcome as string) ? (outcome as Outcome) : undefined
+  const detail = known === code ? detailOf(known, text) : `${code} ${text}`
+  return new QuorateError(known, detail, { outcome: stated })
+}
+
+function detailOf(code: ErrorCode, message: string): string | undefined {
+  const { message: text } = errorByCode(code)
+  if (message.startsWith(`${text}: `)) return message.slice(text.length + 2)
+  return message === text || message === '' ? undefined : message
+}
