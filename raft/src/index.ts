@@ -1,0 +1,33 @@
+// Public names of the Raft core. README.md holds the host's duties.
+export type { ProgressInspection, RaftInspection } from './inspect.ts'
+export { inspectRaft } from './inspect.ts'
+export { checkInvariants } from './invariants.ts'
+export type { RaftTuning } from './options.ts'
+export { defaultRaftOptions } from './options.ts'
+export type { ProgressState } from './progress.ts'
+export type { Raft } from './raft.ts'
+export { createRaft, pointAt } from './raft.ts'
+export { deadlineMs, step } from './step.ts'
+export type {
+  AppendReply,
+  AppendRequest,
+  Chain,
+  Configuration,
+  Draw,
+  HardState,
+  Heartbeat,
+  HeartbeatReply,
+  LogPoint,
+  Outgoing,
+  RaftEffect,
+  RaftEntry,
+  RaftInput,
+  RaftMessage,
+  RaftOptions,
+  RaftRestore,
+  ReplicaId,
+  Role,
+  TimeoutNow,
+  VoteReply,
+  VoteRequest,
+} from './types.ts'

@@ -1,0 +1,84 @@
+// A picture of one replica for status pages, traces and tests. Copies, so nothing of it changes
+// later; nothing in the core reads it.
+import type { ProgressState } from './progress.ts'
+import type { Raft } from './raft.ts'
+import type { RaftEntry, ReplicaId, Role } from './types.ts'
+
+export interface ProgressInspection {
+  readonly id: ReplicaId
+  readonly state: ProgressState
+  readonly match: number
+  readonly next: number
+  readonly inflightMessages: number
+  readonly inflightBytes: number
+  readonly paused: boolean
+  readonly session: number
+  readonly heardMs: number
+  /** First index of an outstanding read-entries effect, 0 when there is none. */
+  readonly readingFrom: number
+}
+
+export interface RaftInspection {
+  readonly id: ReplicaId
+  readonly role: Role
+  readonly term: number
+  readonly votedFor: ReplicaId
+  /** 0 when unknown. */
+  readonly leader: ReplicaId
+  readonly commit: number
+  readonly stable: number
+  /** First index in memory. */
+  readonly firstIndex: number
+  readonly lastIndex: number
+  readonly lastTerm: number
+  /** Term and vote are on disk. */
+  readonly hardStateStored: boolean
+  readonly outstandingPersists: number
+  readonly heldReplies: number
+  readonly halted: boolean
+  /** Leader with a committed entry of its own term; guarded state machines may serve. */
+  readonly serving: boolean
+  /** Target of the transfer under way, 0 when there is none. Admit no proposals meanwhile. */
+  readonly transferring: ReplicaId
+  readonly readPosition: number
+  readonly waitingReads: number
+  /** Empty unless leader. */
+  readonly progress: readonly ProgressInspection[]
+}
+
+export function inspectRaft<Entry extends RaftEntry>(raft: Raft<Entry>): RaftInspection {
+  const { log, persists, leadership } = raft
+  const progress = leadership?.progress ?? []
+  return {
+    id: raft.options.id,
+    role: raft.role,
+    term: raft.term,
+    votedFor: raft.votedFor,
+    leader: raft.leader,
+    commit: log.commit,
+    stable: log.stable,
+    firstIndex: log.firstIndex,
+    lastIndex: log.lastIndex,
+    lastTerm: log.lastTerm,
+    hardStateStored: persists.hardStateId === 0,
+    outstandingPersists: persists.outstanding.length,
+    heldReplies: persists.held.length,
+    halted: raft.halted,
+    serving: leadership?.serving ?? false,
+    transferring: leadership?.transfer?.to ?? 0,
+    readPosition: leadership?.reads.position ?? 0,
+    waitingReads: leadership?.reads.waiting.length ?? 0,
+    progress: progress.map((peer) => ({
+      id: peer.id,
+      state: peer.state,
+      match: peer.match,
+      next: peer.next,
+      inflightMessages: peer.inflightMessages,
+      inflightBytes: peer.inflightBytes,
+      paused: peer.paused,
+      session: peer.session,
+      heardMs: peer.heardMs,
+      readingFrom: peer.readingFrom,
+    })),
+  }
+}

@@ -1,0 +1,163 @@
+// Storage requests of one replica and the messages that wait for them. A step makes at most one
+// request; replies that promise durability are held here and come out as sends once the request
+// they depend on, and all before it, are on disk. Knows nothing of roles; step.ts is the caller
+// before, the host's storage the stop after.
+import type { Raft } from './raft.ts'
+import type {
+  AppendReply,
+  HardState,
+  HeartbeatReply,
+  RaftEntry,
+  RaftMessage,
+  ReplicaId,
+  VoteReply,
+} from './types.ts'
+
+export type Reply = VoteReply | AppendReply | HeartbeatReply
+
+/** The request of the step under way: it takes its place among the effects before it is complete. */
+interface OpenRequest<Entry extends RaftEntry> {
+  readonly type: 'persist'
+  readonly id: number
+  hardState?: HardState
+  truncateAfter?: number
+  entries: readonly Entry[]
+}
+
+interface Outstanding {
+  readonly id: number
+  /**
+   * Once this request is stored, the present log up to here is on disk. A later truncation lowers
+   * it: entries that were cut off do not become stable when an older request of theirs completes,
+   * not even when equal ones have been written again since (the ABA race).
+   */
+  lastIndex: number
+}
+
+interface Held {
+  readonly id: number
+  /** Dropped at release when the replica's term has moved on. */
+  readonly term: number
+  readonly to: ReplicaId
+  readonly reply: Reply
+}
+
+export class Persists<Entry extends RaftEntry> {
+  nextId = 1
+  /** Newest unfinished request that carries a hard state, 0 when term and vote are on disk. */
+  hardStateId = 0
+  open: OpenRequest<Entry> | undefined = undefined
+  /** Oldest first. Invariant: ids rise, and so does lastIndex among those that carry entries. */
+  readonly outstanding: Outstanding[] = []
+  held: Held[] = []
+}
+
+function request<Entry extends RaftEntry>(raft: Raft<Entry>): OpenRequest<Entry> {
+  const { persists } = raft
+  if (persists.open === undefined) {
+    persists.open = { type: 'persist', id: persists.nextId++, entries: [] }
+    persists.outstanding.push({ id: persists.open.id, lastIndex: 0 })
+    raft.effects.push(persists.open)
+  }
+  return persists.open
+}
+
+/** Term or vote changed: both go to disk before anything of this term is sent. */
+export function persistHardState<Entry extends RaftEntry>(raft: Raft<Entry>): void {
+  const open = request(raft)
+  open.hardState = { term: raft.term, votedFor: raft.votedFor }
+  raft.persists.hardStateId = open.id
+}
+
+/** Appends to the log in memory and asks for it on disk; cuts off a conflicting end first. */
+export function persistEntries<Entry extends RaftEntry>(
+  raft: Raft<Entry>,
+  entries: readonly Entry[],
+): void {
+  const { log, persists } = raft
+  const open = request(raft)
+  const truncateAfter = (entries[0] as Entry).index - 1
+  if (truncateAfter < log.lastIndex) {
+    open.truncateAfter = truncateAfter
+    log.truncateAfter(truncateAfter)
+    for (const earlier of persists.outstanding) {
+      earlier.lastIndex = Math.min(earlier.lastIndex, truncateAfter)
+    }
+  }
+  open.entries = entries
+  log.append(entries)
+  const newest = persists.outstanding[persists.outstanding.length - 1] as Outstanding
+  newest.lastIndex = log.lastIndex
+}
+
+function sendOrHold<Entry extends RaftEntry>(
+  raft: Raft<Entry>,
+  to: ReplicaId,
+  reply: Reply,
+  id: number,
+): void {
+  if (id === 0) raft.effects.push({ type: 'send', to, message: reply })
+  else raft.persists.held.push({ id, term: raft.term, to, reply })
+}
+
+/** A reply that carries the term: it leaves once term and vote are on disk. */
+export function sendReply<Entry extends RaftEntry>(
+  raft: Raft<Entry>,
+  to: ReplicaId,
+  reply: Reply,
+): void {
+  sendOrHold(raft, to, reply, raft.persists.hardStateId)
+}
+
+/** A reply that promises the log up to `match`: it leaves once that is on disk too. */
+export function sendReplyWhenStored<Entry extends RaftEntry>(
+  raft: Raft<Entry>,
+  to: ReplicaId,
+  reply: Reply,
+  match: number,
+): void {
+  const { persists, log } = raft
+  let id = persists.hardStateId
+  if (match > log.stable) {
+    const covering = persists.outstanding.find((earlier) => earlier.lastIndex >= match)
+    if (covering === undefined) throw new Error(`no request stores index ${match}`)
+    id = Math.max(id, covering.id)
+  }
+  sendOrHold(raft, to, reply, id)
+}
+
+/** A message that needs no storage, or whose sender has waited for it already. */
+export function send<Entry extends RaftEntry>(
+  raft: Raft<Entry>,
+  to: ReplicaId,
+  message: RaftMessage<Entry>,
+): void {
+  raft.effects.push({ type: 'send', to, message })
+}
+
+/** The request `id` and all before it are on disk. */
+export function onStored<Entry extends RaftEntry>(raft: Raft<Entry>, id: number): void {
+  const { persists, log } = raft
+  const { outstanding } = persists
+  while (outstanding.length > 0 && (outstanding[0] as Outstanding).id <= id) {
+    const done = outstanding.shift() as Outstanding
+    if (done.lastIndex > log.stable) log.stable = done.lastIndex
+  }
+  if (persists.hardStateId <= id) persists.hardStateId = 0
+  if (persists.held.length > 0) release(raft, id)
+}
+
+/** Sends what waited for `id`. Of several acks only the one that says most is sent. */
+function release<Entry extends RaftEntry>(raft: Raft<Entry>, id: number): void {
+  const waiting: Held[] = []
+  let ack: Held | undefined
+  for (const held of raft.persists.held) {
+    if (held.term !== raft.term) continue
+    if (held.id > id) waiting.push(held)
+    else if (held.reply.type !== 'append-reply' || !held.reply.success) {
+      send(raft, held.to, held.reply)
+    } else if (ack === undefined || held.reply.match >= (ack.reply as AppendReply).match) ack = held
+  }
+  raft.persists.held = waiting
+  if (ack !== undefined) send(raft, ack.to, ack.reply)
+}

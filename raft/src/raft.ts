@@ -1,0 +1,130 @@
+// State of one replica of one group. Created from what the host found on disk, changed only by
+// `step`; a host may read its fields but never writes them. Everything volatile of a role lives in
+// `candidacy` or `leadership` and is gone as soon as the role is.
+import { Log } from './log.ts'
+import { assertOptions } from './options.ts'
+import { Persists } from './persist.ts'
+import type { Progress } from './progress.ts'
+import { majority } from './quorum.ts'
+import type { ReadQueue } from './read-index.ts'
+import type {
+  Draw,
+  LogPoint,
+  RaftEffect,
+  RaftEntry,
+  RaftOptions,
+  RaftRestore,
+  ReplicaId,
+  Role,
+} from './types.ts'
+
+export interface Candidacy {
+  readonly startedMs: number
+  /** Asked for by the leader: the voters' leader stickiness does not apply. */
+  readonly transfer: boolean
+  /** Real election: requests go out, and the own vote counts, once term and vote are on disk. */
+  announced: boolean
+  readonly votes: Map<ReplicaId, boolean>
+}
+
+export interface Transfer {
+  readonly to: ReplicaId
+  readonly deadlineMs: number
+}
+
+export interface Leadership {
+  /** One per peer, in the order of `peers`. */
+  readonly progress: readonly Progress[]
+  readonly reads: ReadQueue
+  /** An entry of the own term is committed: the commit index is known to be complete. */
+  serving: boolean
+  transfer: Transfer | undefined
+  heartbeatDeadlineMs: number
+  /** Without news from a majority the leader steps down at this time. */
+  quorumDeadlineMs: number
+  /** Reused for quorum arithmetic. */
+  readonly scratch: number[]
+}
+
+export interface Raft<Entry extends RaftEntry> {
+  readonly options: RaftOptions
+  readonly draw: Draw
+  /** The other voters. Seam: with membership these two will follow the log. */
+  readonly peers: readonly ReplicaId[]
+  readonly quorum: number
+  /** Latest time given to `step`. Never goes back. */
+  nowMs: number
+
+  /** Invariant: term ≥ term of every entry. Never goes back, on disk neither. */
+  term: number
+  /** Whom this replica voted for in `term`, 0 for nobody. Set at most once in a term. */
+  votedFor: ReplicaId
+  role: Role
+  /** Leader of `term`, 0 when unknown. Never changes from one replica to another in a term. */
+  leader: ReplicaId
+  readonly log: Log<Entry>
+  readonly persists: Persists<Entry>
+
+  /** Last sign of life of `leader`; -Infinity when it is given up. */
+  contactMs: number
+  electionTimeoutMs: number
+  electionDeadlineMs: number
+  /** Present exactly in the roles pre-candidate and candidate. */
+  candidacy: Candidacy | undefined
+  /** Present exactly in the role leader. */
+  leadership: Leadership | undefined
+
+  /** What the host was told last, so that a change is reported once. */
+  reported: { role: Role; term: number; leader: ReplicaId }
+  /** Effects of the step under way. */
+  effects: RaftEffect<Entry>[]
+  /** A halt was reported: every later step is without effect. */
+  halted: boolean
+}
+
+export function createRaft<Entry extends RaftEntry>(
+  options: RaftOptions,
+  restore: RaftRestore<Entry>,
+  nowMs: number,
+  draw: Draw,
+): Raft<Entry> {
+  assertOptions(options)
+  const { voters } = options.configuration
+  const { term, votedFor } = restore.hardState
+  const electionTimeoutMs = drawElectionTimeoutMs(options, draw)
+  return {
+    options,
+    draw,
+    peers: voters.filter((voter) => voter !== options.id),
+    quorum: majority(voters.length),
+    nowMs,
+    term,
+    votedFor,
+    role: 'follower',
+    leader: 0,
+    log: new Log(restore),
+    persists: new Persists(),
+    contactMs: -Infinity,
+    electionTimeoutMs,
+    // A single voter has nobody to wait for.
+    electionDeadlineMs: voters.length === 1 ? nowMs : nowMs + electionTimeoutMs,
+    candidacy: undefined,
+    leadership: undefined,
+    reported: { role: 'follower', term, leader: 0 },
+    effects: [],
+    halted: false,
+  }
+}
+
+export function drawElectionTimeoutMs(options: RaftOptions, draw: Draw): number {
+  const spread = options.electionTimeoutMaxMs - options.electionTimeoutMinMs + 1
+  return options.electionTimeoutMinMs + draw('election-timeout', spread)
+}
+
+/** Point of the log at this index, as long as it is in memory (from the base on). */
+export function pointAt<Entry extends RaftEntry>(
+  raft: Raft<Entry>,
+  index: number,
+): LogPoint | undefined {
+  return raft.log.pointAt(index)
+}

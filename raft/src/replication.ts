@@ -1,0 +1,181 @@
+// How a leader's entries reach its peers and become committed. Fills each peer's window, reads
+// entries that have left memory back through the host, takes the replies, and counts copies. The
+// stop before is leader.ts (`propose`), the stop after follower.ts on another replica; the reply
+// comes back here and ends in a commit effect.
+import { send } from './persist.ts'
+import { type Progress, quorumOver } from './progress.ts'
+import type { Leadership, Raft } from './raft.ts'
+import { startServing } from './read-index.ts'
+import { commitUpTo } from './role.ts'
+import { continueTransfer } from './transfer.ts'
+import type {
+  AppendReply,
+  HeartbeatReply,
+  LogPoint,
+  RaftEntry,
+  RaftInput,
+  ReplicaId,
+} from './types.ts'
+
+type EntriesRead<Entry extends RaftEntry> = Extract<RaftInput<Entry>, { type: 'entries-read' }>
+
+function progressOf(leadership: Leadership, peer: ReplicaId): Progress | undefined {
+  for (const progress of leadership.progress) if (progress.id === peer) return progress
+  return undefined
+}
+
+/** Sends what the peer's window has room for. A probe leaves even when it carries nothing. */
+export function sendAppends<Entry extends RaftEntry>(raft: Raft<Entry>, progress: Progress): void {
+  const { log, options } = raft
+  while (progress.maySend(options)) {
+    if (progress.state === 'replicate' && progress.next > log.lastIndex) return
+    if (progress.next <= log.base.index) {
+      readEntries(raft, progress)
+      return
+    }
+    const previous = log.pointAt(progress.next - 1) as LogPoint
+    sendAppend(raft, progress, previous, log.from(progress.next, progress.roomBytes(options)))
+  }
+}
+
+function sendAppend<Entry extends RaftEntry>(
+  raft: Raft<Entry>,
+  progress: Progress,
+  previous: LogPoint,
+  entries: readonly Entry[],
+): void {
+  const { term, log } = raft
+  let sizeBytes = 0
+  for (const entry of entries) sizeBytes += entry.sizeBytes
+  send(raft, progress.id, { type: 'append', term, previous, entries, commit: log.commit })
+  progress.sent(previous.index + entries.length, sizeBytes, raft.nowMs)
+}
+
+/** The entries the peer needs have left memory: asks the host, at most once at a time. */
+function readEntries<Entry extends RaftEntry>(raft: Raft<Entry>, progress: Progress): void {
+  if (raft.nowMs < progress.readAgainMs) return
+  progress.readingFrom = progress.next
+  progress.readAgainMs = raft.nowMs + raft.options.electionTimeoutMaxMs
+  raft.effects.push({
+    type: 'read-entries',
+    to: progress.id,
+    fromIndex: progress.next,
+    bytesMax: progress.roomBytes(raft.options),
+  })
+}
+
+/** The host's answer. It is used only if these are still the entries the peer needs next. */
+export function onEntriesRead<Entry extends RaftEntry>(
+  raft: Raft<Entry>,
+  input: EntriesRead<Entry>,
+): void {
+  const { leadership } = raft
+  const progress = leadership === undefined ? undefined : progressOf(leadership, input.to)
+  const fromIndex = input.previous.index + 1
+  if (progress === undefined || progress.readingFrom !== fromIndex) return
+  progress.readingFrom = 0
+  // Above the base memory knows better: what was read may be older than the present log.
+  const { base } = raft.log
+  const entries = input.entries.filter((entry) => entry.index <= base.index)
+  const isWanted = progress.next === fromIndex && progress.next <= base.index
+  if (isWanted && entries.length === 0) {
+    progress.readAgainMs = raft.nowMs + raft.options.heartbeatMs
+    return
+  }
+  progress.readAgainMs = 0
+  if (isWanted && progress.maySend(raft.options)) {
+    sendAppend(raft, progress, input.previous, entries)
+  }
+  sendAppends(raft, progress)
+}
+
+/**
+ * Notes a sign of life; undefined when the rest of the reply is to be dropped. Sessions have no
+ * order, so another one than before may be the peer's new life or a late reply of an old one: only
+ * the living can confirm a heartbeat that is sent from now on.
+ */
+export function hear<Entry extends RaftEntry>(
+  raft: Raft<Entry>,
+  from: ReplicaId,
+  reply: AppendReply | HeartbeatReply,
+): Progress | undefined {
+  const { leadership } = raft
+  const progress = leadership === undefined ? undefined : progressOf(leadership, from)
+  if (leadership === undefined || progress === undefined) return undefined
+  progress.heardMs = raft.nowMs
+  if (progress.session === 0) progress.session = reply.session
+  if (progress.session === reply.session) return progress
+  if (progress.unprovenSession !== reply.session) {
+    progress.unprovenSession = reply.session
+    progress.provingPosition = ++leadership.reads.position
+    return undefined
+  }
+  if (reply.type !== 'heartbeat-reply' || reply.read < progress.provingPosition) return undefined
+  progress.restarted(reply.session, reply.extent.index)
+  return progress
+}
+
+export function onAppendReply<Entry extends RaftEntry>(
+  raft: Raft<Entry>,
+  from: ReplicaId,
+  message: AppendReply,
+): void {
+  const { leadership, log } = raft
+  const progress = hear(raft, from, message)
+  if (leadership === undefined || progress === undefined) return
+  if (!message.success) {
+    progress.refused(message.rejected, agreedIndex(raft, message))
+  } else if (message.match <= log.lastIndex && progress.acked(message.match, raft.nowMs)) {
+    advanceCommit(raft, leadership)
+    continueTransfer(raft, leadership, progress)
+  }
+  sendAppends(raft, progress)
+}
+
+/** Highest index at which a peer that hints at (match, hintTerm) may agree with this log. */
+function agreedIndex<Entry extends RaftEntry>(raft: Raft<Entry>, reply: AppendReply): number {
+  const { log } = raft
+  if (reply.match <= log.base.index) return reply.match
+  return log.lastAtMost(reply.match, reply.hintTerm, log.base.index)
+}
+
+/**
+ * Called with each heartbeat reply. A probe or the end of the window may have been lost: a probe is
+ * sent again, and behind a window that does not move an empty append asks how far the peer is.
+ */
+export function resumeAppends<Entry extends RaftEntry>(
+  raft: Raft<Entry>,
+  progress: Progress,
+): void {
+  const isStill = raft.nowMs - progress.movedMs >= raft.options.heartbeatMs
+  if (isStill && progress.state === 'probe') progress.paused = false
+  if (isStill && progress.inflightMessages > 0) {
+    progress.movedMs = raft.nowMs
+    const previous = raft.log.pointAt(progress.next - 1)
+    if (previous === undefined) progress.probeFrom(progress.match + 1)
+    else {
+      const { term, log } = raft
+      send(raft, progress.id, { type: 'append', term, previous, entries: [], commit: log.commit })
+    }
+  }
+  sendAppends(raft, progress)
+}
+
+function matchOf(progress: Progress): number {
+  return progress.match
+}
+
+/**
+ * Commits what a majority has on disk, itself included only as far as it is stored. Entries of
+ * earlier terms are never counted (paper 5.4.2, figure 8): they are committed by what follows them.
+ */
+export function advanceCommit<Entry extends RaftEntry>(
+  raft: Raft<Entry>,
+  leadership: Leadership,
+): void {
+  const { log } = raft
+  const index = quorumOver(leadership.progress, log.stable, matchOf, leadership.scratch)
+  if (index <= log.commit || log.termAt(index) !== raft.term) return
+  commitUpTo(raft, index)
+  if (!leadership.serving) startServing(raft, leadership)
+}

@@ -1,0 +1,144 @@
+// The one door into the core: input in, effects out. Here are the rules on terms that hold for
+// every message in every role (paper 5.1), and the dispatch to the roles. The stop before is the
+// host's inbox; the stops after are follower.ts, candidate.ts, leader.ts and vote.ts.
+import { announce, onVoteReply } from './candidate.ts'
+import {
+  onAppend,
+  onCampaign,
+  onElectionTick,
+  onHeartbeat,
+  onLeaderConnectionLost,
+  onTimeoutNow,
+  refuseOldLeader,
+} from './follower.ts'
+import { leaderDeadlineMs, onHeartbeatReply, onLeaderTick, onRead, propose } from './leader.ts'
+import { onStored } from './persist.ts'
+import type { Raft } from './raft.ts'
+import { advanceCommit, onAppendReply, onEntriesRead } from './replication.ts'
+import { becomeFollower } from './role.ts'
+import { onTransfer } from './transfer.ts'
+import type {
+  RaftEffect,
+  RaftEntry,
+  RaftInput,
+  RaftMessage,
+  ReplicaId,
+  VoteRequest,
+} from './types.ts'
+import { onVoteRequest } from './vote.ts'
+
+/**
+ * Takes one input and returns what the host has to do, in this order. `nowMs` is any clock that
+ * does not go back. Throws only on a mistake of the host.
+ */
+export function step<Entry extends RaftEntry>(
+  raft: Raft<Entry>,
+  input: RaftInput<Entry>,
+  nowMs: number,
+): RaftEffect<Entry>[] {
+  const effects: RaftEffect<Entry>[] = []
+  if (raft.halted) return effects
+  raft.effects = effects
+  raft.persists.open = undefined
+  if (nowMs > raft.nowMs) raft.nowMs = nowMs
+  dispatch(raft, input)
+  return effects
+}
+
+/** When the next tick is due. */
+export function deadlineMs<Entry extends RaftEntry>(raft: Raft<Entry>): number {
+  if (raft.halted) return Infinity
+  return raft.leadership === undefined ? raft.electionDeadlineMs : leaderDeadlineMs(raft.leadership)
+}
+
+function dispatch<Entry extends RaftEntry>(raft: Raft<Entry>, input: RaftInput<Entry>): void {
+  switch (input.type) {
+    case 'tick':
+      if (raft.leadership === undefined) onElectionTick(raft)
+      else onLeaderTick(raft, raft.leadership)
+      break
+    case 'message':
+      onMessage(raft, input.from, input.message)
+      break
+    case 'propose':
+      propose(raft, input.entries)
+      break
+    case 'stored':
+      onStored(raft, input.id)
+      if (raft.candidacy !== undefined) announce(raft, raft.candidacy)
+      else if (raft.leadership !== undefined) advanceCommit(raft, raft.leadership)
+      break
+    case 'read':
+      onRead(raft, input.readId)
+      break
+    case 'transfer':
+      onTransfer(raft, input.to)
+      break
+    case 'leader-connection-lost':
+      onLeaderConnectionLost(raft, input.leader)
+      break
+    case 'campaign':
+      onCampaign(raft)
+      break
+    case 'entries-read':
+      onEntriesRead(raft, input)
+      break
+    case 'release':
+      raft.log.release(input.index)
+      break
+  }
+}
+
+function onMessage<Entry extends RaftEntry>(
+  raft: Raft<Entry>,
+  from: ReplicaId,
+  message: RaftMessage<Entry>,
+): void {
+  if (!raft.peers.includes(from)) return
+  // Whether a vote request's term is adopted depends on leader stickiness: vote.ts decides.
+  if (message.type === 'vote-request') onVoteRequest(raft, from, message)
+  // The term of a granted pre-vote is the one that was asked about; nobody has it yet.
+  else if (message.type === 'vote-reply' && message.pre && message.granted) {
+    onVoteReply(raft, from, message)
+  } else if (message.term >= raft.term) {
+    if (message.term > raft.term) becomeFollower(raft, message.term, leaderBehind(from, message))
+    onMessageOfTerm(raft, from, message)
+  } else if (message.type === 'append' || message.type === 'heartbeat') {
+    refuseOldLeader(raft, from, message)
+  }
+}
+
+/** Some messages are sent by the leader of their term only. 0 when this one is not. */
+function leaderBehind<Entry extends RaftEntry>(
+  from: ReplicaId,
+  { type }: RaftMessage<Entry>,
+): ReplicaId {
+  return type === 'append' || type === 'heartbeat' || type === 'timeout-now' ? from : 0
+}
+
+function onMessageOfTerm<Entry extends RaftEntry>(
+  raft: Raft<Entry>,
+  from: ReplicaId,
+  message: Exclude<RaftMessage<Entry>, VoteRequest>,
+): void {
+  switch (message.type) {
+    case 'append':
+      onAppend(raft, from, message)
+      break
+    case 'heartbeat':
+      onHeartbeat(raft, from, message)
+      break
+    case 'timeout-now':
+      onTimeoutNow(raft, from)
+      break
+    case 'vote-reply':
+      onVoteReply(raft, from, message)
+      break
+    case 'append-reply':
+      onAppendReply(raft, from, message)
+      break
+    case 'heartbeat-reply':
+      onHeartbeatReply(raft, from, message)
+      break
+  }
+}

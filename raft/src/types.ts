@@ -1,0 +1,228 @@
+// Vocabulary of the Raft core: what goes into `step` and what comes out of it. The core is pure:
+// it holds no clock, no randomness and no IO of its own; README.md numbers the host's duties.
+// Paper: Ongaro & Ousterhout, "In Search of an Understandable Consensus Algorithm" (extended);
+// thesis sections are cited where a rule comes from there.
+
+/** Identity of one replica of one group. Never reused, a safe integer above zero. */
+export type ReplicaId = number
+
+/** 64-bit hash over the whole log up to an entry. Opaque here: compared for equality only. */
+export interface Chain {
+  readonly high: number
+  readonly low: number
+}
+
+/**
+ * One log entry. The core reads these fields and passes the object itself through, so a host may
+ * carry its payload on it. Immutable once proposed.
+ */
+export interface RaftEntry {
+  /** First index is 1. */
+  readonly index: number
+  readonly term: number
+  /** Hash of the log up to and including this entry. */
+  readonly chain: Chain
+  /** Bytes this entry takes in a message; counts against the in-flight limit. */
+  readonly sizeBytes: number
+}
+
+/** A place in the log. `{ index: 0, term: 0, chain: { high: 0, low: 0 } }` is before the first. */
+export interface LogPoint {
+  readonly index: number
+  readonly term: number
+  readonly chain: Chain
+}
+
+/** Who votes. Learners and joint configurations are added by membership; the seam is this type. */
+export interface Configuration {
+  readonly voters: readonly ReplicaId[]
+}
+
+export interface HardState {
+  readonly term: number
+  /** Whom this replica voted for in `term`; 0 for nobody. */
+  readonly votedFor: ReplicaId
+}
+
+export interface RaftOptions {
+  readonly id: ReplicaId
+  readonly configuration: Configuration
+  /** Milliseconds between heartbeats of a leader. Default 100. */
+  readonly heartbeatMs: number
+  /** Election time-out is random in [min, max]. Default 600. At least 3 × heartbeatMs. */
+  readonly electionTimeoutMinMs: number
+  /** Default 900. */
+  readonly electionTimeoutMaxMs: number
+  /** Appends on their way to one peer. Default 64. Range 1 to 1024. */
+  readonly inflightMessagesMax: number
+  /** Entry bytes on their way to one peer. Default 8 MiB. */
+  readonly inflightBytesMax: number
+  /** Entry bytes in one append message; one entry always fits. Default 512 KiB. */
+  readonly appendBytesMax: number
+  /** Boot session of this process: a random number above zero, new at each start. */
+  readonly session: number
+}
+
+/** State found on disk at start. */
+export interface RaftRestore<Entry extends RaftEntry> {
+  readonly hardState: HardState
+  /** The point just before `entries[0]`. Everything at or below it is known to be committed. */
+  readonly base: LogPoint
+  /** Synced entries after `base`, without gaps. */
+  readonly entries: readonly Entry[]
+  /** Commit index known to be safe (applied checkpoint); at least `base.index`. */
+  readonly commit: number
+}
+
+/** Messages between replicas of one group. Every one carries the sender's term. */
+export type RaftMessage<Entry extends RaftEntry> =
+  | VoteRequest
+  | VoteReply
+  | AppendRequest<Entry>
+  | AppendReply
+  | Heartbeat
+  | HeartbeatReply
+  | TimeoutNow
+
+export interface VoteRequest {
+  readonly type: 'vote-request'
+  /** Pre-vote: the term the candidate would take (its term + 1); changes no durable state. */
+  readonly pre: boolean
+  readonly term: number
+  readonly lastIndex: number
+  readonly lastTerm: number
+  /** Asked for by the leader itself (transfer): leader stickiness does not apply. */
+  readonly transfer: boolean
+}
+
+export interface VoteReply {
+  readonly type: 'vote-reply'
+  readonly pre: boolean
+  /** For a granted pre-vote the term asked for; else the replier's own term. */
+  readonly term: number
+  readonly granted: boolean
+  readonly session: number
+}
+
+export interface AppendRequest<Entry extends RaftEntry> {
+  readonly type: 'append'
+  readonly term: number
+  readonly previous: LogPoint
+  readonly entries: readonly Entry[]
+  readonly commit: number
+}
+
+export interface AppendReply {
+  readonly type: 'append-reply'
+  readonly term: number
+  readonly success: boolean
+  /** Success: last index known to equal the leader's log and synced. Reject: hint to probe next. */
+  readonly match: number
+  /** Reject: term of the replier's entry at `match` (fast back-tracking, thesis 5.3 end). */
+  readonly hintTerm: number
+  /** `previous.index` of the refused request, so that a late refusal is recognised; 0 on success. */
+  readonly rejected: number
+  /** Last index and term in the replier's log, synced or not. */
+  readonly extent: { readonly index: number; readonly term: number }
+  readonly session: number
+}
+
+export interface Heartbeat {
+  readonly type: 'heartbeat'
+  readonly term: number
+  /** min(leader's commit, what this peer is known to match). */
+  readonly commit: number
+  /** Highest ReadIndex position of the leader (monotone counter). */
+  readonly read: number
+}
+
+export interface HeartbeatReply {
+  readonly type: 'heartbeat-reply'
+  readonly term: number
+  readonly read: number
+  readonly extent: { readonly index: number; readonly term: number }
+  readonly session: number
+}
+
+export interface TimeoutNow {
+  readonly type: 'timeout-now'
+  readonly term: number
+}
+
+export type RaftInput<Entry extends RaftEntry> =
+  /** Time has passed; due when `deadlineMs(raft)` is reached. Earlier or more often is harmless. */
+  | { readonly type: 'tick' }
+  | { readonly type: 'message'; readonly from: ReplicaId; readonly message: RaftMessage<Entry> }
+  /** Leader only: consecutive entries from `lastIndex + 1` in the current term. */
+  | { readonly type: 'propose'; readonly entries: readonly Entry[] }
+  /** The persist request with this id, and all before it, are on disk (synced). */
+  | { readonly type: 'stored'; readonly id: number }
+  /** Asks for a linearizable read position; answered by read-ready or read-refused. */
+  | { readonly type: 'read'; readonly readId: number }
+  /** Hand leadership to this voter, or (0) to the most advanced one. */
+  | { readonly type: 'transfer'; readonly to: ReplicaId }
+  /** The control connection to the node of the leader is gone and a reconnect was refused. */
+  | { readonly type: 'leader-connection-lost'; readonly leader: ReplicaId }
+  /** No leader is known and this replica should be one: ask for pre-votes now. Else ignored. */
+  | { readonly type: 'campaign' }
+  /** Answer to read-entries: entries from `previous.index + 1` on, as stored. */
+  | {
+      readonly type: 'entries-read'
+      readonly to: ReplicaId
+      readonly previous: LogPoint
+      readonly entries: readonly Entry[]
+    }
+  /** Entries at or below this index may leave the core's memory (they are readable by the host). */
+  | { readonly type: 'release'; readonly index: number }
+
+export interface Outgoing<Entry extends RaftEntry> {
+  readonly to: ReplicaId
+  readonly message: RaftMessage<Entry>
+}
+
+export type Role = 'follower' | 'pre-candidate' | 'candidate' | 'leader'
+
+export type RaftEffect<Entry extends RaftEntry> =
+  /** May be sent at once; may be lost, repeated or reordered on the way. */
+  | ({ readonly type: 'send' } & Outgoing<Entry>)
+  /**
+   * Make durable in this order: hard state, then truncation, then entries; then give `stored`.
+   * Requests of a group complete in order of their ids. Messages that promise durability are held
+   * in the core and come out as `send` with `stored`.
+   */
+  | {
+      readonly type: 'persist'
+      readonly id: number
+      readonly hardState?: HardState
+      /** Drop entries above this index before writing. */
+      readonly truncateAfter?: number
+      readonly entries: readonly Entry[]
+    }
+  /** Entries up to here are committed; each index is reported in order, never again. */
+  | { readonly type: 'commit'; readonly index: number }
+  /**
+   * Role, term or known leader changed. On becoming leader the host proposes one entry of its own
+   * in the same turn; the core commits nothing before that entry.
+   */
+  | {
+      readonly type: 'role'
+      readonly role: Role
+      readonly term: number
+      /** 0 when unknown. */
+      readonly leader: ReplicaId
+    }
+  | { readonly type: 'read-ready'; readonly readId: number; readonly index: number }
+  | { readonly type: 'read-refused'; readonly readId: number }
+  /** Leader needs entries that left memory: answer with `entries-read`, or not at all on error. */
+  | {
+      readonly type: 'read-entries'
+      readonly to: ReplicaId
+      /** First entry wanted; the host also reads the point before it. */
+      readonly fromIndex: number
+      readonly bytesMax: number
+    }
+  /** The log disagrees where it must not (equal index and term, other chain). Stop this replica. */
+  | { readonly type: 'halt'; readonly reason: string; readonly index: number }
+
+/** Random number in [0, bound) for a named purpose; the host's keyed randomness. */
+export type Draw = (purpose: string, bound: number) => number
