@@ -236,12 +236,18 @@ export class RaftCluster {
     return this.leader()
   }
 
-  /** Makes this replica leader by letting its election timer run out first. */
+  /** Makes this replica leader, where no leader is alive: its election timer runs out first. */
   elect(id: ReplicaId): void {
-    this.nowMs = Math.max(this.nowMs, this.raft(id).electionDeadlineMs)
+    // Contact with a leader of the past expires everywhere.
+    if (this.live().some(({ raft }) => raft.leader !== 0)) {
+      this.nowMs += this.tuning.electionTimeoutMinMs
+    }
+    for (const { raft } of this.live()) {
+      raft.electionDeadlineMs = this.nowMs + this.tuning.electionTimeoutMaxMs
+    }
+    this.raft(id).electionDeadlineMs = this.nowMs
     this.input(id, { type: 'tick' })
     if (!this.runUntil(() => this.leader() === id, 500)) throw new Error(`${id} was not elected`)
-    this.settle()
   }
 
   live(): TestReplica[] {

@@ -1,0 +1,147 @@
+// Topics and cluster: small requests that any node answers. Each call is one request of
+// core/calls.ts; what comes back is given as the node sent it.
+import type {
+  ClusterStatus,
+  CreateRequest,
+  DeleteReply,
+  ListReply,
+  OffsetsReply,
+  TopicDescription,
+  TopicSummary,
+  Verb,
+} from '@quorate/protocol'
+import { apiSubject } from '@quorate/protocol'
+import { abortable } from './abort.ts'
+import type { ClientCore } from './core/client-core.ts'
+import type { Duration } from './duration.ts'
+import { durationMs } from './duration.ts'
+import { topicName } from './topic.ts'
+
+export interface CallSettings {
+  /** Time for the call with all its attempts. Default `'10s'`. */
+  readonly timeout?: Duration
+  readonly signal?: AbortSignal
+}
+
+export interface CreateTopicOptions extends CallSettings {
+  /** Default: the cluster's. */
+  readonly partitions?: number
+  /** Copies of each partition: 1, 3 or 5. Default: 3, or 1 on a single node. */
+  readonly replicas?: number
+  /** Records may be deleted when they are older. Default `'7d'`. */
+  readonly retention?: Duration
+  /** A partition's oldest records may be deleted above it. Default: no bound. */
+  readonly retentionBytes?: number
+  /** Size at which a partition begins a new file; retention deletes whole files. */
+  readonly segmentBytes?: number
+}
+
+export interface OffsetsOptions extends CallSettings {
+  /** `time`: the first record whose batch was stored then or later, else the end. */
+  readonly at: 'earliest' | 'latest' | { readonly time: Date }
+  /** Default all. */
+  readonly partitions?: readonly number[]
+}
+
+export interface PartitionOffset {
+  readonly partition: number
+  readonly offset: number
+}
+
+type TopicName = string | { readonly name: string }
+
+/** How often the same request may be done. */
+type Repeat = 'repeatable' | 'once'
+
+export class Admin {
+  readonly #core: ClientCore
+
+  constructor(core: ClientCore) {
+    this.#core = core
+  }
+
+  /**
+   * Resolves when the topic is committed. A lost connection rejects with outcome `unknown`: look
+   * with `listTopics` before trying again.
+   */
+  async createTopic(topic: TopicName, options: CreateTopicOptions = {}): Promise<TopicSummary> {
+    const name = topicName(topic)
+    const { partitions, replicas, retention, retentionBytes, segmentBytes } = options
+    const request: CreateRequest = {
+      ...(partitions === undefined ? {} : { partitions }),
+      ...(replicas === undefined ? {} : { replicas }),
+      ...(retention === undefined ? {} : { retentionMs: durationMs('retention', retention) }),
+      ...(retentionBytes === undefined ? {} : { retentionBytes }),
+      ...(segmentBytes === undefined ? {} : { segmentBytes }),
+    }
+    const reply = await this.#call<TopicSummary>('create', name, request, 'once', options)
+    this.#core.topicCreated(name)
+    return reply
+  }
+
+  /** Deletes the topic with all its records. */
+  async deleteTopic(topic: TopicName, options: CallSettings = {}): Promise<DeleteReply> {
+    const name = topicName(topic)
+    const reply = await this.#call<DeleteReply>('delete', name, undefined, 'once', options)
+    this.#core.topicDeleted(name)
+    return reply
+  }
+
+  async listTopics(options: CallSettings = {}): Promise<readonly TopicSummary[]> {
+    const reply = this.#call<ListReply>('list', undefined, undefined, 'repeatable', options)
+    return (await reply).topics
+  }
+
+  /** The topic with the state of every replica. */
+  async describeTopic(topic: TopicName, options: CallSettings = {}): Promise<TopicDescription> {
+    const name = topicName(topic)
+    return this.#call<TopicDescription>('describe', name, undefined, 'repeatable', options)
+  }
+
+  /** The cluster as one node sees it. */
+  async clusterStatus(options: CallSettings = {}): Promise<ClusterStatus> {
+    return this.#call<ClusterStatus>('status', undefined, undefined, 'repeatable', options)
+  }
+
+  /** Offsets by partition, in order. `latest` is the offset the next record will get. */
+  async offsets(topic: TopicName, options: OffsetsOptions): Promise<readonly PartitionOffset[]> {
+    const name = topicName(topic)
+    const at = typeof options.at === 'string' ? options.at : { timeMs: options.at.time.getTime() }
+    const partitions = options.partitions ?? (await this.#partitions(name, options))
+    const replies = partitions.map((partition) =>
+      this.#call<OffsetsReply>('offsets', name, { partition, at }, 'repeatable', options),
+    )
+    return (await Promise.all(replies)).map(({ partition, offset }) => ({ partition, offset }))
+  }
+
+  async #partitions(name: string, options: CallSettings): Promise<readonly number[]> {
+    const call = this.#call<{ readonly partitions: readonly { readonly partition: number }[] }>(
+      'route',
+      name,
+      undefined,
+      'repeatable',
+      options,
+    )
+    return (await call).partitions.map(({ partition }) => partition)
+  }
+
+  #call<Reply>(
+    verb: Verb,
+    topic: string | undefined,
+    request: unknown,
+    repeat: Repeat,
+    options: CallSettings,
+  ): Promise<Reply> {
+    const { signal, timeout = this.#core.environment.limits.callDeadlineMs } = options
+    const settings = {
+      deadlineMs: durationMs('timeout', timeout),
+      repeatable: repeat === 'repeatable',
+    }
+    return abortable<Reply>(signal, (resolve, reject) =>
+      this.#core.call(apiSubject(verb, topic), request, settings, (error, reply) => {
+        if (error === undefined) resolve(reply as Reply)
+        else reject(error)
+      }),
+    )
+  }
+}

@@ -1,0 +1,16 @@
+// After healing all replicas of a partition hold the same log: equal commit index, and an equal
+// chain hash there, which covers every entry before it.
+import type { TopicDescription } from '@quorate/protocol'
+
+/** Empty when they are equal. */
+export function checkEqualReplicas({ partitionStates }: TopicDescription): string[] {
+  return partitionStates.flatMap(({ partition, replicas }) => {
+    const states = replicas.map((replica) =>
+      'commitIndex' in replica
+        ? `${replica.lastIndex}/${replica.commitIndex}/${replica.chainAtCommit}`
+        : replica.role,
+    )
+    if (new Set(states).size === 1 && !states[0]!.startsWith('un')) return []
+    return [`replicas of partition ${partition} differ: ${states.join(', ')}`]
+  })
+}

@@ -1,0 +1,185 @@
+// A whole cluster on one event queue: nodes with their disks, one network, and the names of the
+// clients that will join. Its verbs are what a harness needs: start, wait, look. Faults are done by
+// faults.ts, traffic by workload.ts.
+import { type Random } from '@quorate/actors'
+import { Simulation } from '@quorate/actors/testing'
+import {
+  formatNode,
+  groupKey,
+  metadataGroup,
+  newPlan,
+  SimulatedDisk,
+  SimulatedNetwork,
+} from 'quorate/testing'
+import type { Plan } from './plan.ts'
+import { Roles } from './roles.ts'
+import { dataFolder, type NodeSurroundings, SimulatedNode } from './simulated-node.ts'
+import type { GroupName } from './target-grammar.ts'
+import type { Aim } from './targets.ts'
+
+/** Told of everything worth a line: for people who look at one run. */
+export type Trace = (atMs: number, event: string, fields: object) => void
+
+/** Events beyond which a run counts as one that does not end. */
+const eventsMax = 20_000_000
+const eventsPerMomentMax = 200_000
+
+/** Events that never happen in a correct node, whatever faults the plan holds. */
+const alarming = new Set([
+  'actor.failed',
+  'handler.failed',
+  'partition.halted',
+  'metadata.halted',
+  'replication.damaged_message',
+])
+
+export class SimulatedCluster implements Aim {
+  readonly plan: Plan
+  readonly simulation: Simulation
+  readonly network: SimulatedNetwork
+  readonly nodes: readonly SimulatedNode[]
+  readonly nodeNames: readonly string[]
+  readonly clientNames: readonly string[]
+  readonly addresses: readonly string[]
+  readonly roles = new Roles()
+  /** What must not happen and happened inside a node. */
+  readonly alarms: string[] = []
+  /** Processes that ended by themselves. */
+  exits = 0
+  /** Id of the topic under test, and nodes of each of its partitions; set once it exists. */
+  topic: { readonly id: number; readonly members: readonly (readonly string[])[] } | undefined
+  readonly #trace: Trace | undefined
+
+  constructor(plan: Plan, trace?: Trace) {
+    this.plan = plan
+    this.#trace = trace
+    this.simulation = new Simulation(plan.seed, {
+      maxEvents: eventsMax,
+      maxEventsPerMoment: eventsPerMomentMax,
+    })
+    const { settings, workload } = plan
+    const { random } = this.simulation
+    this.network = new SimulatedNetwork(this.simulation, random, {
+      latencyMinMs: settings.latencyMinMs,
+      latencyMaxMs: settings.latencyMaxMs,
+      breakAfterMs: 5_000,
+      connectTimeoutMs: 3_000,
+    })
+    this.nodeNames = Array.from({ length: plan.nodes }, (_, number) => `n${number + 1}`)
+    this.clientNames = Array.from({ length: workload.producers }, (_, number) => `c${number + 1}`)
+    this.addresses = this.nodeNames.map((_, number) => `10.0.0.${number + 1}:4222`)
+    this.nodes = this.#format(random)
+    this.splitBytes()
+  }
+
+  node(name: string): SimulatedNode {
+    return this.nodes[this.nodeNames.indexOf(name)]!
+  }
+
+  /** Sets how arrivals are cut into pieces; healing a path forgets it. */
+  splitBytes(): void {
+    const { splitPerMille } = this.plan.settings
+    if (splitPerMille === 0) return
+    const names = [...this.nodeNames, ...this.clientNames]
+    names.forEach((name, position) => {
+      for (const other of names.slice(position + 1)) this.network.split(name, other, splitPerMille)
+    })
+  }
+
+  start(): void {
+    for (const node of this.nodes) node.start()
+  }
+
+  /** Runs until the condition holds, or an alarm, or the time is over; true when it holds. */
+  waitUntil(condition: () => boolean, forMs: number): boolean {
+    const { simulation } = this
+    simulation.runUntilTrue(() => this.violated || condition(), simulation.nowMs + forMs)
+    return condition()
+  }
+
+  get violated(): boolean {
+    return this.alarms.length > 0 || this.roles.violations.length > 0
+  }
+
+  trace(event: string, fields: object): void {
+    this.#trace?.(this.simulation.nowMs, event, fields)
+  }
+
+  // ── Aim ────────────────────────────────────────────────────────────────────────────────────
+
+  keyOf(group: GroupName): string | undefined {
+    if (group === 'metadata') return groupKey(metadataGroup)
+    if (this.topic === undefined) return undefined
+    const partition = group % this.topic.members.length
+    return groupKey({ topicId: this.topic.id, partition })
+  }
+
+  leaderOf(group: GroupName): string | undefined {
+    const key = this.keyOf(group)
+    return key === undefined ? undefined : this.roles.leaderOf(key)
+  }
+
+  membersOf(group: GroupName): readonly string[] {
+    if (group === 'metadata') return this.nodeNames
+    const members = this.topic?.members ?? []
+    return members[group % members.length] ?? []
+  }
+
+  // ── nodes ──────────────────────────────────────────────────────────────────────────────────
+
+  #format(random: Random): SimulatedNode[] {
+    const hex = (digits: number) =>
+      Array.from({ length: digits }, () => random.integer('format', 16).toString(16)).join('')
+    const nodes = this.nodeNames.map((id, number) => ({ id, address: this.addresses[number]! }))
+    const formatPlan = newPlan(nodes, hex)
+    const { syncMinMs, syncMaxMs } = this.plan.settings
+    return this.nodeNames.map((name) => {
+      const disk = new SimulatedDisk(this.simulation, random, name, { syncMinMs, syncMaxMs })
+      formatNode(disk.open(undefined), formatPlan, name, dataFolder)
+      return new SimulatedNode(name, disk, this.#surroundings())
+    })
+  }
+
+  #surroundings(): NodeSurroundings {
+    const { settings } = this.plan
+    return {
+      simulation: this.simulation,
+      network: this.network,
+      timing: {
+        heartbeatMs: settings.heartbeatMs,
+        electionTimeoutMinMs: settings.electionTimeoutMinMs,
+        electionTimeoutMaxMs: settings.electionTimeoutMaxMs,
+        appendBytesMax: settings.appendBytesMax,
+        inflightMessagesMax: settings.inflightMessagesMax,
+      },
+      storage: { walFileBytes: settings.walFileBytes, cacheBytesMax: settings.cacheBytesMax },
+      logged: (node, level, event, fields) => this.#logged(node, level, event, fields),
+      exited: (node, reason, code) => this.#exited(node, reason, code),
+    }
+  }
+
+  #logged(node: string, level: string, event: string, fields: object): void {
+    this.trace(event, { node, ...fields })
+    if (event === 'raft.leader_elected') {
+      const { group, term } = fields as { group: string; term: number }
+      this.simulation.note(`elected ${node} ${group} ${term}`)
+      this.roles.observe({ group, term, node, atMs: this.simulation.nowMs })
+    }
+    if (alarming.has(event)) this.alarms.push(`${node}: ${level} ${event} ${textOf(fields)}`)
+  }
+
+  #exited(node: string, reason: string, code: string | undefined): void {
+    this.exits += 1
+    this.simulation.note(`exit ${node}`)
+    this.trace('node.exited', { node, code, reason })
+    // A disk that refuses writes may end a process; nothing else may.
+    const excused = code === 'QUORATE_DISK_FULL' || this.node(node).disk.everFull
+    if (!excused) this.alarms.push(`${node} ended by itself: ${reason}`)
+  }
+}
+
+function textOf(fields: object): string {
+  return JSON.stringify(fields, (_key, value: unknown) =>
+    value instanceof Error ? value.stack : value,
+  )
+}

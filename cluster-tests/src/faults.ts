@@ -1,0 +1,204 @@
+// Carries out the steps of a plan: at its time, or at the election it waits for, each step is aimed
+// and does its damage, and is undone after `forMs`. Counts what took effect. After `healAll` the
+// world is whole and no step does anything any more. Decides nothing about nodes: cluster.ts starts
+// and crashes them.
+import { eventClass } from '@quorate/actors/testing'
+import type { SimulatedCluster } from './cluster.ts'
+import { type FaultName, faultNames } from './fault-table.ts'
+import type { Step } from './plan.ts'
+import { awaitedGroup, type GroupName, parseTarget, type Target } from './target-grammar.ts'
+import { aim, type Hit } from './targets.ts'
+
+interface Waiting {
+  readonly step: Step
+  readonly target: Target
+  readonly group: GroupName
+}
+
+const delayed = { extraMs: 30, jitterMs: 150 } as const
+const resetAgainMs = 200
+
+export class Faults {
+  /** How often a step of each fault found its target in a state it could change. */
+  readonly applied: Record<FaultName, number>
+  readonly #cluster: SimulatedCluster
+  #waiting: Waiting[] = []
+  #healed = false
+
+  constructor(cluster: SimulatedCluster) {
+    this.#cluster = cluster
+    this.applied = Object.fromEntries(faultNames.map((name) => [name, 0])) as Record<
+      FaultName,
+      number
+    >
+  }
+
+  schedule(steps: readonly Step[]): void {
+    const { simulation } = this.#cluster
+    for (const step of steps) {
+      const target = parseTarget(step.target)!
+      const group = awaitedGroup(target)
+      simulation.at(simulation.nowMs + step.atMs, eventClass.fault, () => {
+        if (group === undefined) this.#apply(step, target)
+        else if (!this.#healed) this.#waiting.push({ step, target, group })
+      })
+    }
+  }
+
+  /** A group has a new leader: the steps that wait for that strike, at once or a little later. */
+  elected(groupKey: string): void {
+    const { simulation } = this.#cluster
+    const due = this.#waiting.filter(({ group }) => this.#cluster.keyOf(group) === groupKey)
+    this.#waiting = this.#waiting.filter((each) => !due.includes(each))
+    for (const { step, target } of due) {
+      const { syncMaxMs, latencyMaxMs } = this.#cluster.plan.settings
+      const spreadMs = 2 * (syncMaxMs + latencyMaxMs) + 1
+      const late = simulation.random.integer('faults/late', 2) === 1
+      const laterMs = late ? simulation.random.integer('faults/later', spreadMs) : 0
+      simulation.at(simulation.nowMs + laterMs, eventClass.fault, () => this.#apply(step, target))
+    }
+  }
+
+  /** Ends every fault and starts every node that is down. */
+  healAll(): void {
+    this.#healed = true
+    this.#waiting = []
+    const { network, nodes } = this.#cluster
+    network.healAll()
+    this.#cluster.splitBytes()
+    for (const node of nodes) {
+      node.resume()
+      node.disk.stall(false)
+      node.disk.full(false)
+      node.start()
+    }
+  }
+
+  #apply(step: Step, target: Target): void {
+    if (this.#healed) return
+    const hit = aim(target, this.#cluster)
+    if (hit.nodes.length === 0) return
+    const undo = this.#strike(step, hit)
+    if (undo === undefined) return
+    this.applied[step.fault] += 1
+    const { simulation } = this.#cluster
+    simulation.note(`fault ${step.fault} ${hit.nodes.join()}`)
+    this.#cluster.trace('fault', { fault: step.fault, nodes: hit.nodes, forMs: step.forMs })
+    simulation.at(simulation.nowMs + step.forMs, eventClass.fault, () => {
+      if (this.#healed) return
+      this.#cluster.trace('fault.over', { fault: step.fault, nodes: hit.nodes })
+      undo()
+    })
+  }
+
+  /** Does it, and returns how to undo it; undefined when nothing changed. */
+  #strike(step: Step, { nodes, pair }: Hit): (() => void) | undefined {
+    switch (step.fault) {
+      case 'isolate':
+        return this.#cut(this.#apart(nodes, this.#everybody()), 'both')
+      case 'isolate-peers':
+        return this.#cut(this.#apart(nodes, this.#cluster.nodeNames), 'both')
+      case 'mute':
+        return this.#cut(this.#apart(nodes, this.#cluster.nodeNames), 'forward')
+      case 'deafen': {
+        const paths = this.#apart(nodes, this.#cluster.nodeNames)
+        const reversed = paths.map(([from, to]) => [to, from] as const)
+        return this.#cut(reversed, 'forward')
+      }
+      case 'cut':
+        return pair === undefined ? undefined : this.#cut([pair], 'both')
+      case 'cut-forward':
+        return pair === undefined ? undefined : this.#cut([pair], 'forward')
+      case 'reset':
+        return this.#reset(step, pair === undefined ? this.#around(nodes) : [pair])
+      case 'delay':
+        return this.#delay(pair === undefined ? this.#around(nodes) : [pair])
+      case 'power':
+      case 'kill':
+        return this.#crash(nodes, step.fault)
+      case 'pause':
+        return this.#pause(nodes)
+      case 'stall-disk':
+        return this.#disks(nodes, (disk, on) => disk.stall(on))
+      case 'full-disk':
+        return this.#disks(nodes, (disk, on) => disk.full(on))
+    }
+  }
+
+  #everybody(): readonly string[] {
+    return [...this.#cluster.nodeNames, ...this.#cluster.clientNames]
+  }
+
+  /** Paths from the given nodes to all others of a list. */
+  #apart(nodes: readonly string[], all: readonly string[]): (readonly [string, string])[] {
+    const others = all.filter((name) => !nodes.includes(name))
+    return nodes.flatMap((node) => others.map((other) => [node, other] as const))
+  }
+
+  /** Paths between the given nodes and everybody, each pair once. */
+  #around(nodes: readonly string[]): (readonly [string, string])[] {
+    const inside = nodes.flatMap((node, position) =>
+      nodes.slice(position + 1).map((other) => [node, other] as const),
+    )
+    return [...inside, ...this.#apart(nodes, this.#everybody())]
+  }
+
+  #cut(paths: readonly (readonly [string, string])[], direction: 'both' | 'forward'): () => void {
+    const { network } = this.#cluster
+    for (const [from, to] of paths) network.cut(from, to, direction)
+    return () => this.#heal(paths)
+  }
+
+  #delay(paths: readonly (readonly [string, string])[]): () => void {
+    const { network } = this.#cluster
+    for (const [from, to] of paths) network.delay(from, to, delayed)
+    return () => this.#heal(paths)
+  }
+
+  #heal(paths: readonly (readonly [string, string])[]): void {
+    for (const [from, to] of paths) this.#cluster.network.heal(from, to)
+    this.#cluster.splitBytes()
+  }
+
+  #reset(step: Step, paths: readonly (readonly [string, string])[]): () => void {
+    const { network, simulation } = this.#cluster
+    const untilMs = simulation.nowMs + step.forMs
+    const again = (): void => {
+      if (this.#healed) return
+      for (const [from, to] of paths) network.reset(from, to)
+      const nextMs = simulation.nowMs + resetAgainMs
+      if (nextMs < untilMs) simulation.at(nextMs, eventClass.fault, again)
+    }
+    again()
+    return () => {}
+  }
+
+  #crash(names: readonly string[], what: 'power' | 'kill'): (() => void) | undefined {
+    const nodes = names.map((name) => this.#cluster.node(name)).filter((node) => node.running)
+    if (nodes.length === 0) return undefined
+    for (const node of nodes) node.crash(what)
+    return () => {
+      for (const node of nodes) node.start()
+    }
+  }
+
+  #pause(names: readonly string[]): (() => void) | undefined {
+    const nodes = names.map((name) => this.#cluster.node(name)).filter((node) => node.running)
+    if (nodes.length === 0) return undefined
+    for (const node of nodes) node.pause()
+    return () => {
+      for (const node of nodes) node.resume()
+    }
+  }
+
+  #disks(
+    names: readonly string[],
+    change: (disk: SimulatedCluster['nodes'][number]['disk'], on: boolean) => void,
+  ): () => void {
+    const disks = names.map((name) => this.#cluster.node(name).disk)
+    for (const disk of disks) change(disk, true)
+    return () => {
+      for (const disk of disks) change(disk, false)
+    }
+  }
+}

@@ -1,0 +1,141 @@
+// A TCP proxy in front of one address, for faults of one link. `pass` forwards bytes. `drop` is a
+// network that swallows packets: connections stay open and nothing passes in either direction; like
+// TCP it delivers late what was sent meanwhile, when it passes again and both ends still wait.
+// `refuse` is a port nobody listens on: connections break and new ones are refused.
+import net from 'node:net'
+
+export type ProxyMode = 'pass' | 'drop' | 'refuse'
+
+interface Relay {
+  readonly near: net.Socket
+  /** Absent until the link passes for the first time. */
+  far: net.Socket | undefined
+  /** One end went while the link dropped: the other end learns of it when the link passes. */
+  broken: boolean
+}
+
+export class TcpProxy {
+  readonly #target: { readonly host: string; readonly port: number }
+  readonly #relays = new Set<Relay>()
+  #server: net.Server
+  #port = 0
+  #mode: ProxyMode = 'pass'
+
+  private constructor(target: string) {
+    const { hostname, port } = new URL(`tcp://${target}`)
+    this.#target = { host: hostname, port: Number(port) }
+    this.#server = this.#createServer()
+  }
+
+  /** `target`: `host:port`; nobody need listen there yet. */
+  static async start(target: string): Promise<TcpProxy> {
+    const proxy = new TcpProxy(target)
+    await proxy.#listen()
+    return proxy
+  }
+
+  /** `host:port` of this end. */
+  get address(): string {
+    return `127.0.0.1:${this.#port}`
+  }
+
+  get mode(): ProxyMode {
+    return this.#mode
+  }
+
+  async set(mode: ProxyMode): Promise<void> {
+    if (mode === this.#mode) return
+    const before = this.#mode
+    this.#mode = mode
+    if (mode === 'refuse') {
+      await this.#stopListening()
+      return
+    }
+    for (const relay of this.#relays) this.#steer(relay)
+    if (before === 'refuse') await this.#listen()
+  }
+
+  async close(): Promise<void> {
+    if (this.#mode !== 'refuse') await this.#stopListening()
+    this.#mode = 'refuse'
+  }
+
+  #createServer(): net.Server {
+    return net.createServer((near) => {
+      const relay: Relay = { near, far: undefined, broken: false }
+      this.#relays.add(relay)
+      near.pause()
+      near.setNoDelay(true)
+      near.on('error', () => this.#end(relay))
+      near.on('close', () => this.#end(relay))
+      this.#steer(relay)
+    })
+  }
+
+  #steer(relay: Relay): void {
+    if (this.#mode === 'drop') {
+      relay.near.pause()
+      relay.far?.pause()
+      return
+    }
+    if (relay.broken) this.#destroy(relay)
+    else if (relay.far === undefined) this.#dial(relay)
+    else {
+      relay.near.resume()
+      relay.far.resume()
+    }
+  }
+
+  #dial(relay: Relay): void {
+    const far = net.connect(this.#target)
+    relay.far = far
+    far.setNoDelay(true)
+    far.on('error', () => this.#end(relay))
+    far.on('close', () => this.#end(relay))
+    forward(relay.near, far, () => this.#mode === 'pass')
+    forward(far, relay.near, () => this.#mode === 'pass')
+    if (this.#mode === 'pass') relay.near.resume()
+  }
+
+  #end(relay: Relay): void {
+    if (this.#mode === 'drop') relay.broken = true
+    else this.#destroy(relay)
+  }
+
+  #destroy(relay: Relay): void {
+    this.#relays.delete(relay)
+    relay.near.destroy()
+    relay.far?.destroy()
+  }
+
+  #listen(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject)
+      this.#server.listen(this.#port, '127.0.0.1', () => {
+        this.#port = (this.#server.address() as net.AddressInfo).port
+        resolve()
+      })
+    })
+  }
+
+  #stopListening(): Promise<void> {
+    const closed = new Promise<void>((resolve) => {
+      this.#server.close(() => resolve())
+    })
+    for (const relay of [...this.#relays]) this.#destroy(relay)
+    this.#server = this.#createServer()
+    return closed
+  }
+}
+
+/** Bytes and the end of one direction, no faster than the other end takes them. */
+function forward(from: net.Socket, to: net.Socket, passes: () => boolean): void {
+  from.on('data', (chunk) => {
+    if (to.write(chunk)) return
+    from.pause()
+    to.once('drain', () => {
+      if (passes()) from.resume()
+    })
+  })
+  from.on('end', () => to.end())
+}

@@ -1,0 +1,244 @@
+// Runs one plan from formatting to the last check and says what was violated: the cluster forms, a
+// topic is made, producers send under faults, everything is healed, every send must settle and every
+// partition take writes again, and then all is read back and compared. Bounded in simulated time and
+// in events. The same plan gives the same result and the same hash.
+import type { TopicDescription, TopicSummary } from '@quorate/protocol'
+import type { NetworkFault } from 'quorate/testing'
+import { checkAckedOnce } from './checkers/acked-once.ts'
+import { checkDenseOffsets } from './checkers/dense-offsets.ts'
+import { checkEqualReplicas } from './checkers/equal-replicas.ts'
+import { checkOrder } from './checkers/order.ts'
+import { checkOutcomes } from './checkers/outcomes.ts'
+import { checkPositions } from './checkers/positions.ts'
+import { checkStableReads } from './checkers/stable-reads.ts'
+import { SyncedQuorum } from './checkers/synced-quorum.ts'
+import { SimulatedCluster, type Trace } from './cluster.ts'
+import type { FaultName } from './fault-table.ts'
+import { Faults } from './faults.ts'
+import type { History } from './history.ts'
+import type { Plan } from './plan.ts'
+import { topicName, Workload } from './workload.ts'
+
+export interface RunResult {
+  /** Empty when everything held. */
+  readonly violations: readonly string[]
+  /** Equal for equal plans and code. */
+  readonly hash: string
+  readonly simulatedMs: number
+  readonly events: number
+  readonly acked: number
+  readonly unknown: number
+  readonly notApplied: number
+  readonly elections: number
+  /** Steps that found something to break, by fault. */
+  readonly applied: Readonly<Record<FaultName, number>>
+  /** Network faults that something met. */
+  readonly network: Readonly<Record<NetworkFault, number>>
+  /** Acks whose copies were looked for on the disks. */
+  readonly copiesChecked: number
+  /** Processes that ended by themselves and were started again. */
+  readonly exits: number
+  readonly history: History
+}
+
+/** Bounds of the phases without faults: a cluster that takes longer is not alive. */
+const formMs = 60_000
+const settleMs = 30_000
+const serveMs = 60_000
+const readMs = 120_000
+const equalMs = 60_000
+const askAgainMs = 500
+
+/** More than these say nothing new. */
+const violationsMax = 10
+
+export function runPlan(plan: Plan, trace?: Trace): RunResult {
+  return new Run(plan, trace).run()
+}
+
+class Run {
+  readonly #plan: Plan
+  readonly #cluster: SimulatedCluster
+  readonly #faults: Faults
+  readonly #workload: Workload
+  readonly #copies: SyncedQuorum
+  readonly #violations: string[] = []
+
+  constructor(plan: Plan, trace: Trace | undefined) {
+    this.#plan = plan
+    this.#cluster = new SimulatedCluster(plan, trace)
+    this.#faults = new Faults(this.#cluster)
+    this.#workload = new Workload(this.#cluster)
+    this.#copies = new SyncedQuorum(this.#cluster)
+    this.#cluster.roles.elected = ({ group }) => this.#faults.elected(group)
+    this.#workload.acked = (send) => this.#copies.acked(send)
+  }
+
+  run(): RunResult {
+    try {
+      this.#runPhases()
+    } catch (error) {
+      this.#violations.push(`exception: ${error instanceof Error ? error.stack : String(error)}`)
+    }
+    return this.#result()
+  }
+
+  #runPhases(): void {
+    const phases: readonly [name: string, phase: () => boolean][] = [
+      ['the cluster does not form', () => this.#form()],
+      ['faults', () => this.#underFaults()],
+      ['sends do not settle after healing', () => this.#settle()],
+      ['partitions take no writes after healing', () => this.#serve()],
+      ['not everything can be read back after healing', () => this.#readBack()],
+    ]
+    for (const [name, phase] of phases) {
+      this.#cluster.trace('phase', { name })
+      const done = phase()
+      this.#violations.push(...this.#cluster.alarms, ...this.#cluster.roles.violations)
+      if (!done && this.#violations.length === 0) this.#violations.push(name)
+      if (this.#violations.length > 0) return
+    }
+    this.#checkHistory()
+    this.#checkReplicas()
+    this.#copies.checkAll(this.#workload.history)
+    this.#violations.push(...this.#cluster.alarms)
+  }
+
+  #form(): boolean {
+    const { partitions } = this.#plan.workload
+    this.#cluster.start()
+    this.#workload.connect()
+    const { clients, reader } = this.#workload
+    const connected = () => [...clients, reader].every((client) => client.connected)
+    if (!this.#cluster.waitUntil(connected, formMs)) return false
+    this.#createTopic()
+    const led = () =>
+      this.#cluster.topic !== undefined &&
+      Array.from({ length: partitions }, (_, partition) => partition).every(
+        (partition) => this.#cluster.leaderOf(partition) !== undefined,
+      )
+    return this.#cluster.waitUntil(led, formMs)
+  }
+
+  #createTopic(): void {
+    const { reader } = this.#workload
+    const { partitions, replicas } = this.#plan.workload
+    const body = { partitions, replicas, segmentBytes: this.#plan.settings.segmentBytes }
+    const options = { deadlineMs: 10_000, repeatable: false }
+    reader.call<TopicSummary>('create', topicName, body, options, (_reply, code) => {
+      // An attempt whose outcome was unknown may have made it.
+      if (code === undefined || code === 'QUORATE_TOPIC_EXISTS') this.#describe()
+      else reader.host.setTimer(() => this.#createTopic(), askAgainMs)
+    })
+  }
+
+  #describe(): void {
+    const { reader } = this.#workload
+    this.#ask((description) => {
+      if (description === undefined) {
+        reader.host.setTimer(() => this.#describe(), askAgainMs)
+        return
+      }
+      const { topicId, partitionStates } = description
+      const members = partitionStates.map(({ replicas }) => replicas.map(({ node }) => node))
+      this.#cluster.topic = { id: topicId, members }
+    })
+  }
+
+  #ask(done: (description: TopicDescription | undefined) => void): void {
+    const options = { deadlineMs: 5_000, repeatable: true }
+    this.#workload.reader.call<TopicDescription>('describe', topicName, undefined, options, done)
+  }
+
+  #underFaults(): boolean {
+    const { durationMs } = this.#plan.workload
+    this.#faults.schedule(this.#plan.steps)
+    this.#workload.start()
+    this.#cluster.waitUntil(() => false, durationMs)
+    this.#workload.stopSending()
+    return true
+  }
+
+  #settle(): boolean {
+    this.#faults.healAll()
+    const { deliveryTimeoutMs } = this.#plan.settings
+    const settled = () => this.#workload.unsettled === 0
+    return this.#cluster.waitUntil(settled, deliveryTimeoutMs + settleMs)
+  }
+
+  /** Every partition takes one more record. A first try may still run into a time-out. */
+  #serve(): boolean {
+    const { history } = this.#workload
+    const untilMs = this.#cluster.simulation.nowMs + serveMs
+    while (this.#cluster.simulation.nowMs < untilMs && !this.#cluster.violated) {
+      const from = history.sends.length
+      this.#workload.sendLast()
+      const { deliveryTimeoutMs } = this.#plan.settings
+      this.#cluster.waitUntil(() => this.#workload.unsettled === 0, deliveryTimeoutMs + settleMs)
+      if (history.sends.slice(from).every(({ outcome }) => outcome === 'acked')) return true
+    }
+    return false
+  }
+
+  #readBack(): boolean {
+    this.#workload.stopReading()
+    let ended = false
+    let failure: string | undefined
+    this.#workload.readBack((why) => {
+      ended = true
+      failure = why
+    })
+    const done = this.#cluster.waitUntil(() => ended, readMs)
+    if (failure !== undefined) this.#violations.push(`reading back failed: ${failure}`)
+    return done
+  }
+
+  #checkHistory(): void {
+    const { history } = this.#workload
+    const checks = [
+      checkAckedOnce,
+      checkOutcomes,
+      checkOrder,
+      checkDenseOffsets,
+      checkStableReads,
+      checkPositions,
+    ]
+    for (const check of checks) this.#violations.push(...check(history))
+  }
+
+  #checkReplicas(): void {
+    let differences: readonly string[] = ['replicas were never compared']
+    const compare = (): void => {
+      this.#ask((description) => {
+        if (description !== undefined) differences = checkEqualReplicas(description)
+        if (differences.length > 0) this.#workload.reader.host.setTimer(compare, askAgainMs)
+      })
+    }
+    compare()
+    this.#cluster.waitUntil(() => differences.length === 0, equalMs)
+    this.#violations.push(...differences)
+  }
+
+  #result(): RunResult {
+    const { history } = this.#workload
+    const { simulation, network, roles, exits } = this.#cluster
+    const count = (outcome: string) =>
+      history.sends.filter((send) => send.outcome === outcome).length
+    const violations = [...new Set(this.#violations)]
+    return {
+      violations: violations.slice(0, violationsMax),
+      hash: simulation.hash,
+      simulatedMs: simulation.nowMs,
+      events: simulation.events,
+      acked: count('acked'),
+      unknown: count('unknown'),
+      notApplied: count('not-applied'),
+      elections: roles.elections,
+      applied: this.#faults.applied,
+      network: network.counters,
+      copiesChecked: this.#copies.checked,
+      exits,
+      history,
+    }
+  }
+}

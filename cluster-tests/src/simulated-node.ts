@@ -1,0 +1,140 @@
+// One broker node of a simulated cluster, across the lives of its process: the real BrokerNode on a
+// simulated host, disk and network. A crash ends a life; `start` begins the next over the same disk.
+// A node that ends by itself (a failed disk, a folder it cannot open) is started again a little
+// later, as a supervisor would do it.
+import type { Random } from '@quorate/actors'
+import { eventClass, type SimulatedHost, type Simulation } from '@quorate/actors/testing'
+import { QuorateError } from '@quorate/protocol'
+import {
+  BrokerNode,
+  type EventLog,
+  type NodeEnvironment,
+  type NodeOptions,
+  type SimulatedDisk,
+  type SimulatedNetwork,
+} from 'quorate/testing'
+
+export interface NodeSurroundings {
+  readonly simulation: Simulation
+  readonly network: SimulatedNetwork
+  readonly timing: NodeOptions['timing']
+  readonly storage: NonNullable<NodeOptions['storage']>
+  /** An event of the node's log. */
+  logged(node: string, level: 'info' | 'warn' | 'error', event: string, fields: object): void
+  /** The node ended by itself, or could not start. */
+  exited(node: string, reason: string, code: string | undefined): void
+}
+
+export const dataFolder = '/data'
+const startAgainMs = 250
+
+export class SimulatedNode {
+  readonly name: string
+  readonly disk: SimulatedDisk
+  /** Lives of its process so far. */
+  lives = 0
+  readonly #around: NodeSurroundings
+  readonly #random: Random
+  #host: SimulatedHost | undefined
+  #broker: BrokerNode | undefined
+
+  constructor(name: string, disk: SimulatedDisk, around: NodeSurroundings) {
+    this.name = name
+    this.disk = disk
+    this.#around = around
+    const { random } = around.simulation
+    this.#random = { integer: (purpose, bound) => random.integer(`${name}/${purpose}`, bound) }
+  }
+
+  /** A process exists; it may be paused. */
+  get running(): boolean {
+    return this.#host !== undefined
+  }
+
+  get broker(): BrokerNode | undefined {
+    return this.#broker
+  }
+
+  start(): void {
+    if (this.#host !== undefined) return
+    const { simulation } = this.#around
+    const host = simulation.host(this.name)
+    this.lives += 1
+    this.#host = host
+    try {
+      BrokerNode.start(this.#environment(host), this.#options(), (error, node) => {
+        if (node !== undefined) this.#broker = node
+        else this.#exit(host, String(error?.message), error?.code)
+      })
+    } catch (error) {
+      const code = error instanceof QuorateError ? error.code : undefined
+      this.#exit(host, error instanceof Error ? String(error.stack) : String(error), code)
+    }
+  }
+
+  /** `power`: what was not synced is lost. `kill`: it stays in the page cache. */
+  crash(what: 'power' | 'kill'): void {
+    const host = this.#host
+    if (host === undefined) return
+    this.#host = undefined
+    this.#broker = undefined
+    host.crash()
+    this.disk.crash(what === 'power' ? 'power' : 'process')
+    this.#around.network.crash(this.name, what === 'power' ? 'machine' : 'process')
+  }
+
+  pause(): void {
+    this.#host?.pause()
+  }
+
+  resume(): void {
+    this.#host?.resume()
+  }
+
+  #exit(host: SimulatedHost, reason: string, code: string | undefined): void {
+    if (this.#host !== host) return
+    this.#around.exited(this.name, reason, code)
+    this.crash('kill')
+    const { simulation } = this.#around
+    simulation.at(simulation.nowMs + startAgainMs, eventClass.fault, () => this.start())
+  }
+
+  #environment(host: SimulatedHost): NodeEnvironment {
+    const hex = () => {
+      const part = this.#random.integer('nonce', 0x1_0000_0000)
+      return part.toString(16).padStart(8, '0')
+    }
+    return {
+      disk: this.disk.open(host),
+      network: this.#around.network.host(this.name, host),
+      host,
+      random: this.#random,
+      log: this.#log(host),
+      nonce: () => hex() + hex() + hex() + hex(),
+      failed: (reason) => this.#exit(host, reason, undefined),
+      session: 1 + this.#random.integer('session', 0xffff_0000),
+    }
+  }
+
+  #log(host: SimulatedHost): EventLog {
+    const write =
+      (level: 'info' | 'warn' | 'error') =>
+      (event: string, fields: object = {}): void => {
+        if (!host.crashed) this.#around.logged(this.name, level, event, fields)
+      }
+    return { info: write('info'), warn: write('warn'), error: write('error') }
+  }
+
+  #options(): NodeOptions {
+    const { timing, storage } = this.#around
+    return {
+      folder: dataFolder,
+      bind: (planAddress) => ({ listen: planAddress, advertise: undefined }),
+      peers: new Map(),
+      autoCreateTopics: false,
+      version: '0.0.0-simulated',
+      timing,
+      storage,
+    }
+  }
+}

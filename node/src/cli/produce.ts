@@ -1,0 +1,186 @@
+// `quorate produce`: a record per line, from a file or standard input, as the bytes they are. Lines
+// go on while earlier ones are on their way, within a bound. What is printed per record comes in the
+// order of the lines. The first line that fails ends it; how many were acknowledged is said then.
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import type { Readable } from 'node:stream'
+import { type Producer, QuorateError, type SendResult, type Topic, topic } from '@quorate/client'
+import { maxBatchBytes } from '@quorate/protocol'
+import { optionalWholeNumber } from './arguments.ts'
+import { lines } from './lines.ts'
+import { failWithoutReader, Output, outputFormat } from './output.ts'
+import { Progress } from './progress.ts'
+import { type ClientOptions, interruption, withClient } from './session.ts'
+
+interface ProduceOptions extends ClientOptions {
+  readonly file?: string
+  readonly keyField?: string
+  readonly partition?: string
+}
+
+interface Input {
+  readonly stream: Readable
+  /** Of a file; a pipe has none. */
+  readonly sizeBytes: number | undefined
+}
+
+export async function runProduce(name: string, options: ProduceOptions): Promise<void> {
+  const format = outputFormat(options.output, ['table', 'json', 'jsonl'])
+  const partition = optionalWholeNumber('--partition', options.partition, 0, 1023)
+  const target = topic(name, { codec: 'bytes' })
+  const input = await openInput(options.file)
+  failWithoutReader()
+  const signal = interruption()
+  signal.addEventListener('abort', () => input.stream.destroy())
+  await withClient(
+    options,
+    async (client) => {
+      const sending = new Sending(client.producer(), target, format !== 'table', input.sizeBytes)
+      try {
+        for await (const line of lines(input.stream, maxBatchBytes)) {
+          if (sending.failure !== undefined) break
+          const key = keyOf(line, options.keyField, sending.sent + 1)
+          sending.send(line, { ...(key && { key }), ...(partition !== undefined && { partition }) })
+          await sending.room()
+        }
+      } catch (error) {
+        if (!signal.aborted) sending.failure ??= error
+      }
+      await sending.end(signal)
+    },
+    signal,
+  )
+}
+
+async function openInput(file: string | undefined): Promise<Input> {
+  if (file === undefined) {
+    if (process.stdin.isTTY) process.stderr.write('one record per line; Ctrl-D ends\n')
+    return { stream: process.stdin, sizeBytes: undefined }
+  }
+  try {
+    const found = await stat(file)
+    if (found.isDirectory()) throw new Error('it is a folder')
+    return { stream: createReadStream(file), sizeBytes: found.isFile() ? found.size : undefined }
+  } catch (cause) {
+    throw new QuorateError('QUORATE_INVALID_ARGUMENT', `--file ${file}`, { cause })
+  }
+}
+
+const recordsInFlightMax = 20_000
+const bytesInFlightMax = 64 * 1024 * 1024
+
+class Sending {
+  sent = 0
+  /** Of the first line that failed. */
+  failure: unknown
+  readonly #producer: Producer
+  readonly #topic: Topic<Uint8Array>
+  readonly #perRecord: boolean
+  readonly #progress: Progress
+  readonly #output = new Output()
+  #acknowledged = 0
+  #failed = 0
+  #bytesInFlight = 0
+  /** Settles when every line so far has been settled and printed. */
+  #printed: Promise<void> = Promise.resolve()
+  #wake: (() => void) | undefined
+
+  constructor(
+    producer: Producer,
+    target: Topic<Uint8Array>,
+    perRecord: boolean,
+    sizeBytes: number | undefined,
+  ) {
+    this.#producer = producer
+    this.#topic = target
+    this.#perRecord = perRecord
+    const shown = process.stderr.isTTY && !process.stdin.isTTY && !perRecord
+    this.#progress = new Progress(sizeBytes, shown ? process.stderr : undefined)
+  }
+
+  send(line: Uint8Array, options: { key?: string; partition?: number }): void {
+    this.sent += 1
+    const number = this.sent
+    const bytes = line.byteLength
+    this.#bytesInFlight += bytes
+    const result = this.#producer.send(this.#topic, line, options).then(
+      (place) => {
+        this.#acknowledged += 1
+        this.#progress.add(bytes + 1)
+        this.#settled(bytes)
+        return place
+      },
+      (error: unknown) => {
+        this.#failed += 1
+        this.failure ??= atLine(error, number)
+        this.#settled(bytes)
+        return undefined
+      },
+    )
+    if (this.#perRecord) this.#printed = this.#printed.then(async () => this.#print(await result))
+    else this.#printed = Promise.all([this.#printed, result]).then(() => {})
+  }
+
+  /** Resolves when another line may be sent. */
+  async room(): Promise<void> {
+    while (this.#isFull) await new Promise<void>((resolve) => (this.#wake = resolve))
+  }
+
+  async end(signal: AbortSignal): Promise<void> {
+    await this.#printed
+    await this.#output.flush()
+    await this.#producer.close()
+    this.#progress.end()
+    const count = `${this.#acknowledged} of ${this.sent} records acknowledged`
+    if (this.failure !== undefined) {
+      process.stderr.write(`${count}, ${this.#failed} refused or unknown\n`)
+      throw this.failure
+    }
+    if (signal.aborted) {
+      process.stderr.write(`interrupted; ${count}\n`)
+      process.exitCode = 1
+    } else if (!this.#perRecord)
+      process.stdout.write(`${this.sent} records to ${this.#topic.name}\n`)
+  }
+
+  get #isFull(): boolean {
+    const inFlight = this.sent - this.#acknowledged - this.#failed
+    return inFlight >= recordsInFlightMax || this.#bytesInFlight >= bytesInFlightMax
+  }
+
+  #settled(bytes: number): void {
+    this.#bytesInFlight -= bytes
+    if (this.#isFull) return
+    this.#wake?.()
+    this.#wake = undefined
+  }
+
+  #print(place: SendResult | undefined): Promise<void> | undefined {
+    if (place === undefined) return undefined
+    const { partition, offset } = place
+    const line = JSON.stringify({ topic: this.#topic.name, partition, offset })
+    return this.#output.add(Buffer.from(`${line}\n`))
+  }
+}
+
+/** The same error with the line in front; the outcome stays. */
+function atLine(error: unknown, number: number): unknown {
+  if (!(error instanceof QuorateError)) return error
+  const { code, detail, outcome } = error
+  const where = detail === undefined ? `line ${number}` : `line ${number}: ${detail}`
+  return new QuorateError(code, `${where} (outcome: ${outcome})`, { cause: error.cause, outcome })
+}
+
+function keyOf(line: Uint8Array, field: string | undefined, number: number): string | undefined {
+  if (field === undefined) return undefined
+  let value: unknown
+  try {
+    value = (JSON.parse(new TextDecoder().decode(line)) as Record<string, unknown> | null)?.[field]
+  } catch (cause) {
+    throw new QuorateError('QUORATE_DECODE_FAILED', `line ${number} is not JSON`, { cause })
+  }
+  if (value === undefined || value === null) {
+    throw new QuorateError('QUORATE_DECODE_FAILED', `line ${number} has no field ${field}`)
+  }
+  return typeof value === 'string' ? value : JSON.stringify(value)
+}

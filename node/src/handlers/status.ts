@@ -1,0 +1,58 @@
+// `status`: the cluster as this node and its peers report themselves. A node that does not answer is
+// listed as down. Knows nothing of how a node gathers its own numbers (node-status in node.ts).
+import { type ApiRequest, jsonReply } from '../doors/api.ts'
+import { limits } from '../limits.ts'
+import type { Broker } from './broker.ts'
+
+export const statusQuestion = 'status'
+
+/** What a node says of itself. */
+export interface NodeStatus {
+  readonly node: string
+  readonly incarnation: string
+  readonly address: string
+  readonly http: string | null
+  readonly version: string
+  readonly ready: boolean
+  /** Partition replicas on this node. */
+  readonly replicas: number
+  /** Partitions this node leads. */
+  readonly leaders: number
+  readonly halted: readonly string[]
+  /** Replicas with files missing although they must exist. */
+  readonly amnesiac: readonly string[]
+  /** Partitions led here whose retention waits, with the reason. */
+  readonly retentionHeld: readonly { readonly group: string; readonly reason: string }[]
+  /** A code while produce is refused, else null. */
+  readonly refusing: string | null
+  readonly peersUp: readonly string[]
+}
+
+export function handleStatus(broker: Broker, request: ApiRequest): void {
+  const nodes: ((NodeStatus & { up: boolean }) | { node: string; up: boolean })[] = []
+  const peers = broker.nodeIds().filter((node) => node !== broker.node)
+  let open = peers.length + 1
+  const settle = (status: (typeof nodes)[number]) => {
+    nodes.push(status)
+    open -= 1
+    if (open > 0) return
+    nodes.sort((left, right) => (left.node < right.node ? -1 : 1))
+    const leader = broker.metadataLeader()
+    request.respond(
+      jsonReply({
+        clusterId: broker.metadata().clusterId,
+        answeredBy: broker.node,
+        metadataLeader: leader.node ?? null,
+        metadataTerm: leader.term,
+        topics: broker.metadata().topics().length,
+        nodes,
+      }),
+    )
+  }
+  for (const node of peers) {
+    broker.askNode(node, statusQuestion, {}, limits.peerQuestionTimeoutMs, (error, answer) => {
+      settle(error === undefined ? { ...(answer as NodeStatus), up: true } : { node, up: false })
+    })
+  }
+  settle({ ...broker.status(), up: true })
+}

@@ -1,0 +1,126 @@
+// Bytes of the metadata machine's state: JSON with a version. Equal states have equal bytes: lists
+// are sorted and the order of fields in the schemas below is the one the machine makes them in.
+// JSON, because it is small, rare and worth reading in a dump. Integrity is the checkpoint file's
+// business; here only form is checked.
+import { isErrorCode, QuorateError } from '@quorate/protocol'
+import { z } from 'zod'
+import type { LogProgressState } from '../partition/log-progress.ts'
+import { type CommandReply, type MetadataFields, MetadataState } from './state.ts'
+
+const version = 1
+
+const chain = z.strictObject({ high: z.int(), low: z.int() })
+const roll = z.strictObject({
+  index: z.int(),
+  offset: z.int(),
+  chain,
+  recordsTimeMs: z.int(),
+  logBytes: z.int(),
+})
+const logSchema: z.ZodType<LogProgressState> = z.strictObject({
+  applied: z.strictObject({ index: z.int(), term: z.int(), chain }),
+  nextOffset: z.int(),
+  lastAppendTimeMs: z.int(),
+  lastRecordsTimeMs: z.int(),
+  logBytes: z.int(),
+  logStart: roll,
+  rolls: z.array(roll),
+  lastRoll: roll,
+  openSinceMs: z.int(),
+})
+const place = z.strictObject({ nodeId: z.string(), replicaId: z.int() })
+const reply: z.ZodType<CommandReply> = z.strictObject({
+  error: z.exactOptional(
+    z.strictObject({ code: z.string().refine(isErrorCode), detail: z.string() }),
+  ),
+  topicId: z.exactOptional(z.int()),
+  firstId: z.exactOptional(z.int()),
+  count: z.exactOptional(z.int()),
+})
+const fieldsSchema: z.ZodType<MetadataFields> = z.strictObject({
+  clusterId: z.string(),
+  voters: z.array(place),
+  nodes: z.array(
+    z.strictObject({
+      nodeId: z.string(),
+      incarnation: z.string(),
+      address: z.string(),
+      httpAddress: z.string(),
+    }),
+  ),
+  topics: z.array(
+    z.strictObject({
+      id: z.int(),
+      name: z.string(),
+      createdAtMs: z.int(),
+      config: z.strictObject({
+        retentionMs: z.int(),
+        retentionBytes: z.int(),
+        segmentBytes: z.int(),
+        segmentMs: z.int(),
+      }),
+      partitions: z.array(z.strictObject({ partition: z.int(), replicas: z.array(place) })),
+    }),
+  ),
+  tombstones: z.array(
+    z.strictObject({
+      topicId: z.int(),
+      name: z.string(),
+      deletedIndex: z.int(),
+      replicas: z.array(
+        z.strictObject({ partition: z.int(), nodeId: z.string(), replicaId: z.int() }),
+      ),
+    }),
+  ),
+  requests: z.array(
+    z.strictObject({
+      nodeId: z.string(),
+      answered: z.array(
+        z.strictObject({
+          requestId: z.string(),
+          index: z.int(),
+          reply,
+        }),
+      ),
+    }),
+  ),
+  nextReplicaId: z.int(),
+  nextProducerId: z.int(),
+})
+const snapshotSchema = z.strictObject({
+  version: z.literal(version),
+  log: logSchema,
+  fields: fieldsSchema,
+})
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder('utf-8', { fatal: true })
+
+export function encodeMetadata(state: MetadataState, log: LogProgressState): Uint8Array {
+  return encoder.encode(JSON.stringify({ version, log, fields: state.fields() }))
+}
+
+export function decodeMetadata(bytes: Uint8Array): {
+  readonly state: MetadataState
+  readonly log: LogProgressState
+} {
+  const snapshot = parse(bytes)
+  const found = (snapshot as { version?: unknown } | null)?.version
+  if (Number.isSafeInteger(found) && found !== version) {
+    throw new QuorateError('QUORATE_FORMAT_VERSION', `metadata state of version ${found}`)
+  }
+  const checked = snapshotSchema.safeParse(snapshot)
+  if (!checked.success) {
+    throw new QuorateError('QUORATE_STORAGE_DAMAGED', z.prettifyError(checked.error))
+  }
+  const { fields, log } = checked.data
+  return { state: new MetadataState(fields), log }
+}
+
+function parse(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(decoder.decode(bytes))
+  } catch (cause) {
+    throw new QuorateError('QUORATE_STORAGE_DAMAGED', 'metadata state is no JSON', { cause })
+  }
+}

@@ -1,0 +1,94 @@
+// Writes on their way through one partition leader: those gathered in this turn, and those in the
+// log that wait for their entry to commit. Decides nothing: admission.ts says what may enter the
+// log. Every write is answered exactly once, and one whose fate is open when leadership ends is
+// answered as unknown, never as failed.
+import type { ErrorCode, WriteResult } from '@quorate/protocol'
+import type { GroupId } from '../storage/log-entry.ts'
+import type { WriteCommand } from './partition-message.ts'
+
+interface Waiter {
+  readonly write: WriteCommand
+  readonly offset: number
+  readonly duplicate: boolean
+}
+
+export interface LeaderAddress {
+  readonly node: string
+  readonly address: string
+  readonly term: number
+}
+
+export class WriteQueue {
+  readonly #group: GroupId
+  #gathered: WriteCommand[] = []
+  #gatheredBytes = 0
+  readonly #waiting = new Map<number, Waiter[]>()
+
+  constructor(group: GroupId) {
+    this.#group = group
+  }
+
+  get gatheredBytes(): number {
+    return this.#gatheredBytes
+  }
+  get waiting(): number {
+    return this.#waiting.size
+  }
+
+  gather(write: WriteCommand): void {
+    this.#gathered.push(write)
+    this.#gatheredBytes += write.batch.byteLength
+  }
+
+  takeGathered(): WriteCommand[] {
+    const taken = this.#gathered
+    this.#gathered = []
+    this.#gatheredBytes = 0
+    return taken
+  }
+
+  /** Answers the write when the entry at `index` commits. */
+  await(index: number, write: WriteCommand, offset: number, duplicate: boolean): void {
+    const waiter = { write, offset, duplicate }
+    const others = this.#waiting.get(index)
+    if (others === undefined) this.#waiting.set(index, [waiter])
+    else others.push(waiter)
+  }
+
+  committed(index: number): void {
+    const waiters = this.#waiting.get(index)
+    if (waiters === undefined) return
+    this.#waiting.delete(index)
+    for (const { write, offset, duplicate } of waiters) this.succeed(write, offset, duplicate)
+  }
+
+  succeed(write: WriteCommand, offset: number, duplicate: boolean): void {
+    write.respond({ ...this.#place(), offset, duplicate })
+  }
+
+  refuse(write: WriteCommand, error: ErrorCode, leader?: LeaderAddress, detail?: string): void {
+    const result: WriteResult = {
+      ...this.#place(),
+      error,
+      offset: -1,
+      duplicate: false,
+      ...(leader === undefined ? {} : { leader }),
+      ...(detail === undefined ? {} : { detail }),
+    }
+    write.respond(result)
+  }
+
+  /** Leadership ended: gathered writes never entered the log, waiting ones may yet commit. */
+  abandon(leader: LeaderAddress | undefined): void {
+    for (const write of this.takeGathered()) this.refuse(write, 'QUORATE_NOT_LEADER', leader)
+    const waiting = [...this.#waiting.values()]
+    this.#waiting.clear()
+    for (const waiters of waiting) {
+      for (const { write } of waiters) this.refuse(write, 'QUORATE_UNKNOWN_OUTCOME', leader)
+    }
+  }
+
+  #place(): { topicId: number; partition: number } {
+    return { topicId: this.#group.topicId, partition: this.#group.partition }
+  }
+}

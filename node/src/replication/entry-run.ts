@@ -1,0 +1,63 @@
+// Entries on their way into and between logs: made in a run by the leader, each chained to the one
+// before it, and checked by whoever is about to write or send them. Knows nothing of Raft's rules
+// and of disks. Previous stop: partition-leader.ts; next stop: raft-host.ts.
+import type { BatchHeader, Chunks } from '@quorate/protocol'
+import type { LogPoint } from '@quorate/raft'
+import { makeEntry, verifyEntry } from '../storage/entry-format.ts'
+import type { EntryType, LogEntry } from '../storage/log-entry.ts'
+
+export interface EntryDraft {
+  readonly type: EntryType
+  readonly payload: Chunks
+  /** Present for record batches, whose payload is stamped already. */
+  readonly header?: BatchHeader
+}
+
+/** Entries on their way into the log: each is chained to the one before it as it is added. */
+export class EntryRun {
+  readonly entries: LogEntry[] = []
+  readonly #term: number
+  /** Append time of every entry of the run: log time never goes back. */
+  readonly appendTimeMs: number
+  #previous: LogPoint
+
+  constructor(previous: LogPoint, term: number, appendTimeMs: number) {
+    this.#previous = previous
+    this.#term = term
+    this.appendTimeMs = appendTimeMs
+  }
+
+  add(draft: EntryDraft): LogEntry {
+    const entry = makeEntry(this.#previous, {
+      term: this.#term,
+      type: draft.type,
+      appendTimeMs: this.appendTimeMs,
+      payload: draft.payload,
+      ...(draft.header === undefined ? {} : { recordsHeader: draft.header }),
+    })
+    this.entries.push(entry)
+    this.#previous = entry
+    return entry
+  }
+}
+
+/**
+ * Checks chain and payload of entries about to be written or sent; the reason why one is not what
+ * its maker wrote, or undefined. `held` names entries that this log has, the same to the hash: they
+ * were checked when they came.
+ */
+export function firstDamage(
+  previous: LogPoint,
+  entries: readonly LogEntry[],
+  held: (entry: LogEntry) => boolean,
+): string | undefined {
+  let before = previous
+  for (const entry of entries) {
+    if (!held(entry)) {
+      const reason = verifyEntry(before, entry)
+      if (reason !== undefined) return reason
+    }
+    before = entry
+  }
+  return undefined
+}

@@ -1,0 +1,68 @@
+// Small facts of a node as a text file: one line of JSON, then the CRC-32C of that line as 8 hex
+// digits. People can read it, damage is noticed. Used twice over for identity and manifest. Knows
+// nothing of what the JSON says.
+import { crc32c } from '@quorate/protocol'
+import { type Disk, DiskError } from './disk.ts'
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder('utf-8', { fatal: true })
+
+export function encodeCheckedText(value: unknown): Uint8Array {
+  const line = `${JSON.stringify(value)}\n`
+  const crc = crc32c(encoder.encode(line)).toString(16).padStart(8, '0')
+  return encoder.encode(`${line}${crc}\n`)
+}
+
+/** Undefined when the bytes are not what `encodeCheckedText` makes. */
+export function decodeCheckedText(bytes: Uint8Array): unknown {
+  const trailerBytes = 9
+  const lineBytes = bytes.byteLength - trailerBytes
+  if (lineBytes < 1) return undefined
+  const line = bytes.subarray(0, lineBytes)
+  try {
+    const trailer = decoder.decode(bytes.subarray(lineBytes))
+    if (trailer !== `${crc32c(line).toString(16).padStart(8, '0')}\n`) return undefined
+    return JSON.parse(decoder.decode(line))
+  } catch {
+    return undefined
+  }
+}
+
+/** Undefined when there is no such file. */
+export function readFileSync(disk: Disk, path: string): Uint8Array | undefined {
+  if (!disk.existsSync(path)) return undefined
+  const file = disk.openSync(path, 'read')
+  try {
+    const bytes = new Uint8Array(file.sizeSync())
+    const read = file.readSync(bytes, 0)
+    if (read !== bytes.byteLength) throw new DiskError('EIO', path, 'shorter than its size')
+    return bytes
+  } finally {
+    file.close()
+  }
+}
+
+/** Creates the file with this content and syncs it; not its name. */
+export function writeNewFileSync(disk: Disk, path: string, bytes: Uint8Array): void {
+  const file = disk.openSync(path, 'create')
+  try {
+    file.writeSync(bytes, 0)
+    file.syncSync()
+  } finally {
+    file.close()
+  }
+}
+
+/** Replaces the file so that either the old or the new content is found after a crash. */
+export function replaceFileSync(disk: Disk, path: string, bytes: Uint8Array): void {
+  const temporary = `${path}.tmp`
+  if (disk.existsSync(temporary)) disk.removeSync(temporary)
+  writeNewFileSync(disk, temporary, bytes)
+  disk.renameSync(temporary, path)
+  disk.syncFolderSync(folderOf(path))
+}
+
+export function folderOf(path: string): string {
+  const slash = path.lastIndexOf('/')
+  return slash <= 0 ? path.slice(0, slash + 1) : path.slice(0, slash)
+}

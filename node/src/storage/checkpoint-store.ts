@@ -1,0 +1,114 @@
+// Writes and reads checkpoint files while the node runs, and removes those that are no longer
+// needed: kept are all at or above the log start (each may become the snapshot) and the newest two.
+// The caller has made sure that the WAL holds the index. File layout: checkpoint.ts.
+import { QuorateError } from '@quorate/protocol'
+import { sameChain } from './chain.ts'
+import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from './checkpoint.ts'
+import type { Disk, DiskError } from './disk.ts'
+import type { GroupLogState } from './group-log.ts'
+import { replaceFile } from './replace-file.ts'
+import { checkpointPath } from './replica-files.ts'
+import type { SegmentOwner } from './segment.ts'
+import type { WalIdentity } from './wal-file.ts'
+
+const keptAlways = 2
+
+export class CheckpointStore {
+  readonly #disk: Disk
+  readonly #identity: WalIdentity
+
+  constructor(disk: Disk, identity: WalIdentity) {
+    this.#disk = disk
+    this.#identity = identity
+  }
+
+  save(log: GroupLogState, checkpoint: Checkpoint, done: (error?: Error) => void): void {
+    const { index } = checkpoint
+    const point = log.pointAt(index)
+    if (index > log.durableIndex || index < log.start.index) {
+      done(
+        new Error(
+          `${log.key}: checkpoint ${index} outside of ${log.start.index}..${log.durableIndex}`,
+        ),
+      )
+      return
+    }
+    if (point !== undefined && !sameChain(point.chain, checkpoint.chain)) {
+      done(new Error(`${log.key}: checkpoint ${index} is not of this log`))
+      return
+    }
+    const bytes = encodeCheckpoint(this.#owner(log), checkpoint)
+    replaceFile(this.#disk, checkpointPath(log.folder, index), bytes, (error) => {
+      if (error !== undefined) {
+        done(log.dropped ? undefined : named(error))
+        return
+      }
+      if (!log.checkpointList.includes(index)) {
+        log.checkpointList.push(index)
+        log.checkpointList.sort((one, other) => one - other)
+      }
+      this.removeObsolete(log)
+      done()
+    })
+  }
+
+  /** The newest readable one. */
+  newest(log: GroupLogState, done: (checkpoint: Checkpoint | undefined) => void): void {
+    const indexes = [...log.checkpointList].filter((index) => index >= log.start.index)
+    const next = (): void => {
+      const index = indexes.pop()
+      if (index === undefined) {
+        done(undefined)
+        return
+      }
+      this.#read(log, index, (checkpoint) => {
+        if (checkpoint === undefined) next()
+        else done(checkpoint)
+      })
+    }
+    next()
+  }
+
+  removeObsolete(log: GroupLogState): void {
+    const newest = log.checkpointList.slice(-keptAlways)
+    const obsolete = log.checkpointList.filter(
+      (index) => index < log.start.index && !newest.includes(index),
+    )
+    log.checkpointList = log.checkpointList.filter((index) => !obsolete.includes(index))
+    for (const index of obsolete) {
+      // What an error leaves behind is removed by the next start.
+      this.#disk.remove(checkpointPath(log.folder, index), ignore)
+    }
+  }
+
+  #read(
+    log: GroupLogState,
+    index: number,
+    done: (checkpoint: Checkpoint | undefined) => void,
+  ): void {
+    this.#disk.open(checkpointPath(log.folder, index), 'read', (openError, file) => {
+      if (openError !== undefined) {
+        done(undefined)
+        return
+      }
+      const bytes = new Uint8Array(file.sizeSync())
+      file.read(bytes, 0, (error, read) => {
+        file.close()
+        const whole = error === undefined && read === bytes.byteLength
+        const checkpoint = whole ? decodeCheckpoint(this.#owner(log), bytes) : undefined
+        done(checkpoint === 'version' ? undefined : checkpoint)
+      })
+    })
+  }
+
+  #owner(log: GroupLogState): SegmentOwner {
+    return { identity: this.#identity, group: log.group, replicaId: log.replicaId }
+  }
+}
+
+function named(error: DiskError): QuorateError {
+  const code = error.code === 'ENOSPC' ? 'QUORATE_DISK_FULL' : 'QUORATE_STORAGE_FAILED'
+  return new QuorateError(code, error.message, { cause: error })
+}
+
+function ignore(): void {}

@@ -1,0 +1,345 @@
+// One group's log as the node sees it: segments (committed, on disk), then the tail (in the WAL and
+// mostly in memory). Entries appear with `append` at once and become durable later. Synchronous but
+// for reads of what is no longer in memory. Changed by storage.ts, wal.ts and segment-writer.ts;
+// read by the replication host and the partition actor through the GroupLog interface.
+import type { QuorateError } from '@quorate/protocol'
+import type { LogPoint } from '@quorate/raft'
+import type { GroupId, GroupKey, LogEntry } from './log-entry.ts'
+import { groupKey } from './log-entry.ts'
+import type { LogReader } from './log-reader.ts'
+import type { Segment } from './segment.ts'
+import { type LogMark, Tail, type TailRecord } from './tail.ts'
+
+export type ReadFrom = { readonly index: number } | { readonly offset: number }
+
+export interface ReadLimit {
+  /** Last index that may be read. */
+  readonly index: number
+  /** One entry is read even when it is larger. */
+  readonly bytes: number
+}
+
+/** `previous` is the point just before `entries[0]`. */
+export type ReadDone = (
+  error: QuorateError | undefined,
+  previous: LogPoint,
+  entries: readonly LogEntry[],
+) => void
+
+export interface TimedOffset {
+  readonly offset: number
+  readonly appendTimeMs: number
+}
+
+export interface SegmentSummary {
+  readonly firstIndex: number
+  readonly lastIndex: number
+  readonly firstOffset: number
+  /** Offset after the segment's last record. */
+  readonly nextOffset: number
+  readonly sizeBytes: number
+  readonly firstAppendTimeMs: number
+  readonly lastAppendTimeMs: number
+}
+
+export interface GroupLog {
+  readonly group: GroupId
+  readonly replicaId: number
+  /** Log start + 1: the first retained entry, or where it will be. */
+  readonly firstIndex: number
+  readonly lastIndex: number
+  /** Highest index up to which all entries are on this disk, synced. */
+  readonly durableIndex: number
+  /** The point just before `firstIndex`; with the first offset that can be read. */
+  readonly start: LogMark
+  /** The point just before the entries held in memory. All at or below it is committed. */
+  readonly base: LogPoint
+  /** Offset after the last record; uncommitted ones count. */
+  readonly endOffset: number
+  /** Append time of the last entry; 0 in an empty log. */
+  readonly lastAppendTimeMs: number
+  /** Bytes of segments and tail. */
+  readonly sizeBytes: number
+  /** Known for `base`, everything after it, the log start and segment ends. */
+  pointAt(index: number): LogPoint | undefined
+  /** Entries held in memory from `index` on; `index` must be above `base.index`. */
+  entriesFrom(index: number): readonly LogEntry[]
+  /**
+   * Entries up to here may move to segments: they are committed, and every `roll` at or below the
+   * index has been called. So call it after applying, not before. Falling values are ignored.
+   */
+  commit(index: number): void
+  /** A segment ends at this index, on every replica alike. Repeating it is harmless. */
+  roll(index: number): void
+  /** From memory `done` is called synchronously; from disk on a later turn. */
+  read(from: ReadFrom, limit: ReadLimit, done: ReadDone): void
+  /** The first record batch whose append time is not before `timeMs`, up to `limitIndex`. */
+  offsetAtTime(
+    timeMs: number,
+    limitIndex: number,
+    done: (error: QuorateError | undefined, found: TimedOffset | undefined) => void,
+  ): void
+  /**
+   * Deletes the segments wholly at or below `index`, as far as a checkpoint stands where the log
+   * will begin. `done` gets the log start index as it is afterwards.
+   */
+  dropBelow(index: number, done: (error: Error | undefined, startIndex: number) => void): void
+  /** Indexes of the checkpoints on disk, rising. */
+  checkpoints(): readonly number[]
+  segments(): readonly SegmentSummary[]
+}
+
+/** What a log asks of the storage around it. */
+export interface LogOwner {
+  readonly reader: LogReader
+  /** A segment may be due. */
+  committed(log: GroupLogState): void
+  dropBelow(
+    log: GroupLogState,
+    index: number,
+    done: (error: Error | undefined, startIndex: number) => void,
+  ): void
+}
+
+export interface RestoredLog {
+  readonly group: GroupId
+  readonly replicaId: number
+  readonly folder: string
+  readonly start: LogMark
+  readonly segments: readonly Segment[]
+  readonly checkpoints: readonly number[]
+}
+
+export class GroupLogState implements GroupLog {
+  readonly group: GroupId
+  readonly key: GroupKey
+  readonly replicaId: number
+  /** Of the replica's files. */
+  readonly folder: string
+  readonly tail: Tail
+  /** Oldest first, without gaps from `start`. */
+  segmentList: Segment[]
+  checkpointList: number[]
+  /** Segment ends to come, rising. */
+  rolls: number[] = []
+  commitIndex: number
+  durableIndex: number
+  dropped = false
+  /** Payload bytes of entries in memory. */
+  cachedBytes = 0
+  #start: LogMark
+  #settled: LogMark
+  /** First index that is in memory. Invariant: all from here to `lastIndex` are. */
+  #cachedFrom: number
+  /** Bytes of entries above `#settled`. */
+  #tailBytes = 0
+  #owner: LogOwner | undefined
+
+  constructor(restored: RestoredLog) {
+    this.group = restored.group
+    this.key = groupKey(restored.group)
+    this.replicaId = restored.replicaId
+    this.folder = restored.folder
+    this.#start = restored.start
+    this.segmentList = [...restored.segments]
+    this.checkpointList = [...restored.checkpoints]
+    this.#settled = this.segmentList.at(-1)?.last ?? restored.start
+    this.tail = new Tail(this.#settled)
+    this.#cachedFrom = this.tail.firstIndex
+    this.commitIndex = this.#settled.index
+    this.durableIndex = this.#settled.index
+  }
+
+  attach(owner: LogOwner): void {
+    this.#owner = owner
+  }
+
+  get owner(): LogOwner {
+    if (this.#owner === undefined) throw new Error(`the log of ${this.key} is not started`)
+    return this.#owner
+  }
+
+  get start(): LogMark {
+    return this.#start
+  }
+  /** The last entry that a segment named by both manifests holds. */
+  get settled(): LogMark {
+    return this.#settled
+  }
+  get firstIndex(): number {
+    return this.#start.index + 1
+  }
+  get lastIndex(): number {
+    return this.tail.lastIndex
+  }
+  get endOffset(): number {
+    return this.tail.last.endOffset
+  }
+  get lastAppendTimeMs(): number {
+    return this.tail.last.appendTimeMs
+  }
+  get cachedFrom(): number {
+    return this.#cachedFrom
+  }
+  get base(): LogPoint {
+    return this.markBefore(this.#cachedFrom)
+  }
+  get sizeBytes(): number {
+    let bytes = this.#tailBytes
+    for (const segment of this.segmentList) bytes += segment.sizeBytes
+    return bytes
+  }
+
+  pointAt(index: number): LogPoint | undefined {
+    if (index === this.tail.before.index) return this.tail.before
+    const record = this.tail.get(index)
+    if (record !== undefined) return record
+    if (index === this.#start.index) return this.#start
+    return this.segmentList.find((segment) => segment.last.index === index)?.last
+  }
+
+  entriesFrom(index: number): readonly LogEntry[] {
+    if (index < this.#cachedFrom) {
+      throw new Error(
+        `entry ${index} of ${this.key} is not in memory, which begins at ${this.#cachedFrom}`,
+      )
+    }
+    const entries: LogEntry[] = []
+    for (let each = index; each <= this.lastIndex; each += 1) {
+      entries.push(this.tail.get(each)!.entry!)
+    }
+    return entries
+  }
+
+  /** Entries that follow the last one; durable when the WAL says so. */
+  append(entries: readonly LogEntry[]): void {
+    for (const entry of entries) {
+      this.tail.append(entry)
+      this.cachedBytes += entry.sizeBytes
+      this.#tailBytes += entry.sizeBytes
+    }
+  }
+
+  /** Returns the records removed; their places in the WAL are needed until that is on disk. */
+  truncateAfter(index: number): readonly TailRecord[] {
+    const floor = Math.max(this.#settled.index, this.commitIndex)
+    if (index < floor) {
+      throw new Error(`${this.key}: truncation after ${index}, committed is ${floor}`)
+    }
+    const cut = this.tail.truncateAfter(index)
+    for (const record of cut) {
+      if (record.entry !== undefined) this.cachedBytes -= record.sizeBytes
+      this.#tailBytes -= record.sizeBytes
+    }
+    this.durableIndex = Math.min(this.durableIndex, index)
+    this.rolls = this.rolls.filter((roll) => roll <= index)
+    return cut
+  }
+
+  /** The record of exactly this entry; undefined when it was truncated since. */
+  recordOf(entry: LogEntry): TailRecord | undefined {
+    const record = this.tail.get(entry.index)
+    return record?.entry === entry ? record : undefined
+  }
+
+  /** The WAL holds these entries, synced. Those that were truncated meanwhile do not count. */
+  markDurable(entries: readonly LogEntry[]): void {
+    for (let position = entries.length - 1; position >= 0; position -= 1) {
+      const entry = entries[position]!
+      if (entry.index <= this.durableIndex) return
+      if (this.recordOf(entry) === undefined) continue
+      this.durableIndex = entry.index
+      if (this.commitIndex >= entry.index || this.rolls.length > 0) this.#owner?.committed(this)
+      return
+    }
+  }
+
+  commit(index: number): void {
+    if (index <= this.commitIndex) return
+    if (index > this.lastIndex) {
+      throw new Error(`${this.key}: commit ${index} is above the last index ${this.lastIndex}`)
+    }
+    this.commitIndex = index
+    this.#owner?.committed(this)
+  }
+
+  roll(index: number): void {
+    if (index <= this.#settled.index || this.rolls.includes(index)) return
+    this.rolls.push(index)
+    this.rolls.sort((one, other) => one - other)
+  }
+
+  /** Segments hold everything up to here and both manifests say so. */
+  settle(mark: LogMark): void {
+    for (let index = this.#settled.index + 1; index <= mark.index; index += 1) {
+      const record = this.tail.get(index)!
+      record.place(undefined, 0)
+      this.#tailBytes -= record.sizeBytes
+    }
+    this.#settled = mark
+    this.rolls = this.rolls.filter((roll) => roll > mark.index)
+    this.#trim()
+  }
+
+  /** Lets the oldest entry in memory go; returns its bytes, 0 when it must stay. */
+  evictOldest(): number {
+    const index = this.#cachedFrom
+    if (index > this.durableIndex || index > this.commitIndex) return 0
+    const record = this.tail.get(index)!
+    record.entry = undefined
+    this.#cachedFrom += 1
+    this.cachedBytes -= record.sizeBytes
+    this.#trim()
+    return record.sizeBytes
+  }
+
+  /** Records neither in memory nor in need of the WAL are forgotten: a segment holds them. */
+  #trim(): void {
+    const keepFrom = Math.min(this.#settled.index + 1, this.#cachedFrom)
+    while (this.tail.firstIndex < keepFrom) this.tail.removeFirst()
+  }
+
+  /** Whole segments have gone. */
+  moveStart(start: LogMark, segments: Segment[]): void {
+    this.#start = start
+    this.segmentList = segments
+  }
+
+  /** The replica is dropped: nothing of it is needed any more. */
+  discard(): void {
+    this.dropped = true
+    for (let index = this.tail.firstIndex; index <= this.lastIndex; index += 1) {
+      this.tail.get(index)!.place(undefined, 0)
+    }
+    this.cachedBytes = 0
+  }
+
+  read(from: ReadFrom, limit: ReadLimit, done: ReadDone): void {
+    this.owner.reader.read(this, from, limit, done)
+  }
+
+  offsetAtTime(
+    timeMs: number,
+    limitIndex: number,
+    done: (error: QuorateError | undefined, found: TimedOffset | undefined) => void,
+  ): void {
+    this.owner.reader.offsetAtTime(this, timeMs, limitIndex, done)
+  }
+
+  dropBelow(index: number, done: (error: Error | undefined, startIndex: number) => void): void {
+    this.owner.dropBelow(this, index, done)
+  }
+
+  checkpoints(): readonly number[] {
+    return this.checkpointList
+  }
+
+  segments(): readonly SegmentSummary[] {
+    return this.segmentList.map((segment) => segment.summary())
+  }
+
+  /** The mark just before an index of the tail, or just before its first. */
+  markBefore(index: number): LogMark {
+    return this.tail.get(index - 1) ?? this.tail.before
+  }
+}

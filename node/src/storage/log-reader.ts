@@ -1,0 +1,293 @@
+// Reads a group's log: from memory at once; else from the WAL or a segment, in pieces through the
+// gate for background IO. What comes from disk is verified (header, payload, chain) before it is
+// handed on, so damage never spreads to a peer or a reader. One read answers from one medium; the
+// caller asks on for more. Previous stop: group-log.ts.
+import { QuorateError } from '@quorate/protocol'
+import type { LogPoint } from '@quorate/raft'
+import type { DiskError, DiskFile } from './disk.ts'
+import { entryOf, verifyEntry } from './entry-format.ts'
+import { EntryScanner } from './entry-scanner.ts'
+import type { GroupLogState, ReadDone, ReadFrom, ReadLimit, TimedOffset } from './group-log.ts'
+import type { IoGate } from './io-gate.ts'
+import type { LogEntry } from './log-entry.ts'
+import type { OpenFiles } from './open-files.ts'
+import type { Segment } from './segment.ts'
+import { type IndexRow, indexBlockType } from './segment-format.ts'
+import type { TailRecord } from './tail.ts'
+
+/** Bytes of one background read. */
+const readPieceBytes = 256 * 1024
+/** About what lies between two index rows of a segment. */
+const smallestPieceBytes = 128 * 1024
+
+/** Where a scan begins, what it wants, and where it must end. */
+interface Scan {
+  readonly path: string
+  readonly from: number
+  /** First byte that must not be read. */
+  readonly end: number
+  readonly previous: LogPoint
+  readonly wanted: (entry: LogEntry) => boolean
+  readonly limit: ReadLimit
+}
+
+export class LogReader {
+  readonly #gate: IoGate
+  readonly #files: OpenFiles
+
+  constructor(gate: IoGate, files: OpenFiles) {
+    this.#gate = gate
+    this.#files = files
+  }
+
+  read(log: GroupLogState, from: ReadFrom, limit: ReadLimit, done: ReadDone): void {
+    if (log.dropped) {
+      done(new QuorateError('QUORATE_CLOSED', `replica ${log.replicaId} is dropped`), log.start, [])
+      return
+    }
+    const index = 'index' in from ? from.index : indexOfOffset(log, from.offset)
+    const below = 'index' in from ? from.index < log.firstIndex : from.offset < log.start.endOffset
+    if (below) {
+      const where = 'index' in from ? `index ${from.index}` : `offset ${from.offset}`
+      done(
+        new QuorateError('QUORATE_OFFSET_OUT_OF_RANGE', `${where} is below log start`),
+        log.start,
+        [],
+      )
+      return
+    }
+    if (index !== undefined && (index > log.lastIndex || index > limit.index)) {
+      done(undefined, log.pointAt(index - 1) ?? log.base, [])
+      return
+    }
+    if (index !== undefined && index >= log.cachedFrom) readMemory(log, index, limit, done)
+    else if (index !== undefined && log.tail.get(index)?.file !== undefined) {
+      this.#readWal(log, log.tail.get(index)!, limit, done)
+    } else this.#readSegment(log, from, limit, done)
+  }
+
+  offsetAtTime(
+    log: GroupLogState,
+    timeMs: number,
+    limitIndex: number,
+    done: (error: QuorateError | undefined, found: TimedOffset | undefined) => void,
+  ): void {
+    const segment = log.segmentList.find((each) => each.last.appendTimeMs >= timeMs)
+    if (segment !== undefined && segment.last.index < log.cachedFrom) {
+      this.#timeInSegment(log, segment, timeMs, limitIndex, done)
+      return
+    }
+    let index = log.tail.indexAtTime(timeMs)
+    for (; index !== undefined && index <= Math.min(limitIndex, log.lastIndex); index += 1) {
+      const record = log.tail.get(index)!
+      const before = log.markBefore(index).endOffset
+      if (record.endOffset > before) {
+        done(undefined, { offset: before, appendTimeMs: record.appendTimeMs })
+        return
+      }
+    }
+    done(undefined, undefined)
+  }
+
+  #timeInSegment(
+    log: GroupLogState,
+    segment: Segment,
+    timeMs: number,
+    limitIndex: number,
+    done: (error: QuorateError | undefined, found: TimedOffset | undefined) => void,
+  ): void {
+    const scan = scanOf(
+      segment,
+      segment.rowOfTime(timeMs),
+      { index: limitIndex, bytes: 1 },
+      (entry) => {
+        return entry.appendTimeMs >= timeMs && entry.nextOffset >= 0
+      },
+    )
+    this.#scan(log, scan, (error, _previous, entries) => {
+      const entry = entries[0]
+      if (error !== undefined) done(error, undefined)
+      else if (entry !== undefined) {
+        done(undefined, { offset: entry.baseOffset, appendTimeMs: entry.appendTimeMs })
+      } else if (segment.last.index >= limitIndex) done(undefined, undefined)
+      // Only entries without records are left in this segment: the first later one will do.
+      else this.offsetAtTime(log, segment.last.appendTimeMs + 1, limitIndex, done)
+    })
+  }
+
+  /** Records that lie one behind the other in one WAL file. */
+  #readWal(log: GroupLogState, first: TailRecord, limit: ReadLimit, done: ReadDone): void {
+    const file = first.file!
+    let end = first.position + first.sizeBytes
+    let last = first
+    for (let index = first.index + 1; index <= Math.min(limit.index, log.lastIndex); index += 1) {
+      const record = log.tail.get(index)!
+      if (record.file !== file || record.position !== end) break
+      if (end + record.sizeBytes - first.position > limit.bytes) break
+      end += record.sizeBytes
+      last = record
+    }
+    file.readers += 1
+    const scan: Scan = {
+      path: file.path,
+      from: first.position,
+      end,
+      previous: log.markBefore(first.index),
+      wanted: () => true,
+      limit: { index: last.index, bytes: limit.bytes },
+    }
+    this.#scanFile(file.file, scan, (error, previous, entries) => {
+      file.readers -= 1
+      done(error, previous, entries)
+    })
+  }
+
+  #readSegment(log: GroupLogState, from: ReadFrom, limit: ReadLimit, done: ReadDone): void {
+    const segment = log.segmentList.find((each) =>
+      'index' in from ? each.last.index >= from.index : each.last.endOffset > from.offset,
+    )
+    if (segment === undefined) {
+      // Between segment and memory nothing may be missing.
+      done(damaged(`${log.key} holds nothing at ${JSON.stringify(from)}`), log.base, [])
+      return
+    }
+    const row = 'index' in from ? segment.rowOfIndex(from.index) : segment.rowOfOffset(from.offset)
+    const wanted =
+      'index' in from
+        ? (entry: LogEntry) => entry.index >= from.index
+        : (entry: LogEntry) => entry.nextOffset > from.offset
+    this.#scan(log, scanOf(segment, row, limit, wanted), done)
+  }
+
+  #scan(log: GroupLogState, scan: Scan, done: ReadDone): void {
+    this.#files.acquire(scan.path, (error, file, release) => {
+      if (error !== undefined) {
+        done(log.dropped ? closed(log) : unreadable(scan, scan.from, error), scan.previous, [])
+        return
+      }
+      this.#scanFile(file, scan, (scanError, previous, entries) => {
+        release()
+        done(scanError, previous, entries)
+      })
+    })
+  }
+
+  #scanFile(file: DiskFile, scan: Scan, done: ReadDone): void {
+    const scanner = new EntryScanner(scan.from)
+    const collector = new Collector(scan)
+    let position = scan.from
+    const next = (): void => {
+      if (position >= scan.end) {
+        done(collector.atEnd(scanner.position), collector.previous, collector.entries)
+        return
+      }
+      const wished = Math.max(scanner.missingBytes, scan.limit.bytes, smallestPieceBytes)
+      const length = Math.min(wished, readPieceBytes)
+      const into = new Uint8Array(Math.min(length, scan.end - position))
+      this.#gate.run((release) => {
+        file.read(into, position, (error, read) => {
+          release()
+          if (error !== undefined || read < into.byteLength) {
+            done(unreadable(scan, position, error), collector.previous, [])
+            return
+          }
+          position += read
+          scanner.feed(into)
+          const outcome = collector.collect(scanner)
+          if (outcome === 'more') next()
+          else done(outcome, collector.previous, outcome === undefined ? collector.entries : [])
+        })
+      })
+    }
+    next()
+  }
+}
+
+/** Takes verified entries from a scanner until the limits of the scan are reached. */
+class Collector {
+  readonly entries: LogEntry[] = []
+  /** The point before the first entry taken, or the last one seen. */
+  previous: LogPoint
+  #last: LogPoint
+  #bytes = 0
+  readonly #scan: Scan
+
+  constructor(scan: Scan) {
+    this.#scan = scan
+    this.previous = scan.previous
+    this.#last = scan.previous
+  }
+
+  /** Undefined: finished. `more`: the scanner needs bytes. */
+  collect(scanner: EntryScanner): QuorateError | 'more' | undefined {
+    const { limit, wanted } = this.#scan
+    for (;;) {
+      if (this.#last.index >= limit.index) return undefined
+      const scanned = scanner.next()
+      if (scanned === undefined) return 'more'
+      if (scanned === 'damaged') return this.#damaged(scanner.position, 'entry header')
+      if (scanned.header.type === indexBlockType) continue
+      const entry = entryOf(scanned.header, scanned.payload)
+      const fault = verifyEntry(this.#last, entry)
+      if (fault !== undefined) return this.#damaged(scanned.position, fault)
+      if (this.entries.length > 0 || wanted(entry)) {
+        if (this.entries.length > 0 && this.#bytes + entry.sizeBytes > limit.bytes) return undefined
+        this.entries.push(entry)
+        this.#bytes += entry.sizeBytes
+      } else this.previous = entry
+      this.#last = entry
+    }
+  }
+
+  atEnd(position: number): QuorateError | undefined {
+    return position === this.#scan.end ? undefined : this.#damaged(position, 'cut off')
+  }
+
+  #damaged(position: number, what: string): QuorateError {
+    return damaged(`${this.#scan.path} at byte ${position}: ${what}`)
+  }
+}
+
+function readMemory(log: GroupLogState, index: number, limit: ReadLimit, done: ReadDone): void {
+  const entries: LogEntry[] = []
+  let bytes = 0
+  const last = Math.min(limit.index, log.lastIndex)
+  for (let each = index; each <= last; each += 1) {
+    const entry = log.tail.get(each)!.entry!
+    bytes += entry.sizeBytes
+    if (entries.length > 0 && bytes > limit.bytes) break
+    entries.push(entry)
+  }
+  done(undefined, log.markBefore(index), entries)
+}
+
+/** Undefined: the offset lies in a segment. */
+function indexOfOffset(log: GroupLogState, offset: number): number | undefined {
+  if (offset < log.tail.before.endOffset) return undefined
+  return log.tail.indexOfOffset(offset) ?? log.lastIndex + 1
+}
+
+function scanOf(
+  segment: Segment,
+  row: IndexRow,
+  limit: ReadLimit,
+  wanted: (entry: LogEntry) => boolean,
+): Scan {
+  const { path, sizeBytes, last } = segment
+  const { position, previous } = row
+  const index = Math.min(limit.index, last.index)
+  return { path, from: position, end: sizeBytes, previous, wanted, limit: { ...limit, index } }
+}
+
+function unreadable(scan: Scan, position: number, error: DiskError | undefined): QuorateError {
+  const what = error === undefined ? 'shorter than it was' : error.message
+  return damaged(`${scan.path} at byte ${position}: ${what}`)
+}
+
+function closed(log: GroupLogState): QuorateError {
+  return new QuorateError('QUORATE_CLOSED', `replica ${log.replicaId} is dropped`)
+}
+
+function damaged(detail: string): QuorateError {
+  return new QuorateError('QUORATE_STORAGE_DAMAGED', detail)
+}

@@ -1,0 +1,303 @@
+// Decides when committed entries leave the WAL: when their file is full, or when a segment ends.
+// An actor; one job at a time moves entries of some groups (segment-move.ts), then both manifests
+// name the result, then the logs and the WAL let go of it. Also deletes segments below a log start,
+// and has entries that cannot move written again into the newest WAL file. Fed by node-storage.ts.
+import type { Actor, ActorContext, ActorRef } from '@quorate/actors'
+import { type Disk, DiskError } from './disk.ts'
+import type { GroupLogState } from './group-log.ts'
+import type { IoGate } from './io-gate.ts'
+import type { Manifest, ManifestGroup, ManifestSegment } from './manifest.ts'
+import type { ManifestMessage } from './manifest-store.ts'
+import type { OpenFiles } from './open-files.ts'
+import type { StorageSettings } from './options.ts'
+import type { Segment } from './segment.ts'
+import { type MovedSegment, type MoveOutcome, SegmentMove } from './segment-move.ts'
+import type { LogMark } from './tail.ts'
+import type { WalMessage } from './wal.ts'
+import type { WalIdentity } from './wal-file.ts'
+import type { WalFiles } from './wal-files.ts'
+
+export type SegmentMessage =
+  /** Something may be due; looked at a little later, so that several causes make one job. */
+  | { readonly type: 'work' }
+  | { readonly type: 'look' }
+  | { readonly type: 'continue'; readonly run: () => void }
+  | {
+      readonly type: 'drop-below'
+      readonly log: GroupLogState
+      readonly index: number
+      readonly done: (error: Error | undefined, startIndex: number) => void
+    }
+  | { readonly type: 'close'; readonly done: () => void }
+
+export interface SegmentWriterOptions {
+  readonly disk: Disk
+  readonly identity: WalIdentity
+  readonly settings: StorageSettings
+  readonly gate: IoGate
+  readonly openFiles: OpenFiles
+  readonly wal: ActorRef<WalMessage>
+  readonly walFiles: WalFiles
+  readonly manifest: ActorRef<ManifestMessage>
+  readonly logs: () => readonly GroupLogState[]
+  /** Puts entries `from` to `to` into the newest WAL file. */
+  readonly copyForward: (log: GroupLogState, from: number, to: number) => void
+  readonly diskFull: (full: boolean) => void
+  readonly failed: (error: DiskError) => void
+}
+
+interface Task {
+  readonly log: GroupLogState
+  readonly through: number
+}
+
+const gatherMs = 20
+/** Groups moved at the same time; their IO shares the gate. */
+const movesMax = 2
+
+export class SegmentActor implements Actor<SegmentMessage> {
+  readonly metrics = { segmentBytes: 0, segmentEntries: 0, copiedForwardEntries: 0 }
+  readonly #options: SegmentWriterOptions
+  #busy = false
+  #looking = false
+  /** WAL file whose entries were last copied forward: once is enough. */
+  #copiedFile = 0
+  #closing: (() => void) | undefined
+  #context!: ActorContext<SegmentMessage>
+
+  constructor(options: SegmentWriterOptions) {
+    this.#options = options
+  }
+
+  /** `work` would change nothing: a look is due already. */
+  get looking(): boolean {
+    return this.#looking
+  }
+
+  started(context: ActorContext<SegmentMessage>): void {
+    this.#context = context
+    this.#lookLater(gatherMs)
+  }
+
+  receive(message: SegmentMessage): void {
+    switch (message.type) {
+      case 'work':
+        this.#lookLater(gatherMs)
+        return
+      case 'look':
+        this.#looking = false
+        this.#look()
+        return
+      case 'continue':
+        message.run()
+        return
+      case 'drop-below':
+        this.#dropBelow(message.log, message.index, message.done)
+        return
+      case 'close':
+        this.#closing = message.done
+        if (!this.#busy) message.done()
+        return
+    }
+  }
+
+  #lookLater(delayMs: number): void {
+    if (this.#looking) return
+    this.#looking = true
+    this.#context.setTimer('look', delayMs, { type: 'look' })
+  }
+
+  #look(): void {
+    if (this.#busy || this.#closing !== undefined) return
+    this.#options.wal.reply({ type: 'release' })
+    const tasks = this.#dueTasks()
+    if (tasks.length === 0) {
+      this.#copyForward()
+      return
+    }
+    this.#busy = true
+    this.#run(tasks)
+  }
+
+  #dueTasks(): Task[] {
+    const { current } = this.#options.walFiles
+    const tasks: Task[] = []
+    for (const log of this.#options.logs()) {
+      const movable = Math.min(log.commitIndex, log.durableIndex)
+      if (log.dropped || movable <= log.settled.index) continue
+      const first = log.tail.get(log.settled.index + 1)
+      const isOld = first?.file !== undefined && first.file !== current
+      const roll = log.rolls.findLast((index) => index <= movable)
+      const through = isOld ? movable : roll
+      if (through !== undefined && through > log.settled.index) tasks.push({ log, through })
+    }
+    return tasks
+  }
+
+  #run(tasks: readonly Task[]): void {
+    const { disk, identity, gate, settings } = this.#options
+    const outcomes: MoveOutcome[] = []
+    const waiting = [...tasks]
+    const options = {
+      disk,
+      identity,
+      gate,
+      indexIntervalBytes: settings.indexIntervalBytes,
+      continueWith: (run: () => void) => this.#continue(run),
+    }
+    const startNext = (): void => {
+      const task = waiting.shift()
+      if (task === undefined) return
+      new SegmentMove(task.log, task.through, options, (outcome) => {
+        outcomes.push(outcome)
+        if (outcomes.length === tasks.length) this.#moved(outcomes)
+        else startNext()
+      }).start()
+    }
+    for (let number = 0; number < movesMax; number += 1) startNext()
+  }
+
+  #moved(outcomes: readonly MoveOutcome[]): void {
+    const errors = outcomes.map(({ error }) => error).filter((error) => error !== undefined)
+    const fatal = errors.find((error) => !(error instanceof DiskError && error.code === 'ENOSPC'))
+    if (fatal !== undefined) {
+      this.#options.failed(fatal instanceof DiskError ? fatal : asDiskError(fatal))
+      return
+    }
+    this.#options.diskFull(errors.length > 0)
+    const changed = outcomes.filter(({ moved }) => moved.length > 0)
+    const finish = (): void => {
+      this.#busy = false
+      if (this.#closing !== undefined) this.#closing()
+      else this.#lookLater(errors.length > 0 ? this.#options.settings.diskRetryMs : gatherMs)
+    }
+    if (changed.length === 0) {
+      finish()
+      return
+    }
+    this.#options.manifest.reply({
+      type: 'change',
+      change: (manifest) => withMoved(manifest, changed),
+      done: () => {
+        this.#continue(() => {
+          for (const outcome of changed) this.#settle(outcome)
+          this.#options.wal.reply({ type: 'release' })
+          finish()
+        })
+      },
+    })
+  }
+
+  #settle({ log, moved, entries, bytes }: MoveOutcome): void {
+    if (log.dropped) return
+    for (const { segment, isNew, state, rows } of moved) {
+      segment.last = state.last
+      segment.sizeBytes = state.sizeBytes
+      segment.indexPosition = state.indexPosition
+      segment.ended ||= state.ended
+      segment.rows.push(...rows)
+      if (isNew) log.segmentList.push(segment)
+    }
+    log.settle(moved.at(-1)!.state.last)
+    this.metrics.segmentEntries += entries
+    this.metrics.segmentBytes += bytes
+  }
+
+  /** Nothing can move, and the oldest file still is needed: by entries that are not committed. */
+  #copyForward(): void {
+    const { walFiles, settings } = this.#options
+    const { oldest, current } = walFiles
+    if (walFiles.count - 1 < settings.copyForwardFiles || oldest.number <= this.#copiedFile) return
+    if (oldest === current || oldest.liveEntries === 0) return
+    this.#copiedFile = oldest.number
+    for (const log of this.#options.logs()) {
+      const from = log.settled.index + 1
+      let to = from - 1
+      while (log.tail.get(to + 1)?.file === oldest) to += 1
+      if (to < from) continue
+      this.metrics.copiedForwardEntries += to - from + 1
+      this.#options.copyForward(log, from, to)
+    }
+  }
+
+  #dropBelow(
+    log: GroupLogState,
+    index: number,
+    done: (error: Error | undefined, startIndex: number) => void,
+  ): void {
+    const checkpoints = new Set(log.checkpointList)
+    const start = log.segmentList.findLast(
+      ({ last }) => last.index <= index && checkpoints.has(last.index),
+    )?.last
+    if (log.dropped || start === undefined || start.index <= log.start.index) {
+      done(undefined, log.start.index)
+      return
+    }
+    this.#options.manifest.reply({
+      type: 'change',
+      change: (manifest) => (log.dropped ? manifest : withStart(manifest, log, start)),
+      done: () => {
+        this.#continue(() => {
+          const gone = log.segmentList.filter((segment) => segment.last.index <= start.index)
+          log.moveStart(
+            start,
+            log.segmentList.filter((segment) => segment.last.index > start.index),
+          )
+          this.#removeFiles(gone)
+          done(undefined, start.index)
+        })
+      },
+    })
+  }
+
+  /** What an error leaves behind is removed by the next start. */
+  #removeFiles(segments: readonly Segment[]): void {
+    for (const { path } of segments) {
+      this.#options.openFiles.forget(path)
+      this.#options.disk.remove(path, ignore)
+    }
+  }
+
+  #continue(run: () => void): void {
+    this.#context.self.reply({ type: 'continue', run })
+  }
+}
+
+function withMoved(manifest: Manifest, outcomes: readonly MoveOutcome[]): Manifest {
+  const groups = new Map(manifest.groups.map((each) => [each.replicaId, each]))
+  for (const { log, moved } of outcomes) {
+    if (log.dropped) continue
+    const known = groups.get(log.replicaId) ?? {
+      group: log.group,
+      replicaId: log.replicaId,
+      start: log.start,
+      segments: [],
+    }
+    groups.set(log.replicaId, { ...known, segments: mergeSegments(known.segments, moved) })
+  }
+  return { ...manifest, groups: [...groups.values()] }
+}
+
+function mergeSegments(
+  known: readonly ManifestSegment[],
+  moved: readonly MovedSegment[],
+): ManifestSegment[] {
+  const byFirst = new Map(known.map((state) => [state.firstIndex, state]))
+  for (const { state } of moved) byFirst.set(state.firstIndex, state)
+  return [...byFirst.values()]
+}
+
+function withStart(manifest: Manifest, log: GroupLogState, start: LogMark): Manifest {
+  const groups = manifest.groups.map((each): ManifestGroup => {
+    if (each.replicaId !== log.replicaId) return each
+    const segments = each.segments.filter((segment) => segment.last.index > start.index)
+    return { ...each, start, segments }
+  })
+  return { ...manifest, groups }
+}
+
+function asDiskError(error: Error): DiskError {
+  return new DiskError('OTHER', 'segments', error.message, error)
+}
+
+function ignore(): void {}
