@@ -29,11 +29,13 @@ export interface CreateTopicOptions extends CallSettings {
   /** Copies of each partition: 1, 3 or 5. Default: 3, or 1 on a single node. */
   readonly replicas?: number
   /** Records may be deleted when they are older. Default `'7d'`. */
-  readonly retention?: Duration
-  /** A partition's oldest records may be deleted above it. Default: no bound. */
-  readonly retentionBytes?: number
+  readonly retention?: Duration | 'unlimited'
+  /** A partition's oldest records may be deleted above it. Default `'unlimited'`. */
+  readonly retentionBytes?: number | 'unlimited'
   /** Size at which a partition begins a new file; retention deletes whole files. */
   readonly segmentBytes?: number
+  /** Age at which a partition begins a new file. */
+  readonly segmentTime?: Duration
 }
 
 export interface OffsetsOptions extends CallSettings {
@@ -48,10 +50,17 @@ export interface PartitionOffset {
   readonly offset: number
 }
 
+/** In requests. */
+const unlimited = -1
+
+function retentionMs(retention: Duration | 'unlimited'): number {
+  return retention === 'unlimited' ? unlimited : durationMs('retention', retention)
+}
+
 type TopicName = string | { readonly name: string }
 
-/** How often the same request may be done. */
-type Repeat = 'repeatable' | 'once'
+/** Whether the same request may be done again; `gathering`: yes, and its node asks all others. */
+type Repeat = 'repeatable' | 'gathering' | 'once'
 
 export class Admin {
   readonly #core: ClientCore
@@ -66,13 +75,16 @@ export class Admin {
    */
   async createTopic(topic: TopicName, options: CreateTopicOptions = {}): Promise<TopicSummary> {
     const name = topicName(topic)
-    const { partitions, replicas, retention, retentionBytes, segmentBytes } = options
+    const { partitions, replicas, retention, retentionBytes, segmentBytes, segmentTime } = options
     const request: CreateRequest = {
       ...(partitions === undefined ? {} : { partitions }),
       ...(replicas === undefined ? {} : { replicas }),
-      ...(retention === undefined ? {} : { retentionMs: durationMs('retention', retention) }),
-      ...(retentionBytes === undefined ? {} : { retentionBytes }),
+      ...(retention === undefined ? {} : { retentionMs: retentionMs(retention) }),
+      ...(retentionBytes === undefined
+        ? {}
+        : { retentionBytes: retentionBytes === 'unlimited' ? unlimited : retentionBytes }),
       ...(segmentBytes === undefined ? {} : { segmentBytes }),
+      ...(segmentTime === undefined ? {} : { segmentMs: durationMs('segmentTime', segmentTime) }),
     }
     const reply = await this.#call<TopicSummary>('create', name, request, 'once', options)
     this.#core.topicCreated(name)
@@ -95,12 +107,12 @@ export class Admin {
   /** The topic with the state of every replica. */
   async describeTopic(topic: TopicName, options: CallSettings = {}): Promise<TopicDescription> {
     const name = topicName(topic)
-    return this.#call<TopicDescription>('describe', name, undefined, 'repeatable', options)
+    return this.#call<TopicDescription>('describe', name, undefined, 'gathering', options)
   }
 
   /** The cluster as one node sees it. */
   async clusterStatus(options: CallSettings = {}): Promise<ClusterStatus> {
-    return this.#call<ClusterStatus>('status', undefined, undefined, 'repeatable', options)
+    return this.#call<ClusterStatus>('status', undefined, undefined, 'gathering', options)
   }
 
   /** Offsets by partition, in order. `latest` is the offset the next record will get. */
@@ -132,10 +144,12 @@ export class Admin {
     repeat: Repeat,
     options: CallSettings,
   ): Promise<Reply> {
-    const { signal, timeout = this.#core.environment.limits.callDeadlineMs } = options
+    const { callDeadlineMs, callAttemptMs, gatheringAttemptMs } = this.#core.environment.limits
+    const { signal, timeout = callDeadlineMs } = options
     const settings = {
       deadlineMs: durationMs('timeout', timeout),
-      repeatable: repeat === 'repeatable',
+      repeatable: repeat !== 'once',
+      attemptMs: repeat === 'gathering' ? gatheringAttemptMs : callAttemptMs,
     }
     return abortable<Reply>(signal, (resolve, reject) =>
       this.#core.call(apiSubject(verb, topic), request, settings, (error, reply) => {

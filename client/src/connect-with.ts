@@ -34,9 +34,14 @@ export function clientCore(parts: ClientParts): ClientCore {
 
 export async function connectWith(parts: ClientParts): Promise<Client> {
   const core = clientCore(parts)
-  await abortable<void>(parts.signal, (resolve, reject) => {
-    core.start((error) => (error === undefined ? resolve() : reject(error)))
-    return () => core.close()
-  })
-  return new Client(core)
+  try {
+    await abortable<void>(parts.signal, (resolve, reject) => {
+      core.start((error) => (error === undefined ? resolve() : reject(error)))
+      return () => {}
+    })
+    return new Client(core)
+  } catch (error) {
+    core.close()
+    throw error
+  }
 }

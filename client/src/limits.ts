@@ -18,8 +18,10 @@ export interface ClientLimits {
   readonly silenceMs: number
   /** Partitions asked about one by one per round of silence; above it the topic's route is read. */
   readonly probedPartitions: number
-  /** One attempt of a small request; then another node is asked. */
+  /** The first attempt of a small request; then another node is asked, for twice as long. */
   readonly callAttemptMs: number
+  /** The same for a request whose node asks all others in turn and may wait for a silent one. */
+  readonly gatheringAttemptMs: number
   /** One attempt to read a route; then another node is asked. */
   readonly routeAttemptMs: number
   /** All attempts of a small request without deadline of its own: QUORATE_TIMEOUT after that. */
@@ -35,6 +37,12 @@ export interface ClientLimits {
    * wait for a reply, so that one request carries many partitions.
    */
   readonly requestsPerNode: number
+  /** Epochs are int16 on the wire: after the last one a partition gets another producer id. */
+  readonly lastEpoch: number
+  /** Sequences are int32 on the wire: far below the end a partition starts its next epoch. */
+  readonly lastSequence: number
+  /** What a record is charged in the buffer beside its bytes: its objects, and its promise. */
+  readonly recordOverheadBytes: number
   /** A batch gathers no longer than this, so that its records share one deadline. */
   readonly gatherMs: number
   /** Sends of one producer that wait for buffer space: QUORATE_OVERLOADED above it. */
@@ -58,12 +66,16 @@ export const defaultLimits: ClientLimits = {
   silenceMs: 300,
   probedPartitions: 8,
   callAttemptMs: 2_000,
+  gatheringAttemptMs: 4_000,
   routeAttemptMs: 1_000,
   callDeadlineMs: 10_000,
   writeTimeoutMs: 5_000,
   writeRequestBytes: maxPayloadBytes - 16 * 1024,
   batchesInFlight: 5,
   requestsPerNode: 8,
+  lastEpoch: 32_767,
+  lastSequence: 2_000_000_000,
+  recordOverheadBytes: 256,
   gatherMs: 1_000,
   waitingSends: 1_000_000,
   fetchWaitMs: 5_000,

@@ -33,8 +33,8 @@ export interface ProducerOptions {
    */
   readonly maxBatchBytes?: number
   /**
-   * Bytes of records that are sent and not settled; above it `send` waits. Default 33,554,432;
-   * at least `maxBatchBytes`.
+   * Bytes of records that are sent and not settled, and 256 more for each of them; above it `send`
+   * waits. Default 33,554,432; at least `maxBatchBytes`.
    */
   readonly maxBufferedBytes?: number
 }

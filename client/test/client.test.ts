@@ -1,5 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { describe, expect, test } from 'vitest'
+import { clientCore } from '../src/connect-with.ts'
 import { topic } from '../src/topic.ts'
 import { failure } from './support/fake-node.ts'
 import { textOf, World } from './support/world.ts'
@@ -30,6 +31,20 @@ describe('connect', () => {
     })
     expect(world.simulation.runUntilTrue(() => false, world.nowMs + 60_000)).toBe(false)
     expect(world.simulation.waiting).toBe(0)
+  })
+
+  test('can be tried again on the same core, as a simulated client does', () => {
+    const world = new World()
+    world.cluster.node('n1').down = true
+    const core = clientCore(world.parts(['127.0.0.1:4222']))
+    const results: (string | undefined)[] = []
+    const start = () => core.start((error) => results.push(error?.code))
+    start()
+    world.until(() => results.length === 1)
+    world.cluster.node('n1').down = false
+    start()
+    world.until(() => results.length === 2)
+    expect(results).toEqual(['QUORATE_CONNECTION_FAILED', undefined])
   })
 
   test('succeeds with one of several', async () => {
@@ -312,6 +327,27 @@ describe('admin', () => {
       outcome: 'unknown',
     })
     expect(cluster.requestsOf('create')).toHaveLength(1)
+  })
+
+  test.each([3_500, 5_000])(
+    'a description that takes %i ms because a node is silent is waited for',
+    async (delayMs) => {
+      const { world, client, cluster } = await setUp()
+      cluster.interfere = ({ verb }) => (verb === 'describe' ? { delayMs } : undefined)
+      const description = await world.settle(client.admin.describeTopic('orders'))
+      expect(description).toMatchObject({ topic: 'orders' })
+    },
+  )
+
+  test('a topic can be kept without bounds', async () => {
+    const { world, client } = await setUp()
+    const options = {
+      retention: 'unlimited',
+      retentionBytes: 'unlimited',
+      segmentTime: '1h',
+    } as const
+    const created = await world.settle(client.admin.createTopic('events', options))
+    expect(created).toMatchObject({ retentionMs: -1, retentionBytes: -1, segmentMs: 3_600_000 })
   })
 
   test('a retriable refusal is tried again inside the time-out', async () => {

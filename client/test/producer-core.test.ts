@@ -101,6 +101,19 @@ describe('batching', () => {
     expect(cluster.requestsOf('producer')).toHaveLength(2)
   })
 
+  test('a flush does not wait for linger of records that wait for the buffer', () => {
+    const { world, client } = setUp()
+    const settings = { lingerMs: 1_000, maxBatchBytes: 1024, maxBufferedBytes: 2_000 }
+    const sender = new Sender(world, client, settings)
+    for (const text of range(5)) sender.send('orders', text, { value: new Uint8Array(700) })
+    let flushedMs = 0
+    sender.core.flush(() => {
+      flushedMs = world.nowMs
+    })
+    world.until(() => flushedMs > 0)
+    expect(flushedMs).toBeLessThan(100)
+  })
+
   test('linger holds a batch that is not full, flush does not wait for it', () => {
     const { world, cluster, client } = setUp()
     const sender = new Sender(world, client, { lingerMs: 500 })
@@ -143,7 +156,7 @@ describe('back-pressure', () => {
     cluster.interfere = ({ verb }) => (verb === 'write' ? { delayMs: 50 } : undefined)
     for (const text of range(50))
       sender.send('orders', text, { value: bytesOf(text.padEnd(900, '.')) })
-    expect(sender.core.waitingSends).toBe(46)
+    expect(sender.core.waitingSends).toBe(47)
     expect(sender.core.bufferedBytes).toBeLessThanOrEqual(4096)
     world.until(() => sender.settled)
     expect(sender.core.bufferedBytes).toBe(0)
@@ -340,6 +353,7 @@ describe('outcomes', () => {
       code: 'QUORATE_DELIVERY_TIMEOUT',
       outcome: 'not-applied',
       retriable: false,
+      message: expect.stringContaining('orders/0 after 1000 ms; at last: no leader is known'),
     })
     cluster.moveLeader(topic, 0, 'n1')
     world.run(5_000)
@@ -416,6 +430,46 @@ describe('outcomes', () => {
       [0, 0],
       [1, 0],
     ])
+  })
+
+  test('after the last epoch of a producer id the partition gets another id', () => {
+    const world = new World()
+    const topic = world.cluster.createTopic('orders', 2)
+    const sender = new Sender(world, world.core({ lastEpoch: 2 }))
+    for (let round = 0; round < 5; round += 1) {
+      topic.partitions[0]!.forgetProducers()
+      sender.send('orders', 'x', { partition: 0 })
+      sender.send('orders', 'y', { partition: 1 })
+      world.until(() => sender.settled)
+    }
+    expect(sender.errors).toEqual([])
+    const identities = (partition: number) =>
+      topic.partitions[partition]!.records.map((r) => [r.producerId, r.producerEpoch, r.sequence])
+    expect(identities(0)).toEqual([
+      [1, 0, 0],
+      [1, 1, 0],
+      [1, 2, 0],
+      [2, 0, 0],
+      [2, 1, 0],
+    ])
+    expect(identities(1).map(([id, epoch]) => [id, epoch])).toEqual(
+      Array.from({ length: 5 }, () => [1, 0]),
+    )
+  })
+
+  test('near the end of the sequence numbers a partition starts its next epoch, in order', () => {
+    const world = new World()
+    const topic = world.cluster.createTopic('orders', 1)
+    const sender = new Sender(world, world.core({ lastSequence: 10 }), { maxBatchBytes: 1024 })
+    for (const text of range(25)) {
+      sender.send('orders', text, { value: bytesOf(text.padEnd(300, '.')) })
+    }
+    world.until(() => sender.settled)
+    expect(sender.errors).toEqual([])
+    expect(texts(topic).map((text) => text.replaceAll('.', ''))).toEqual(range(25))
+    expect(Math.max(...topic.partitions[0]!.records.map(({ sequence }) => sequence))).toBeLessThan(
+      10,
+    )
   })
 
   test('a fenced producer reports it and goes on with a new id', () => {

@@ -121,6 +121,32 @@ describe('where a stream starts and ends', () => {
     })
   })
 
+  test('a start that is not found within 30 s is an error, however the time was spent', async () => {
+    const { world, client, cluster } = await setUp({ records: 1 })
+    const startMs = world.nowMs
+    cluster.interfere = ({ verb }) => {
+      if (verb === 'route') return world.nowMs - startMs < 20_000 ? 'drop-request' : undefined
+      return verb === 'offsets' ? 'drop-request' : undefined
+    }
+    await expect(world.settle(client.stream(lines).next())).rejects.toMatchObject({
+      code: 'QUORATE_TIMEOUT',
+    })
+    expect(world.nowMs - startMs).toBeGreaterThanOrEqual(30_000)
+    expect(world.nowMs - startMs).toBeLessThan(30_100)
+  })
+
+  test('once started, a stream waits for a leader for as long as it takes', async () => {
+    const { world, client, cluster, sender, model } = await setUp({ records: 1 })
+    const stream = client.stream(lines)
+    await take(world, stream, 1)
+    cluster.moveLeader(model, 0, undefined)
+    const next = world.settle(stream.next(), 400_000)
+    world.run(300_000)
+    cluster.moveLeader(model, 0, 'n2')
+    append(world, sender, 1)
+    expect((await next).value?.value).toBe('l1')
+  })
+
   test('an unknown topic is an error', async () => {
     const { world, client } = await setUp()
     const stream = client.stream(topic('nothing'))

@@ -1,7 +1,7 @@
 // A whole cluster on one event queue: nodes with their disks, one network, and the names of the
 // clients that will join. Its verbs are what a harness needs: start, wait, look. Faults are done by
 // faults.ts, traffic by workload.ts.
-import { type Random } from '@quorate/actors'
+import type { Random } from '@quorate/actors'
 import { Simulation } from '@quorate/actors/testing'
 import {
   formatNode,
@@ -11,6 +11,7 @@ import {
   SimulatedDisk,
   SimulatedNetwork,
 } from 'quorate/testing'
+import { SyncedQuorum } from './checkers/synced-quorum.ts'
 import type { Plan } from './plan.ts'
 import { Roles } from './roles.ts'
 import { dataFolder, type NodeSurroundings, SimulatedNode } from './simulated-node.ts'
@@ -42,6 +43,7 @@ export class SimulatedCluster implements Aim {
   readonly clientNames: readonly string[]
   readonly addresses: readonly string[]
   readonly roles = new Roles()
+  readonly copies: SyncedQuorum
   /** What must not happen and happened inside a node. */
   readonly alarms: string[] = []
   /** Processes that ended by themselves. */
@@ -58,6 +60,7 @@ export class SimulatedCluster implements Aim {
       maxEventsPerMoment: eventsPerMomentMax,
     })
     const { settings, workload } = plan
+    this.copies = new SyncedQuorum(workload.replicas)
     const { random } = this.simulation
     this.network = new SimulatedNetwork(this.simulation, random, {
       latencyMinMs: settings.latencyMinMs,
@@ -97,8 +100,14 @@ export class SimulatedCluster implements Aim {
     return condition()
   }
 
+  /** What was seen to be wrong while the cluster ran. */
+  get violations(): readonly string[] {
+    return [this.copies.violations, this.roles.violations, this.alarms].flat()
+  }
+
   get violated(): boolean {
-    return this.alarms.length > 0 || this.roles.violations.length > 0
+    const { alarms, roles, copies } = this
+    return alarms.length + roles.violations.length + copies.violations.length > 0
   }
 
   trace(event: string, fields: object): void {
@@ -132,26 +141,27 @@ export class SimulatedCluster implements Aim {
       Array.from({ length: digits }, () => random.integer('format', 16).toString(16)).join('')
     const nodes = this.nodeNames.map((id, number) => ({ id, address: this.addresses[number]! }))
     const formatPlan = newPlan(nodes, hex)
-    const { syncMinMs, syncMaxMs } = this.plan.settings
+    const { diskMinMs: latencyMinMs, diskMaxMs: latencyMaxMs } = this.plan.settings
+    const scheduler = this.simulation
     return this.nodeNames.map((name) => {
-      const disk = new SimulatedDisk(this.simulation, random, name, { syncMinMs, syncMaxMs })
-      formatNode(disk.open(undefined), formatPlan, name, dataFolder)
+      const disk = new SimulatedDisk({ name, scheduler, random, latencyMinMs, latencyMaxMs })
+      this.copies.watch(disk)
+      formatNode(disk.process(), formatPlan, name, dataFolder)
       return new SimulatedNode(name, disk, this.#surroundings())
     })
   }
 
   #surroundings(): NodeSurroundings {
     const { settings } = this.plan
+    const { heartbeatMs, electionTimeoutMinMs, electionTimeoutMaxMs } = settings
+    const { appendBytesMax, inflightMessagesMax } = settings
+    const pace = { heartbeatMs, electionTimeoutMinMs, electionTimeoutMaxMs }
+    const timing = { ...pace, appendBytesMax, inflightMessagesMax }
     return {
       simulation: this.simulation,
       network: this.network,
-      timing: {
-        heartbeatMs: settings.heartbeatMs,
-        electionTimeoutMinMs: settings.electionTimeoutMinMs,
-        electionTimeoutMaxMs: settings.electionTimeoutMaxMs,
-        appendBytesMax: settings.appendBytesMax,
-        inflightMessagesMax: settings.inflightMessagesMax,
-      },
+      timing,
+      opened: (disk) => this.copies.opened(disk, `${dataFolder}/wal`),
       storage: { walFileBytes: settings.walFileBytes, cacheBytesMax: settings.cacheBytesMax },
       logged: (node, level, event, fields) => this.#logged(node, level, event, fields),
       exited: (node, reason, code) => this.#exited(node, reason, code),
@@ -172,9 +182,8 @@ export class SimulatedCluster implements Aim {
     this.exits += 1
     this.simulation.note(`exit ${node}`)
     this.trace('node.exited', { node, code, reason })
-    // A disk that refuses writes may end a process; nothing else may.
-    const excused = code === 'QUORATE_DISK_FULL' || this.node(node).disk.everFull
-    if (!excused) this.alarms.push(`${node} ended by itself: ${reason}`)
+    // A node may refuse to start on a full disk; nothing else ends a process.
+    if (code !== 'QUORATE_DISK_FULL') this.alarms.push(`${node} ended by itself: ${reason}`)
   }
 }
 

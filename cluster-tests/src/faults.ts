@@ -17,6 +17,8 @@ interface Waiting {
 
 const delayed = { extraMs: 30, jitterMs: 150 } as const
 const resetAgainMs = 200
+/** A step that waits for an election strikes without one after this time. */
+const waitMs = 2_000
 
 export class Faults {
   /** How often a step of each fault found its target in a state it could change. */
@@ -40,19 +42,34 @@ export class Faults {
       const group = awaitedGroup(target)
       simulation.at(simulation.nowMs + step.atMs, eventClass.fault, () => {
         if (group === undefined) this.#apply(step, target)
-        else if (!this.#healed) this.#waiting.push({ step, target, group })
+        else this.#wait({ step, target, group })
       })
     }
   }
 
-  /** A group has a new leader: the steps that wait for that strike, at once or a little later. */
+  #wait(waiting: Waiting): void {
+    if (this.#healed) return
+    const { simulation } = this.#cluster
+    this.#waiting.push(waiting)
+    simulation.at(simulation.nowMs + waitMs, eventClass.fault, () => {
+      if (!this.#waiting.includes(waiting)) return
+      this.#waiting = this.#waiting.filter((each) => each !== waiting)
+      this.#apply(waiting.step, waiting.target)
+    })
+  }
+
+  /**
+   * A group has a new leader: the step that has waited longest for that strikes, and those of the
+   * same time with it, at once or a little later. The others wait for the next election.
+   */
   elected(groupKey: string): void {
     const { simulation } = this.#cluster
-    const due = this.#waiting.filter(({ group }) => this.#cluster.keyOf(group) === groupKey)
+    const waiting = this.#waiting.filter(({ group }) => this.#cluster.keyOf(group) === groupKey)
+    const due = waiting.filter(({ step }) => step.atMs === waiting[0]!.step.atMs)
     this.#waiting = this.#waiting.filter((each) => !due.includes(each))
     for (const { step, target } of due) {
-      const { syncMaxMs, latencyMaxMs } = this.#cluster.plan.settings
-      const spreadMs = 2 * (syncMaxMs + latencyMaxMs) + 1
+      const { diskMaxMs, latencyMaxMs } = this.#cluster.plan.settings
+      const spreadMs = 2 * (diskMaxMs + latencyMaxMs) + 1
       const late = simulation.random.integer('faults/late', 2) === 1
       const laterMs = late ? simulation.random.integer('faults/later', spreadMs) : 0
       simulation.at(simulation.nowMs + laterMs, eventClass.fault, () => this.#apply(step, target))
@@ -68,8 +85,7 @@ export class Faults {
     this.#cluster.splitBytes()
     for (const node of nodes) {
       node.resume()
-      node.disk.stall(false)
-      node.disk.full(false)
+      node.disk.capacityBytes = Number.POSITIVE_INFINITY
       node.start()
     }
   }
@@ -119,9 +135,9 @@ export class Faults {
       case 'pause':
         return this.#pause(nodes)
       case 'stall-disk':
-        return this.#disks(nodes, (disk, on) => disk.stall(on))
+        return this.#stall(nodes, step.forMs)
       case 'full-disk':
-        return this.#disks(nodes, (disk, on) => disk.full(on))
+        return this.#fill(nodes)
     }
   }
 
@@ -191,14 +207,16 @@ export class Faults {
     }
   }
 
-  #disks(
-    names: readonly string[],
-    change: (disk: SimulatedCluster['nodes'][number]['disk'], on: boolean) => void,
-  ): () => void {
+  #stall(names: readonly string[], forMs: number): () => void {
+    for (const name of names) this.#cluster.node(name).disk.stall(forMs)
+    return () => {}
+  }
+
+  #fill(names: readonly string[]): () => void {
     const disks = names.map((name) => this.#cluster.node(name).disk)
-    for (const disk of disks) change(disk, true)
+    for (const disk of disks) disk.capacityBytes = disk.usedBytes()
     return () => {
-      for (const disk of disks) change(disk, false)
+      for (const disk of disks) disk.capacityBytes = Number.POSITIVE_INFINITY
     }
   }
 }

@@ -1,67 +1,47 @@
-// Draws plans for fast-check. Values come from short menus and times are coarse, so that shrinking
-// is quick and a shrunk plan reads well; each run enables only some of the faults (swarm testing), as
-// a mix of everything hides what needs a quiet cluster. The first entry of a menu is the tamest:
-// shrinking goes there. Faults are aimed at roles more often than at numbers.
+// Draws plans for fast-check. Values come from short menus (plan-menu.ts) and times are coarse, so
+// that a shrunk plan reads well; each run enables only some of the faults (swarm testing), as a mix
+// of everything hides what needs a quiet cluster. Faults are aimed at roles more often than at
+// numbers, and some follow close on the one before. Shrinking: plan-shrink.ts.
 import fc from 'fast-check'
 import { type FaultName, faultTable } from './fault-table.ts'
 import type { Plan, PlanSettings, Step } from './plan.ts'
+import {
+  appends,
+  briskTiming,
+  chainFaults,
+  chainForMs,
+  chainGapsMs,
+  chainTargets,
+  deliveries,
+  durationsMs,
+  forMenuMs,
+  latencies,
+  sizes,
+  slowAppends,
+  splitsPerMille,
+  stepMs,
+  stepsMax,
+  swarms,
+  disks,
+  usualTiming,
+} from './plan-menu.ts'
+import { type Cursor, firstCursor, simpler } from './plan-shrink.ts'
 import type { TargetKind } from './target-grammar.ts'
-
-const durationsMs = [10_000, 12_000, 15_000] as const
-const stepMs = 100
-const forMenuMs = [50, 20, 100, 200, 400, 800, 1_500, 3_000] as const
-const stepsMax = 24
-
-type Timing = Pick<PlanSettings, 'heartbeatMs' | 'electionTimeoutMinMs' | 'electionTimeoutMaxMs'>
-
-const timings: readonly Timing[] = [
-  { heartbeatMs: 100, electionTimeoutMinMs: 600, electionTimeoutMaxMs: 900 },
-  { heartbeatMs: 50, electionTimeoutMinMs: 200, electionTimeoutMaxMs: 400 },
-  { heartbeatMs: 20, electionTimeoutMinMs: 60, electionTimeoutMaxMs: 120 },
-]
-
-const latencies: readonly Pick<PlanSettings, 'latencyMinMs' | 'latencyMaxMs'>[] = [
-  { latencyMinMs: 0, latencyMaxMs: 1 },
-  { latencyMinMs: 1, latencyMaxMs: 5 },
-  { latencyMinMs: 1, latencyMaxMs: 20 },
-]
-
-const syncs: readonly Pick<PlanSettings, 'syncMinMs' | 'syncMaxMs'>[] = [
-  { syncMinMs: 0, syncMaxMs: 1 },
-  { syncMinMs: 1, syncMaxMs: 5 },
-  { syncMinMs: 5, syncMaxMs: 30 },
-  { syncMinMs: 20, syncMaxMs: 80 },
-]
-
-const appends: readonly Pick<PlanSettings, 'appendBytesMax' | 'inflightMessagesMax'>[] = [
-  { appendBytesMax: 512 * 1024, inflightMessagesMax: 64 },
-  { appendBytesMax: 1, inflightMessagesMax: 64 },
-  { appendBytesMax: 1, inflightMessagesMax: 1 },
-]
-
-const sizes: readonly Pick<PlanSettings, 'walFileBytes' | 'segmentBytes' | 'cacheBytesMax'>[] = [
-  { walFileBytes: 1024 * 1024, segmentBytes: 64 * 1024, cacheBytesMax: 1024 * 1024 },
-  { walFileBytes: 256 * 1024, segmentBytes: 16 * 1024, cacheBytesMax: 16 * 1024 },
-  { walFileBytes: 128 * 1024, segmentBytes: 8 * 1024, cacheBytesMax: 0 },
-]
-
-const deliveries: readonly Pick<PlanSettings, 'writeTimeoutMs' | 'deliveryTimeoutMs'>[] = [
-  { writeTimeoutMs: 5_000, deliveryTimeoutMs: 30_000 },
-  { writeTimeoutMs: 300, deliveryTimeoutMs: 10_000 },
-  { writeTimeoutMs: 500, deliveryTimeoutMs: 1_500 },
-]
 
 const settings: fc.Arbitrary<PlanSettings> = fc
   .tuple(
-    fc.constantFrom(...timings),
     fc.constantFrom(...latencies),
-    fc.constantFrom(...syncs),
+    fc.constantFrom(...disks),
     fc.constantFrom(...appends),
     fc.constantFrom(...sizes),
     fc.constantFrom(...deliveries),
-    fc.record({ splitPerMille: fc.constantFrom(0, 20, 300) }),
+    fc.record({ splitPerMille: fc.constantFrom(...splitsPerMille) }),
+    fc.constantFrom(false, true, true),
   )
-  .map((parts) => Object.assign({}, ...parts) as PlanSettings)
+  .map(([latency, disk, append, size, delivery, split, brisk]) => {
+    const parts = { ...latency, ...disk, ...append, ...size, ...delivery, ...split, ...usualTiming }
+    return brisk ? { ...parts, ...briskTiming(parts) } : parts
+  })
 
 /** Parts of a workload that do not depend on the number of nodes. */
 const traffic = fc.record({
@@ -94,20 +74,6 @@ const pairs = fc.oneof(
   fc.constantFrom('leader:0/follower:0:0', 'leader:0/follower:0:1', 'follower:0:0/follower:0:1'),
   fc.constantFrom('client:0/leader:0', 'client:1/leader:1', 'client:0/new-leader:0'),
 )
-
-/** Faults that are drawn together in one run. */
-const swarms: readonly (readonly FaultName[])[] = [
-  ['isolate', 'isolate-peers', 'mute', 'deafen'],
-  ['power', 'kill'],
-  ['power', 'isolate', 'isolate-peers'],
-  ['power', 'cut', 'stall-disk'],
-  ['cut', 'cut-forward', 'delay', 'reset'],
-  ['reset', 'isolate-peers', 'power'],
-  ['pause', 'kill', 'reset'],
-  ['stall-disk', 'full-disk', 'power'],
-  ['power', 'isolate', 'cut', 'reset', 'delay', 'pause', 'stall-disk', 'kill', 'mute', 'full-disk'],
-]
-
 
 /** A step before the swarm and the duration are known; each part shrinks on its own. */
 const draft = fc.record({
@@ -142,35 +108,78 @@ function targetOf(fault: FaultName, drawn: Draft): string {
   return kind === 'all' ? 'all' : drawn[kind]
 }
 
-function stepsOf(drafts: readonly Draft[], swarm: readonly FaultName[], durationMs: number): Step[] {
+/** Faults of one swarm, anywhere in the run. */
+function mixedSteps(
+  drafts: readonly Draft[],
+  swarm: readonly FaultName[],
+  durationMs: number,
+): Step[] {
   let beforeMs = 0
   return drafts
     .map((drawn): Step => {
       const fault = swarm[drawn.fault % swarm.length]!
       const anywhereMs = Math.floor((drawn.at * durationMs) / 1000 / stepMs) * stepMs
-      const atMs = drawn.after === undefined ? anywhereMs : beforeMs + drawn.after
-      beforeMs = Math.min(atMs, durationMs - stepMs)
-      return { atMs: beforeMs, fault, target: targetOf(fault, drawn), forMs: drawn.forMs }
+      const atMs = drawn.after === undefined ? anywhereMs : (beforeMs + drawn.after) % durationMs
+      beforeMs = atMs
+      return { atMs, fault, target: targetOf(fault, drawn), forMs: drawn.forMs }
     })
     .sort((a, b) => a.atMs - b.atMs)
 }
 
-export const planArbitrary: fc.Arbitrary<Plan> = fc
+/**
+ * One partition's leaders struck one after the other, each with what it has not replicated yet: the
+ * logs of its replicas fork, and the next leader has to sort them out while the one after it waits.
+ */
+function chainedSteps(drafts: readonly Draft[], durationMs: number): Step[] {
+  let atMs = 0
+  return drafts.map((drawn): Step => {
+    atMs = (atMs + chainGapsMs[(drawn.at / 10) % chainGapsMs.length]!) % durationMs
+    const fault = chainFaults[drawn.fault % chainFaults.length]!
+    const target = chainTargets[drawn.kind % chainTargets.length]!
+    return { atMs, fault, target, forMs: chainForMs[forMenuMs.indexOf(drawn.forMs) % chainForMs.length]! }
+  })
+}
+
+const drawn: fc.Arbitrary<Plan> = fc
   .record({
-    // Another seed is another run: nothing is gained by a smaller one.
-    seed: fc.noShrink(fc.integer({ min: 0, max: 1_000_000 })),
+    seed: fc.integer({ min: 0, max: 1_000_000 }),
     nodes: fc.constantFrom(...([3, 3, 3, 3, 5] as const)),
     everywhere: fc.boolean(),
     settings,
     traffic,
     swarm: fc.constantFrom(...swarms),
+    chained: fc.constantFrom(false, false, true),
     drafts: fc.array(draft, { minLength: 1, maxLength: stepsMax, size: 'max' }),
   })
-  .map(({ seed, nodes, everywhere, settings: drawn, traffic: rest, swarm, drafts }) => ({
+  .map(({ seed, nodes, everywhere, settings: chosen, traffic: rest, swarm, chained, drafts }) => ({
     version: 1,
     seed,
     nodes,
-    settings: drawn,
+    settings: chained ? { ...chosen, ...slowAppends } : chosen,
     workload: { ...rest, replicas: everywhere ? nodes : 3 },
-    steps: stepsOf(drafts, swarm, rest.durationMs),
+    steps: chained
+      ? chainedSteps(drafts, rest.durationMs)
+      : mixedSteps(drafts, swarm, rest.durationMs),
   }))
+
+/** Draws as above; shrinks plans, not what they were drawn from. */
+class PlanArbitrary extends fc.Arbitrary<Plan> {
+  override generate(random: fc.Random, biasFactor: number | undefined): fc.Value<Plan> {
+    return new fc.Value(drawn.generate(random, biasFactor).value, firstCursor)
+  }
+
+  override canShrinkWithoutContext(value: unknown): value is Plan {
+    return typeof value === 'object' && value !== null && 'steps' in value
+  }
+
+  override shrink(plan: Plan, context: unknown): fc.Stream<fc.Value<Plan>> {
+    const from = (context as Cursor | undefined) ?? firstCursor
+    return fc.stream(values(plan, from))
+  }
+}
+
+function* values(plan: Plan, from: Cursor): IterableIterator<fc.Value<Plan>> {
+  for (const { plan: smaller, next } of simpler(plan, from)) yield new fc.Value(smaller, next)
+}
+
+export const planArbitrary: fc.Arbitrary<Plan> = new PlanArbitrary()

@@ -3,7 +3,7 @@
 // nothing when its target is gone), so any subset of the steps is a plan again. Here are its shape
 // and its check; targets.ts and faults.ts carry it out.
 import { faultTable, isFault, type FaultName } from './fault-table.ts'
-import { parseTarget } from './target-grammar.ts'
+import { parseTarget, type TargetKind } from './target-grammar.ts'
 
 export const planVersion = 1
 
@@ -31,9 +31,9 @@ export interface PlanSettings {
   readonly latencyMaxMs: number
   /** How many of a thousand arrivals come in two arbitrary pieces. */
   readonly splitPerMille: number
-  /** Duration of one sync. */
-  readonly syncMinMs: number
-  readonly syncMaxMs: number
+  /** Time of one disk operation. */
+  readonly diskMinMs: number
+  readonly diskMaxMs: number
   readonly walFileBytes: number
   readonly segmentBytes: number
   /** Committed entries kept in memory: 0 reads everything back from disk. */
@@ -82,10 +82,10 @@ const settingRanges: { readonly [Name in keyof PlanSettings]: Range } = {
   latencyMinMs: [0, 10_000],
   latencyMaxMs: [0, 10_000],
   splitPerMille: [0, 1000],
-  syncMinMs: [0, 10_000],
-  syncMaxMs: [0, 10_000],
+  diskMinMs: [0, 10_000],
+  diskMaxMs: [0, 10_000],
   walFileBytes: [64 * 1024, 64 * 1024 * 1024],
-  segmentBytes: [4 * 1024, 1024 * 1024 * 1024],
+  segmentBytes: [16 * 1024, 1024 * 1024 * 1024],
   cacheBytesMax: [0, 1024 * 1024 * 1024],
   writeTimeoutMs: [10, 60_000],
   deliveryTimeoutMs: [10, 600_000],
@@ -115,7 +115,7 @@ export function parsePlan(value: unknown): Plan {
   }
   ascending(settings.electionTimeoutMinMs, settings.electionTimeoutMaxMs, 'electionTimeoutMaxMs')
   ascending(settings.latencyMinMs, settings.latencyMaxMs, 'latencyMaxMs')
-  ascending(settings.syncMinMs, settings.syncMaxMs, 'syncMaxMs')
+  ascending(settings.diskMinMs, settings.diskMaxMs, 'diskMaxMs')
   if (workload.replicas % 2 === 0 || workload.replicas > nodes) {
     throw wrong('workload.replicas', workload.replicas)
   }
@@ -136,7 +136,8 @@ function parseStep(value: unknown, name: string): Step {
   if (!isFault(fault)) throw wrong(`${name}.fault`, fault)
   if (typeof target !== 'string') throw wrong(`${name}.target`, target)
   const kind = parseTarget(target)?.kind
-  if (kind === undefined || !faultTable[fault].targets.includes(kind)) {
+  const allowed: readonly TargetKind[] = faultTable[fault].targets
+  if (kind === undefined || !allowed.includes(kind)) {
     throw wrong(`${name}.target`, target)
   }
   return {

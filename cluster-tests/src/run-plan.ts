@@ -11,12 +11,13 @@ import { checkOrder } from './checkers/order.ts'
 import { checkOutcomes } from './checkers/outcomes.ts'
 import { checkPositions } from './checkers/positions.ts'
 import { checkStableReads } from './checkers/stable-reads.ts'
-import { SyncedQuorum } from './checkers/synced-quorum.ts'
+import { checkSurvivingCopies } from './checkers/surviving-copies.ts'
 import { SimulatedCluster, type Trace } from './cluster.ts'
 import type { FaultName } from './fault-table.ts'
 import { Faults } from './faults.ts'
 import type { History } from './history.ts'
 import type { Plan } from './plan.ts'
+import { dataFolder } from './simulated-node.ts'
 import { topicName, Workload } from './workload.ts'
 
 export interface RunResult {
@@ -61,7 +62,6 @@ class Run {
   readonly #cluster: SimulatedCluster
   readonly #faults: Faults
   readonly #workload: Workload
-  readonly #copies: SyncedQuorum
   readonly #violations: string[] = []
 
   constructor(plan: Plan, trace: Trace | undefined) {
@@ -69,9 +69,8 @@ class Run {
     this.#cluster = new SimulatedCluster(plan, trace)
     this.#faults = new Faults(this.#cluster)
     this.#workload = new Workload(this.#cluster)
-    this.#copies = new SyncedQuorum(this.#cluster)
     this.#cluster.roles.elected = ({ group }) => this.#faults.elected(group)
-    this.#workload.acked = (send) => this.#copies.acked(send)
+    this.#workload.acked = (send) => this.#cluster.copies.acked(send)
   }
 
   run(): RunResult {
@@ -94,14 +93,14 @@ class Run {
     for (const [name, phase] of phases) {
       this.#cluster.trace('phase', { name })
       const done = phase()
-      this.#violations.push(...this.#cluster.alarms, ...this.#cluster.roles.violations)
+      this.#violations.push(...this.#cluster.violations)
       if (!done && this.#violations.length === 0) this.#violations.push(name)
       if (this.#violations.length > 0) return
     }
     this.#checkHistory()
     this.#checkReplicas()
-    this.#copies.checkAll(this.#workload.history)
-    this.#violations.push(...this.#cluster.alarms)
+    this.#checkDisks()
+    this.#violations.push(...this.#cluster.violations)
   }
 
   #form(): boolean {
@@ -219,9 +218,21 @@ class Run {
     this.#violations.push(...differences)
   }
 
+  #checkDisks(): void {
+    const { nodes, topic, plan } = this.#cluster
+    const survived = checkSurvivingCopies({
+      history: this.#workload.history,
+      disks: nodes.map(({ disk }) => disk),
+      folder: dataFolder,
+      topicId: topic!.id,
+      replicas: plan.workload.replicas,
+    })
+    this.#violations.push(...survived)
+  }
+
   #result(): RunResult {
     const { history } = this.#workload
-    const { simulation, network, roles, exits } = this.#cluster
+    const { simulation, network, roles, copies, exits } = this.#cluster
     const count = (outcome: string) =>
       history.sends.filter((send) => send.outcome === outcome).length
     const violations = [...new Set(this.#violations)]
@@ -236,7 +247,7 @@ class Run {
       elections: roles.elections,
       applied: this.#faults.applied,
       network: network.counters,
-      copiesChecked: this.#copies.checked,
+      copiesChecked: copies.checked,
       exits,
       history,
     }

@@ -26,7 +26,7 @@ export class SimulatedClient {
       servers: addresses,
       host: this.host,
       random: own,
-      linkOpener: byteLinkOpener(network.host(name, this.host), this.host),
+      linkOpener: byteLinkOpener(network.host(name, this.host), this.host, own),
       limits: { writeTimeoutMs: plan.settings.writeTimeoutMs },
     })
   }

@@ -19,6 +19,8 @@ export interface NodeSurroundings {
   readonly network: SimulatedNetwork
   readonly timing: NodeOptions['timing']
   readonly storage: NonNullable<NodeOptions['storage']>
+  /** Recovery is over: the folder is open. */
+  opened(disk: SimulatedDisk): void
   /** An event of the node's log. */
   logged(node: string, level: 'info' | 'warn' | 'error', event: string, fields: object): void
   /** The node ended by itself, or could not start. */
@@ -66,6 +68,7 @@ export class SimulatedNode {
         if (node !== undefined) this.#broker = node
         else this.#exit(host, String(error?.message), error?.code)
       })
+      this.#around.opened(this.disk)
     } catch (error) {
       const code = error instanceof QuorateError ? error.code : undefined
       this.#exit(host, error instanceof Error ? String(error.stack) : String(error), code)
@@ -79,7 +82,7 @@ export class SimulatedNode {
     this.#host = undefined
     this.#broker = undefined
     host.crash()
-    this.disk.crash(what === 'power' ? 'power' : 'process')
+    this.disk.crash(what)
     this.#around.network.crash(this.name, what === 'power' ? 'machine' : 'process')
   }
 
@@ -105,7 +108,7 @@ export class SimulatedNode {
       return part.toString(16).padStart(8, '0')
     }
     return {
-      disk: this.disk.open(host),
+      disk: this.disk.process(host),
       network: this.#around.network.host(this.name, host),
       host,
       random: this.#random,

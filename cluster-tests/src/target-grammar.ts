@@ -6,7 +6,8 @@
 //   one      = "node:" NUMBER                    the n-th node, counted from 0, modulo their number
 //            | "leader:" group                   who leads the group now
 //            | "follower:" group ":" NUMBER      the n-th of its other replicas
-//            | "new-leader:" group               waits for the group's next election, then its winner
+//            | "new-leader:" group               waits up to 2 s for the group's next election, then its
+//                                              winner
 //            | "new-follower:" group ":" NUMBER  waits likewise, then the n-th of the others
 //   client   = "client:" NUMBER
 //   group    = "metadata" | NUMBER               a partition of the topic

@@ -6,6 +6,7 @@ import { decodeBatch } from '@quorate/protocol'
 import type { SimulatedCluster } from './cluster.ts'
 import { type History, newHistory, type Reading, type Send } from './history.ts'
 import { SimulatedClient } from './simulated-client.ts'
+import { makeValue, valueMark } from './values.ts'
 
 export const topicName = 'chaos'
 
@@ -104,7 +105,7 @@ export class Workload {
     const send: Send = {
       producer,
       sequence,
-      value: `p${producer}-${sequence}-`.padEnd(valueBytes, '.'),
+      value: makeValue(producer, sequence, valueBytes),
       key,
       invokedMs: simulation.nowMs,
       outcome: 'pending',
@@ -136,7 +137,7 @@ export class Workload {
     send.offset = offset
     if (error === undefined) send.outcome = 'acked'
     else send.outcome = error.outcome === 'not-applied' ? 'not-applied' : 'unknown'
-    const place = `${send.value} ${send.outcome} ${partition}@${offset}`
+    const place = `${valueMark(send.value)} ${send.outcome} ${partition}@${offset}`
     this.#cluster.simulation.note(place)
     if (error === undefined) this.acked?.(send)
     else this.#cluster.trace('send.failed', { value: send.value, error: error.message })

@@ -4,6 +4,8 @@ import { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:f
 import { join, relative } from 'node:path'
 
 const wanted = /(?:^(?:LICEN[CS]E|README|CHANGELOG).*|\.(?:md|txt|[cm]?js|d\.ts|json))$/i
+/** What `node:readline` takes for the end of a line. */
+const lineEnd = /\r\n|[\r\n\u2028\u2029]/
 const longestLine = 10_000
 
 /** Adds sources until the file has at least `lines` lines. Gives their number. */
@@ -31,7 +33,7 @@ function filesIn(folder: string): string[] {
 }
 
 function linesOf(path: string): string[] {
-  const lines = readFileSync(path, 'utf8').split(/\r\n|\r|\n/)
+  const lines = readFileSync(path, 'utf8').split(lineEnd)
   if (lines.at(-1) === '') lines.pop()
   return lines
 }

@@ -4,7 +4,11 @@
 import module from 'node:module'
 
 if (Number(process.versions.node.split('.')[0]) < 24) {
-  console.error(`quorate needs Node 24 or newer; this is ${process.version} at ${process.execPath}`)
+  console.error(
+    `QUORATE_NODE_VERSION: this version of Node.js is too old: quorate needs 24 or newer, ` +
+      `this is ${process.version} at ${process.execPath}\n` +
+      'next: install Node.js 24, or run it through npm in the repository',
+  )
   process.exit(1)
 }
 module.enableCompileCache?.()

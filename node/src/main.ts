@@ -76,9 +76,15 @@ class ServerProcess {
     process.on('SIGINT', () => this.#signalled('SIGINT'))
     if (process.connected) process.on('disconnect', () => this.#signalled('disconnect'))
     this.#openHttp((error) => {
-      if (error === undefined) this.#startNode(environment, failed)
+      if (error === undefined) this.#startNode(environment, (reason) => this.#refuse(reason, failed))
       else failed(error)
     })
+  }
+
+  /** The node cannot start: an HTTP door left open would keep the process alive. */
+  #refuse(reason: unknown, failed: (error: unknown) => void): void {
+    this.#http?.close()
+    failed(reason)
   }
 
   /** Health answers from the first moment on; the node follows. */

@@ -46,10 +46,23 @@ export function encodeHeaders(headers: HeaderSource, status?: NatsStatus): Uint8
   return utf8Bytes(text + lineEnd)
 }
 
+/** At most `count` pieces between line ends, the one after the last included. */
+function linesOf(text: string, count: number): string[] {
+  const lines: string[] = []
+  let start = 0
+  while (lines.length < count) {
+    const end = text.indexOf(lineEnd, start)
+    lines.push(end === -1 ? text.slice(start) : text.slice(start, end))
+    if (end === -1) break
+    start = end + lineEnd.length
+  }
+  return lines
+}
+
 /** Throws QUORATE_INVALID_REQUEST for what is no header block, or one of too many headers. */
 export function decodeHeaders(bytes: Uint8Array): NatsHeaders {
   // First line, the headers, and two empty strings: the empty line, and what follows its end.
-  const lines = readUtf8(bytes, 0, bytes.byteLength).split(lineEnd, maxHeaders + 4)
+  const lines = linesOf(readUtf8(bytes, 0, bytes.byteLength), maxHeaders + 4)
   if (lines.length > maxHeaders + 3) throw invalid(`more than ${maxHeaders} headers`)
   if (lines.length < 3 || lines.pop() !== '' || lines.pop() !== '') {
     throw invalid('header block does not end in an empty line')

@@ -3,7 +3,7 @@
 // term, votes for itself, and asks for votes once both are on disk. Voters answer in vote.ts; a
 // winner goes on in leader.ts.
 import { becomeLeader } from './leader.ts'
-import { persistHardState, send } from './persist.ts'
+import { enterTerm, send } from './persist.ts'
 import { tally } from './quorum.ts'
 import type { Candidacy, Raft } from './raft.ts'
 import { becomeFollower, reportRole, restartElectionTimer } from './role.ts'
@@ -36,10 +36,8 @@ export function campaign<Entry extends RaftEntry>(raft: Raft<Entry>): void {
 export function startElection<Entry extends RaftEntry>(raft: Raft<Entry>, transfer: boolean): void {
   raft.role = 'candidate'
   raft.leader = 0
-  raft.term++
-  raft.votedFor = raft.options.id
+  enterTerm(raft, raft.term + 1, raft.options.id)
   raft.candidacy = { startedMs: raft.nowMs, transfer, announced: false, votes: new Map() }
-  persistHardState(raft)
   restartElectionTimer(raft)
   reportRole(raft)
 }

@@ -36,8 +36,6 @@ interface Outstanding {
 
 interface Held {
   readonly id: number
-  /** Dropped at release when the replica's term has moved on. */
-  readonly term: number
   readonly to: ReplicaId
   readonly reply: Reply
 }
@@ -49,6 +47,7 @@ export class Persists<Entry extends RaftEntry> {
   open: OpenRequest<Entry> | undefined = undefined
   /** Oldest first. Invariant: ids rise, and so does lastIndex among those that carry entries. */
   readonly outstanding: Outstanding[] = []
+  /** Replies of the present term only. */
   held: Held[] = []
 }
 
@@ -60,6 +59,18 @@ function request<Entry extends RaftEntry>(raft: Raft<Entry>): OpenRequest<Entry>
     raft.effects.push(persists.open)
   }
   return persists.open
+}
+
+/** Enters a newer term. Promises of the old one that have not left are void. */
+export function enterTerm<Entry extends RaftEntry>(
+  raft: Raft<Entry>,
+  term: number,
+  votedFor: ReplicaId,
+): void {
+  raft.term = term
+  raft.votedFor = votedFor
+  raft.persists.held.length = 0
+  persistHardState(raft)
 }
 
 /** Term or vote changed: both go to disk before anything of this term is sent. */
@@ -96,8 +107,32 @@ function sendOrHold<Entry extends RaftEntry>(
   reply: Reply,
   id: number,
 ): void {
-  if (id === 0) raft.effects.push({ type: 'send', to, message: reply })
-  else raft.persists.held.push({ id, term: raft.term, to, reply })
+  if (id === 0) {
+    raft.effects.push({ type: 'send', to, message: reply })
+    return
+  }
+  // A disk may stall for long, so of replies of one kind that wait together one is kept.
+  const { held } = raft.persists
+  const place = held.findIndex(
+    (earlier) => earlier.id === id && earlier.to === to && isSameKind(earlier.reply, reply),
+  )
+  if (place < 0) held.push({ id, to, reply })
+  else if (contentOf(reply) >= contentOf((held[place] as Held).reply)) {
+    held[place] = { id, to, reply }
+  }
+}
+
+function isSameKind(one: Reply, other: Reply): boolean {
+  if (one.type === 'vote-reply') return other.type === 'vote-reply' && one.pre === other.pre
+  if (one.type === 'heartbeat-reply') return other.type === 'heartbeat-reply'
+  return other.type === 'append-reply' && one.success === other.success
+}
+
+/** How much a reply says, compared with one of its kind; of equal ones the newer is kept. */
+function contentOf(reply: Reply): number {
+  if (reply.type === 'heartbeat-reply') return reply.read
+  if (reply.type === 'vote-reply') return reply.granted ? 1 : 0
+  return reply.success ? reply.match : 0
 }
 
 /** A reply that carries the term: it leaves once term and vote are on disk. */
@@ -152,11 +187,10 @@ function release<Entry extends RaftEntry>(raft: Raft<Entry>, id: number): void {
   const waiting: Held[] = []
   let ack: Held | undefined
   for (const held of raft.persists.held) {
-    if (held.term !== raft.term) continue
     if (held.id > id) waiting.push(held)
     else if (held.reply.type !== 'append-reply' || !held.reply.success) {
       send(raft, held.to, held.reply)
-    } else if (ack === undefined || held.reply.match >= (ack.reply as AppendReply).match) ack = held
+    } else if (ack === undefined || held.reply.match >= contentOf(ack.reply)) ack = held
   }
   raft.persists.held = waiting
   if (ack !== undefined) send(raft, ack.to, ack.reply)

@@ -100,10 +100,10 @@ export class Progress {
 
   /**
    * The peer refused an append that followed `rejected`; its log may agree up to `agreed`. False
-   * for a late refusal: one of a point known to match, or, while probing, of another append.
+   * for a late refusal: of a point known to match, of one not sent since, or of another probe.
    */
   refused(rejected: number, agreed: number): boolean {
-    if (rejected <= this.match) return false
+    if (rejected <= this.match || rejected >= this.next) return false
     if (this.state === 'probe' && rejected !== this.next - 1) return false
     this.probeFrom(Math.min(rejected, agreed + 1))
     return true

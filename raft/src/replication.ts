@@ -78,7 +78,7 @@ export function onEntriesRead<Entry extends RaftEntry>(
   const { base } = raft.log
   const entries = input.entries.filter((entry) => entry.index <= base.index)
   const isWanted = progress.next === fromIndex && progress.next <= base.index
-  if (isWanted && entries.length === 0) {
+  if (isWanted && entries[0]?.index !== fromIndex) {
     progress.readAgainMs = raft.nowMs + raft.options.heartbeatMs
     return
   }

@@ -1,6 +1,6 @@
 // Transitions and reports that every role shares: becoming follower, election timer, leader
 // contact, commit, halt. Each role's own rules are in follower.ts, candidate.ts and leader.ts.
-import { persistHardState } from './persist.ts'
+import { enterTerm } from './persist.ts'
 import { drawElectionTimeoutMs, type Raft } from './raft.ts'
 import { refuseReads } from './read-index.ts'
 import type { RaftEntry, ReplicaId } from './types.ts'
@@ -22,11 +22,7 @@ export function becomeFollower<Entry extends RaftEntry>(
   term: number,
   leader: ReplicaId,
 ): void {
-  if (term > raft.term) {
-    raft.term = term
-    raft.votedFor = 0
-    persistHardState(raft)
-  }
+  if (term > raft.term) enterTerm(raft, term, 0)
   if (raft.leadership !== undefined) {
     refuseReads(raft, raft.leadership)
     restartElectionTimer(raft)

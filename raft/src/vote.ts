@@ -51,18 +51,21 @@ function wouldVote<Entry extends RaftEntry>(
 
 /**
  * Two replicas that notice a dead leader together would grant each other the pre-vote and then
- * split the votes. So a pre-candidate refuses an equal rival with a lower id, but only for one
- * heartbeat interval after its own start: a rival that alone reaches a majority gets through then.
+ * split the votes. So a pre-candidate refuses an equal rival with a lower id. Not if the rival has
+ * refused it, for then its own round cannot be won with that vote; and only for one heartbeat
+ * interval after its own start: a rival that alone reaches a majority gets through then.
  */
 function isRivalToWaitFor<Entry extends RaftEntry>(
   raft: Raft<Entry>,
   from: ReplicaId,
   request: VoteRequest,
 ): boolean {
-  if (raft.role !== 'pre-candidate' || raft.candidacy === undefined) return false
-  const isEqual = request.lastIndex === raft.log.lastIndex && request.lastTerm === raft.log.lastTerm
-  const isFresh = raft.nowMs - raft.candidacy.startedMs < raft.options.heartbeatMs
-  return isEqual && isFresh && raft.options.id > from
+  const { candidacy, log, options } = raft
+  if (raft.role !== 'pre-candidate' || candidacy === undefined) return false
+  const isEqual = request.lastIndex === log.lastIndex && request.lastTerm === log.lastTerm
+  const isFresh = raft.nowMs - candidacy.startedMs < options.heartbeatMs
+  const hasRefused = candidacy.votes.get(from) === false
+  return isEqual && isFresh && !hasRefused && options.id > from
 }
 
 function vote<Entry extends RaftEntry>(

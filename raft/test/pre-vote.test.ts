@@ -83,6 +83,14 @@ describe('a pre-vote request', () => {
     solo.nowMs += 100
     expect(answer(solo.receive(1, request))).toEqual([true, 2])
   })
+
+  test('of a rival that has refused the own one does not wait', () => {
+    const solo = new Solo({ id: 2, term: 1 })
+    solo.timeOut()
+    solo.receive(1, voteReply(1, false, true))
+    const effects = solo.receive(1, voteRequest(2, nothing, { pre: true }))
+    expect(answer(effects)).toEqual([true, 2])
+  })
 })
 
 describe('a pre-candidate', () => {

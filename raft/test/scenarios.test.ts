@@ -217,24 +217,39 @@ describe('rivals', () => {
 })
 
 describe('a lost connection to the leader', () => {
-  function gapMs(seed: number, isNoticed: boolean): number {
-    const cluster = new RaftCluster({ replicas: 3, seed })
+  /** Time without leader; each survivor notices `afterMs` later than the one before. */
+  function gapMs(seed: number, afterMs: number, replicas = 3): number {
+    const cluster = new RaftCluster({ replicas, seed })
     const old = cluster.settle()
     cluster.run(950)
     cluster.crash(old)
     const crashedMs = cluster.nowMs
-    if (isNoticed) for (const id of cluster.ids) cluster.connectionLost(id, old)
+    const survivors = cluster.live().map(({ id }) => id)
+    if (seed % 2 === 1) survivors.reverse()
+    survivors.forEach((id, place) => {
+      if (afterMs < Infinity) cluster.later(place * afterMs, () => cluster.connectionLost(id, old))
+    })
     cluster.runUntil(() => cluster.leader() !== 0, 5000)
     return cluster.nowMs - crashedMs
   }
+  const seeds = Array.from({ length: 100 }, (_, seed) => seed)
 
   test('brings a new leader within about 100 ms instead of an election time-out', () => {
-    const seeds = Array.from({ length: 50 }, (_, seed) => seed)
-    const noticed = seeds.map((seed) => gapMs(seed, true))
-    const waited = seeds.map((seed) => gapMs(seed, false))
+    const noticed = seeds.map((seed) => gapMs(seed, 0))
+    const waited = seeds.map((seed) => gapMs(seed, Infinity))
     expect(Math.max(...noticed)).toBeLessThanOrEqual(120)
     expect(Math.min(...waited)).toBeGreaterThan(500)
   })
+
+  test.each([1, 5, 20, 60, 150])(
+    'is made good as soon as a majority has noticed, each %i ms after the other',
+    (afterMs) => {
+      const ofThree = seeds.map((seed) => gapMs(seed, afterMs, 3))
+      expect(Math.max(...ofThree)).toBeLessThanOrEqual(afterMs + 120)
+      const ofFive = seeds.map((seed) => gapMs(seed, afterMs, 5))
+      expect(Math.max(...ofFive)).toBeLessThanOrEqual(3 * afterMs + 120)
+    },
+  )
 
   test('costs one lost pre-vote when it is a false alarm', () => {
     const cluster = new RaftCluster({ replicas: 3 })
@@ -270,6 +285,24 @@ describe('a lost connection to the leader', () => {
     cluster.connectionLost(2, 0)
     expect([cluster.raft(2).contactMs, cluster.raft(2).electionDeadlineMs]).toEqual(before)
     expect(cluster.raft(1).role).toBe('leader')
+  })
+})
+
+describe('a healthy group', () => {
+  test('keeps its leader for ten minutes on a slow and jittery network and disk', () => {
+    const cluster = new RaftCluster({
+      replicas: 3,
+      network: { latencyMs: { min: 0, max: 120 } },
+      storeMs: { min: 0, max: 200 },
+    })
+    const leader = cluster.settle(20_000)
+    const { term } = cluster.raft(leader)
+    for (let second = 0; second < 600; second++) {
+      cluster.propose(leader, `value ${second}`)
+      cluster.run(1000)
+    }
+    expect([cluster.leader(), cluster.raft(leader).term]).toEqual([leader, term])
+    expect(cluster.raft(leader).log.commit).toBeGreaterThanOrEqual(600)
   })
 })
 

@@ -68,6 +68,17 @@ describe('promises', () => {
     expect(replies.map(([, { match }]) => match)).toEqual([3])
   })
 
+  test('do not pile up while a disk stalls', () => {
+    const solo = new Solo({ term: 1 })
+    solo.receive(2, append(2, origin, makeLog([1])))
+    for (let round = 1; round <= 1000; round++) {
+      solo.receive(2, heartbeat(2, 0, round))
+      solo.receive(2, append(2, origin, makeLog([1])))
+    }
+    expect(inspectRaft(solo.raft).heldReplies).toBe(2)
+    expect(sent(stored(solo, 1), 'heartbeat-reply')[0]?.[1].read).toBe(1000)
+  })
+
   test('of an older term are not kept', () => {
     const solo = new Solo({ term: 1 })
     solo.receive(2, append(1, origin, makeLog([1])))

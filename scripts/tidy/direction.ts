@@ -18,7 +18,8 @@ const mayImport: readonly { readonly files: RegExp; readonly packages: readonly 
   { files: /^client\//, packages: ['@quorate/protocol', '@quorate/actors'] },
   { files: /^node\/(?:src\/cli|src\/testing|test)\//, packages: everything },
   { files: /^node\//, packages: ['@quorate/protocol', '@quorate/raft', '@quorate/actors'] },
-  { files: /^(?:cluster-tests|bench)\//, packages: everything },
+  { files: /^cluster-tests\//, packages: everything },
+  { files: /^bench\//, packages: [...everything, '@quorate/cluster-tests'] },
   { files: /^examples\//, packages: ['@quorate/client', 'quorate/testing'] },
 ]
 const product = /^(?:protocol|raft|actors|client|node)\/src\//

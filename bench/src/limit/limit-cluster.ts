@@ -26,7 +26,7 @@ export class LimitCluster {
     this.#processes = processes
     this.#folder = folder
     this.#socket = socket
-    let rest = Buffer.alloc(0)
+    let rest: Buffer = Buffer.alloc(0)
     socket.on('data', (chunk: Buffer) => {
       const bytes = rest.byteLength === 0 ? chunk : Buffer.concat([rest, chunk])
       let at = 0

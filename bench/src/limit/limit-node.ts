@@ -68,7 +68,7 @@ function onFrames(
   let missing = 0
   let bytes = 0
   let number = 0
-  let head = Buffer.alloc(0)
+  let head: Buffer = Buffer.alloc(0)
   socket.on('data', (chunk: Buffer) => {
     let at = 0
     while (at < chunk.byteLength) {
@@ -93,7 +93,7 @@ function onFrames(
 }
 
 function onNumbers(socket: net.Socket, take: (number: number) => void): void {
-  let rest = Buffer.alloc(0)
+  let rest: Buffer = Buffer.alloc(0)
   socket.on('data', (chunk: Buffer) => {
     const bytes = rest.byteLength === 0 ? chunk : Buffer.concat([rest, chunk])
     let at = 0

@@ -13,6 +13,8 @@ export interface CallOptions {
   readonly deadlineMs: number
   /** Doing it twice is the same as doing it once. */
   readonly repeatable: boolean
+  /** The first attempt; default `callAttemptMs`. Each further one may take twice as long. */
+  readonly attemptMs?: number
 }
 
 export type CallDone = (error: QuorateError | undefined, reply: unknown) => void
@@ -23,6 +25,11 @@ interface Call {
   readonly repeatable: boolean
   readonly deadlineMs: number
   readonly backoff: Backoff
+  /**
+   * Doubles with each attempt: a node that itself waits for a silent peer answers in the end,
+   * however long that takes, and one that is silent is left soon.
+   */
+  attemptMs: number
   done: CallDone | undefined
   timer: TimerHandle | undefined
   deadline: TimerHandle | undefined
@@ -55,6 +62,7 @@ export class Calls {
       repeatable: options.repeatable,
       deadlineMs: host.monotonicMs() + options.deadlineMs,
       backoff: new Backoff(random, 'client/call', limits.retryMs),
+      attemptMs: options.attemptMs ?? limits.callAttemptMs,
       done,
       timer: undefined,
       deadline: undefined,
@@ -87,13 +95,14 @@ export class Calls {
   }
 
   #attempt(call: Call): void {
-    const { host, limits } = this.#environment
+    const { host } = this.#environment
     const address = this.#connections.any(call.avoid) ?? this.#connections.any()
     call.parked = address === undefined
     if (address === undefined) return
     const remainingMs = Math.max(call.deadlineMs - host.monotonicMs(), 1)
     // One attempt has the whole time when it must not be repeated.
-    const timeoutMs = call.repeatable ? Math.min(limits.callAttemptMs, remainingMs) : remainingMs
+    const timeoutMs = call.repeatable ? Math.min(call.attemptMs, remainingMs) : remainingMs
+    call.attemptMs *= 2
     call.uncertain = true
     this.#connections.request(address, call.subject, call.payload, timeoutMs, (failure, reply) => {
       if (call.done === undefined) return

@@ -63,7 +63,10 @@ export class ClientCore {
     return this.#connections.openAddresses
   }
 
-  /** Done with the first open link, or with QUORATE_CONNECTION_FAILED when no server answers. */
+  /**
+   * Done with the first open link, or with QUORATE_CONNECTION_FAILED when no server answers; then
+   * it can be tried again.
+   */
   start(done: (error?: QuorateError) => void): void {
     this.#connections.start(done)
   }

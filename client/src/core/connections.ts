@@ -3,7 +3,7 @@
 // answer. Knows nothing of topics. Requests of all other parts pass through here on their way to
 // the link; leader changes that nodes push come in here and go to routing.ts.
 import type { TimerHandle } from '@quorate/actors'
-import type { ErrorCode, LeaderEvent, NodeAddress } from '@quorate/protocol'
+import type { LeaderEvent, NodeAddress } from '@quorate/protocol'
 import { leaderEventSubject, QuorateError } from '@quorate/protocol'
 import type { Link, LinkMessage, RequestFailure } from '../link.ts'
 import { Backoff } from './backoff.ts'
@@ -55,7 +55,10 @@ export class Connections {
     this.#listener = listener
   }
 
-  /** Opens all seeds; done with the first that opens, or with an error when all have failed. */
+  /**
+   * Opens all seeds; done with the first that opens, or with an error when all have failed. After
+   * an error it can be called again.
+   */
   start(done: (error?: QuorateError) => void): void {
     this.#started = done
     for (const address of this.#seeds) this.want(address)
@@ -131,12 +134,19 @@ export class Connections {
     this.#closed = true
     this.#started = undefined
     for (const peer of this.#peers.values()) {
-      peer.generation += 1
-      peer.state = 'closed'
-      this.#clearTimer(peer)
-      peer.link?.close()
-      peer.link = undefined
+      const { link } = peer
+      this.#reset(peer)
+      link?.close()
     }
+  }
+
+  /** Whatever its link still reports is ignored. */
+  #reset(peer: Peer): void {
+    this.#clearTimer(peer)
+    peer.generation += 1
+    peer.state = 'closed'
+    peer.link = undefined
+    peer.wanted = false
   }
 
   #peer(address: string): Peer {
@@ -247,9 +257,10 @@ export class Connections {
     if (peers.some((peer) => peer.state !== 'waiting' && peer.state !== 'closed')) return
     const tried = peers.map((p) => `${p.address} (${p.lastError?.message ?? 'closed'})`)
     const started = this.#started
-    this.close()
-    const code: ErrorCode = 'QUORATE_CONNECTION_FAILED'
-    started?.(new QuorateError(code, tried.join(', '), { cause: peers[0]?.lastError }))
+    this.#started = undefined
+    for (const peer of peers) this.#reset(peer)
+    const cause = peers[0]?.lastError
+    started?.(new QuorateError('QUORATE_CONNECTION_FAILED', tried.join(', '), { cause }))
   }
 
   /** Opens further nodes while fewer than wanted are connected; seeds only when nothing else is. */

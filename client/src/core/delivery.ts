@@ -181,7 +181,8 @@ export class Delivery {
       lane.session = { producerId, epoch: 0, nextSequence: 0 }
     }
     const gathering = lane.takeNext()!
-    if (lane.needsEpochFor(gathering.entries.length)) {
+    const { lastSequence } = this.#parts.environment.limits
+    if (lane.needsEpochFor(gathering.entries.length, lastSequence)) {
       lane.queue.unshift(gathering)
       // Once nothing is in flight the next epoch starts at 0 again.
       lane.renumbering = lane.inFlight.length === 0
@@ -216,7 +217,7 @@ export class Delivery {
   /** False while attempts are out that decide what may be sent again. */
   #renumber(lane: Lane, nowMs: number): boolean {
     const spent = lane.session
-    const lost = lane.startNextEpoch(nowMs)
+    const lost = lane.startNextEpoch(nowMs, this.#parts.environment.limits.lastEpoch)
     if (lost === undefined) return false
     if (lane.session === undefined && spent !== undefined) this.#identity.discard(spent.producerId)
     for (const batch of lost) {
@@ -228,7 +229,10 @@ export class Delivery {
     return true
   }
 
-  #request(address: string, batches: readonly Batch[]): void {
+  #request(address: string, formed: readonly Batch[]): void {
+    // Settling some batches may have ended others, even the producer: those are not sent any more.
+    const batches = this.#closed ? [] : formed.filter((batch) => !batch.settled)
+    if (batches.length === 0) return
     const { environment, connections, probe } = this.#parts
     const { host, limits } = environment
     const sentMs = host.monotonicMs()
@@ -293,6 +297,7 @@ export class Delivery {
     lane.lastError = new Error(`write to ${attempt.address}: ${text}`)
     if (batch.last !== attempt) return
     batch.needsSend = true
+    if (this.#leadsElsewhere(batch, attempt)) return
     // A closed link needs no pause: nothing is sent before a leader with an open link is known.
     if (failure !== 'closed') this.#pause(lane)
     this.#parts.routing.refresh(lane.topic, 'produce', attempt.address)
@@ -306,24 +311,26 @@ export class Delivery {
       this.#listener.settled(batch.entries, undefined, batch.partition, result.offset)
       return
     }
-    const row = errorByCode(result.error)
-    if (row.outcome === 'unknown') batch.uncertain = true
-    const { routing } = this.#parts
-    const { topicId, partition } = batch
-    if (result.leader !== undefined) routing.hint(topicId, partition, result.leader)
+    if (errorByCode(result.error).outcome !== 'not-applied') batch.uncertain = true
+    if (result.leader !== undefined) {
+      this.#parts.routing.hint(batch.topicId, batch.partition, result.leader)
+    }
     // A newer attempt is out: it decides.
     if (batch.last !== attempt) return
     lane.lastError = new QuorateError(result.error, result.detail)
     batch.needsSend = true
-    const leader = routing.leader(topicId, partition)?.address
-    const elsewhere = leader !== undefined && leader !== attempt.address
-    if (elsewhere && errorByCode(result.error).retriable) return
-    this.#refused(lane, batch, attempt, result.error, result.detail)
+    if (!this.#leadsElsewhere(batch, attempt))
+      this.#refused(lane, batch, attempt, result.error, result.detail)
+  }
+
+  /** Another leader is known by now: its answer counts, and it is asked at once. */
+  #leadsElsewhere({ topicId, partition }: Batch, attempt: Attempt): boolean {
+    const address = this.#parts.routing.leader(topicId, partition)?.address
+    return address !== undefined && address !== attempt.address
   }
 
   #refused(lane: Lane, batch: Batch, attempt: Attempt, code: ErrorCode, detail?: string): void {
     const { routing } = this.#parts
-    const { retriable } = errorByCode(code)
     switch (code) {
       case 'QUORATE_OUT_OF_ORDER_SEQUENCE':
       case 'QUORATE_UNKNOWN_PRODUCER':
@@ -344,7 +351,7 @@ export class Delivery {
       case 'QUORATE_UNKNOWN_TOPIC':
         break
       default:
-        if (!retriable) {
+        if (!errorByCode(code).retriable) {
           this.fail(lane, batch, code, detail)
           return
         }

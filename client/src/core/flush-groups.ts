@@ -10,6 +10,11 @@ export class FlushGroups {
     return this.#groups[this.#groups.length - 1]!
   }
 
+  /** A flush waits. */
+  get flushing(): boolean {
+    return this.#groups.length > 1
+  }
+
   /** Calls `done` when every record counted so far is settled, at once if they are. */
   close(done: () => void): void {
     this.current.done.push(done)

@@ -6,11 +6,6 @@ import type { Backoff } from './backoff.ts'
 import type { Batch, Entry, Gathering } from './batch.ts'
 import { newGathering } from './batch.ts'
 
-/** Epochs are int16 on the wire. */
-const lastEpoch = 32_767
-/** Sequences are int32 on the wire; far below the end a lane takes a new epoch instead. */
-const lastSequence = 2_000_000_000
-
 export interface Session {
   readonly producerId: number
   epoch: number
@@ -138,7 +133,7 @@ export class Lane {
    * order, and starts the next epoch at sequence 0. Returns the batches that cannot be sent again
    * because an earlier attempt may have been applied; `undefined` while attempts are out.
    */
-  startNextEpoch(nowMs: number): Batch[] | undefined {
+  startNextEpoch(nowMs: number, lastEpoch: number): Batch[] | undefined {
     const open = this.unsettled
     if (open.some((batch) => batch.attempts > 0)) return undefined
     const lost = open.filter((batch) => batch.uncertain)
@@ -147,7 +142,7 @@ export class Lane {
     this.queue.unshift(...again.map((batch) => newGathering(nowMs, [...batch.entries])))
     for (const { entries } of again) for (const entry of entries) entry.state = 'queued'
     const { session } = this
-    if (this.fenced || session === undefined || session.epoch === lastEpoch) {
+    if (this.fenced || session === undefined || session.epoch >= lastEpoch) {
       this.session = undefined
     } else {
       session.epoch += 1
@@ -159,7 +154,7 @@ export class Lane {
   }
 
   /** Whether `count` more records would come too near to the end of the sequence numbers. */
-  needsEpochFor(count: number): boolean {
+  needsEpochFor(count: number, lastSequence: number): boolean {
     return this.session !== undefined && this.session.nextSequence + count > lastSequence
   }
 }

@@ -37,7 +37,6 @@ export class ProducerCore {
   #woken = new Set<Lane>()
   #turnAsked = false
   #bufferedBytes = 0
-  #unsettled = 0
   #deadlineTimer: TimerHandle | undefined
   #closed: QuorateError | undefined
   #ended = false
@@ -80,7 +79,6 @@ export class ProducerCore {
     }
     const group = this.#groups.current
     group.unsettled += 1
-    this.#unsettled += 1
     const entry: Entry = { record, sizeBytes, deadlineMs: 0, state: 'waiting', group }
     if (this.#waiting.length > 0 || !this.#fits(sizeBytes)) this.#waiting.push(entry)
     else this.#admit(entry)
@@ -184,12 +182,19 @@ export class ProducerCore {
   /** A record larger than the whole buffer may pass when it is alone. */
   #fits(sizeBytes: number): boolean {
     const { maxBufferedBytes } = this.#settings
-    return this.#bufferedBytes === 0 || this.#bufferedBytes + sizeBytes <= maxBufferedBytes
+    return (
+      this.#bufferedBytes === 0 || this.#bufferedBytes + this.#charge(sizeBytes) <= maxBufferedBytes
+    )
+  }
+
+  /** What a record of this size takes of the buffer. */
+  #charge(sizeBytes: number): number {
+    return sizeBytes + this.#parts.environment.limits.recordOverheadBytes
   }
 
   #admit(entry: Entry): void {
     const nowMs = this.#parts.environment.host.monotonicMs()
-    this.#bufferedBytes += entry.sizeBytes
+    this.#bufferedBytes += this.#charge(entry.sizeBytes)
     entry.deadlineMs = nowMs + this.#settings.deliveryTimeoutMs
     if (this.#deadlineTimer === undefined) this.#armDeadline(entry.deadlineMs, nowMs)
     this.#place(entry, nowMs)
@@ -213,6 +218,7 @@ export class ProducerCore {
     }
     lane.append(entry, nowMs, most, this.#parts.environment.limits.gatherMs)
     lane.closeIfFull(most)
+    if (this.#groups.flushing && lane.open !== undefined) lane.open.due = true
     this.#wake(lane)
   }
 
@@ -293,12 +299,11 @@ export class ProducerCore {
 
   #release(entries: readonly Entry[]): void {
     for (const entry of entries) {
-      if (entry.state !== 'waiting') this.#bufferedBytes -= entry.sizeBytes
+      if (entry.state !== 'waiting') this.#bufferedBytes -= this.#charge(entry.sizeBytes)
       entry.state = 'settled'
       if (entry.group !== undefined) entry.group.unsettled -= 1
       entry.group = undefined
     }
-    this.#unsettled -= entries.length
   }
 
   #afterRelease(): void {
@@ -323,9 +328,12 @@ export class ProducerCore {
     const nowMs = this.#parts.environment.host.monotonicMs()
     for (const topic of this.#topics.values()) {
       const parked = topic.takeParked(nowMs)
-      if (parked.length > 0) this.#settle(parked, this.#timeout(topic.name, undefined), -1, -1)
+      if (parked.length > 0) {
+        const cause = new Error('no node gave the route of the topic')
+        this.#settle(parked, this.#timeout(topic.name, cause), -1, -1)
+      }
       for (const { lane, batches, entries } of topic.takeExpired(nowMs)) {
-        const error = this.#timeout(`${lane.topic}/${lane.partition}`, lane.lastError)
+        const error = this.#timeout(`${lane.topic}/${lane.partition}`, this.#obstacle(lane))
         for (const batch of batches) {
           this.#delivery.fail(lane, batch, error.code, error.detail, error.cause)
         }
@@ -339,14 +347,21 @@ export class ProducerCore {
     }
   }
 
-  /** For records that no leader can have. */
-  #timeout(name: string, cause: Error | undefined): QuorateError {
-    const { deliveryTimeoutMs } = this.#settings
-    const why = cause === undefined ? '' : `; at last: ${cause.message}`
-    return new QuorateError(
-      'QUORATE_DELIVERY_TIMEOUT',
-      `${name} after ${deliveryTimeoutMs} ms${why}`,
-      { cause, outcome: 'not-applied' },
-    )
+  /** What a lane waits for that has missed a deadline. */
+  #obstacle(lane: Lane): Error {
+    const { routing, connections } = this.#parts
+    const address = routing.leader(lane.topicId, lane.partition)?.address
+    if (address === undefined) return lane.lastError ?? new Error('no leader is known')
+    if (!connections.isOpen(address)) return new Error(`no connection to the leader at ${address}`)
+    return lane.lastError ?? new Error(`the leader at ${address} did not answer`)
+  }
+
+  /** The outcome is that of records which no leader can have. */
+  #timeout(name: string, cause: Error): QuorateError {
+    const after = `${name} after ${this.#settings.deliveryTimeoutMs} ms`
+    return new QuorateError('QUORATE_DELIVERY_TIMEOUT', `${after}; at last: ${cause.message}`, {
+      cause,
+      outcome: 'not-applied',
+    })
   }
 }

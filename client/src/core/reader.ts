@@ -45,6 +45,8 @@ export interface ReaderListener {
 export class ReaderCore {
   readonly #parts: CoreParts
   readonly #starts: StartFinder
+  /** One deadline for the route and the start positions together. */
+  readonly #startByMs: number
   readonly #settings: ReaderSettings
   readonly #listener: ReaderListener
   readonly #gone: () => void
@@ -69,7 +71,8 @@ export class ReaderCore {
     this.#listener = listener
     this.#gone = gone
     const { host, limits } = parts.environment
-    this.#starts = new StartFinder(calls, settings, limits.streamStartMs)
+    this.#startByMs = host.monotonicMs() + limits.streamStartMs
+    this.#starts = new StartFinder(calls, settings)
     this.#startTimer = host.setTimer(() => {
       const detail = `no route to ${settings.topic} after ${limits.streamStartMs} ms`
       this.#fail(new QuorateError('QUORATE_TIMEOUT', detail))
@@ -175,7 +178,8 @@ export class ReaderCore {
 
   /** The partition is read as soon as its start and end are known. */
   #resolve(reader: PartitionReader): void {
-    this.#starts.find(reader, (error) => {
+    const remainingMs = this.#startByMs - this.#parts.environment.host.monotonicMs()
+    this.#starts.find(reader, Math.max(remainingMs, 1), (error) => {
       if (this.#closed) return
       if (error !== undefined) {
         this.#fail(error)

@@ -4,8 +4,8 @@
 // id. Tells its listener what changed; batches and fetches are sent elsewhere (delivery.ts,
 // reader.ts).
 import type { TimerHandle } from '@quorate/actors'
-import type { LeaderHint, Route } from '@quorate/protocol'
-import { apiSubject, QuorateError } from '@quorate/protocol'
+import type { LeaderHint, QuorateError, Route, RouteRequest } from '@quorate/protocol'
+import { apiSubject } from '@quorate/protocol'
 import { Backoff } from './backoff.ts'
 import type { Connections } from './connections.ts'
 import type { Environment } from './environment.ts'
@@ -171,12 +171,12 @@ export class Routing {
     entry.loading = true
     const sentMs = host.monotonicMs()
     const { purpose } = entry
-    const request = purpose === 'produce' ? jsonBytes({ for: 'produce' }) : new Uint8Array(0)
+    const request: RouteRequest = { create: purpose === 'produce' }
     const subject = apiSubject('route', entry.topic)
     this.#connections.request(
       address,
       subject,
-      request,
+      jsonBytes(request),
       limits.routeAttemptMs,
       (failure, reply) => {
         if (this.#closed || this.#entries.get(entry.topic) !== entry) return
@@ -230,7 +230,7 @@ export class Routing {
     if (behind || entry.unknownReplies < unknownRepliesNeeded) {
       this.#listener.routeMissed(entry.topic)
     } else {
-      this.#failed(entry, new QuorateError('QUORATE_UNKNOWN_TOPIC', entry.topic, { cause: error }))
+      this.#failed(entry, error)
     }
   }
 

@@ -21,17 +21,15 @@ export interface StartSettings {
 export class StartFinder {
   readonly #calls: Calls
   readonly #settings: StartSettings
-  readonly #deadlineMs: number
   readonly #cancels = new Set<() => void>()
 
-  constructor(calls: Calls, settings: StartSettings, deadlineMs: number) {
+  constructor(calls: Calls, settings: StartSettings) {
     this.#calls = calls
     this.#settings = settings
-    this.#deadlineMs = deadlineMs
   }
 
   /** Sets the reader's position and end; `done` once both are there, or with the first error. */
-  find(reader: PartitionReader, done: (error?: QuorateError) => void): void {
+  find(reader: PartitionReader, deadlineMs: number, done: (error?: QuorateError) => void): void {
     const given = this.#given(reader)
     reader.trusted = given === undefined
     reader.position = given
@@ -39,16 +37,24 @@ export class StartFinder {
     const check = () => {
       if (reader.position !== undefined && reader.endOffset !== undefined) done()
     }
-    if (given === undefined) {
-      this.#ask(reader, this.#at(), done, (offset) => {
-        reader.position = offset
+    const ask = (at: OffsetsRequest['at'], found: (offset: number) => void) => {
+      this.#ask(reader, at, deadlineMs, (error, offset) => {
+        if (error !== undefined) {
+          done(error)
+          return
+        }
+        found(offset)
         check()
       })
     }
+    if (given === undefined) {
+      ask(this.#at(), (offset) => {
+        reader.position = offset
+      })
+    }
     if (reader.endOffset === undefined) {
-      this.#ask(reader, 'latest', done, (offset) => {
+      ask('latest', (offset) => {
         reader.endOffset = offset
-        check()
       })
     }
     check()
@@ -81,18 +87,17 @@ export class StartFinder {
   #ask(
     { partition, topicId }: PartitionReader,
     at: OffsetsRequest['at'],
-    failed: (error: QuorateError) => void,
-    found: (offset: number) => void,
+    deadlineMs: number,
+    done: (error: QuorateError | undefined, offset: number) => void,
   ): void {
     const request: OffsetsRequest = { partition, at, topicId }
-    const options = { deadlineMs: this.#deadlineMs, repeatable: true }
+    const options = { deadlineMs, repeatable: true }
     const subject = apiSubject('offsets', this.#settings.topic)
     const cancel = this.#calls.call(subject, request, options, (error, reply) => {
       this.#cancels.delete(cancel)
       const offset = (reply as { offset?: unknown } | undefined)?.offset
-      if (error !== undefined) failed(error)
-      else if (Number.isSafeInteger(offset)) found(Number(offset))
-      else failed(new QuorateError('QUORATE_INTERNAL', `${subject}: reply without an offset`))
+      if (error !== undefined || Number.isSafeInteger(offset)) done(error, Number(offset))
+      else done(new QuorateError('QUORATE_INTERNAL', `${subject}: reply without an offset`), -1)
     })
     this.#cancels.add(cancel)
   }

@@ -41,7 +41,7 @@ export type Interference =
   | 'drop-request'
   | 'drop-reply'
   | 'no-responders'
-  | { readonly reply: Reply }
+  | { readonly reply: Reply; readonly delayMs?: number }
   | { readonly delayMs: number }
   | undefined
 
@@ -205,7 +205,8 @@ export class FakeCluster {
       return
     }
     if (typeof interference === 'object' && 'reply' in interference) {
-      reply(interference.reply)
+      const { reply: answer, delayMs: afterMs = 0 } = interference
+      this.after(afterMs, () => reply(answer))
       return
     }
     const delayMs = typeof interference === 'object' ? interference.delayMs : 0
@@ -244,7 +245,7 @@ export class FakeCluster {
       case 'leader':
         return this.#leader(node, `${body['topicId']}/${body['partition']}`)
       case 'route':
-        return this.#route(node, this.#topic(name!, body['for'] === 'produce' && this.autoCreate))
+        return this.#route(node, this.#topic(name!, body['create'] === true && this.autoCreate))
       case 'offsets':
         return this.#offsets(this.#topic(name!), body)
       case 'create': {

@@ -3,6 +3,7 @@ import type { SimulatedHost } from '@quorate/actors/testing'
 import { Simulation } from '@quorate/actors/testing'
 import type { QuorateError } from '@quorate/protocol'
 import type { Client } from '../../src/client.ts'
+import type { ClientParts } from '../../src/connect-with.ts'
 import { clientCore, connectWith } from '../../src/connect-with.ts'
 import type { PendingRecord } from '../../src/core/batch.ts'
 import type { ClientCore } from '../../src/core/client-core.ts'
@@ -42,7 +43,7 @@ export class World {
     return this.simulation.nowMs
   }
 
-  #parts(servers: readonly string[], limits: Partial<ClientLimits>) {
+  parts(servers: readonly string[], limits: Partial<ClientLimits> = {}): ClientParts {
     return {
       servers,
       host: this.host,
@@ -57,7 +58,7 @@ export class World {
     limits: Partial<ClientLimits> = {},
     servers: readonly string[] = [this.cluster.nodes[0]!.address],
   ): ClientCore {
-    const core = clientCore(this.#parts(servers, limits))
+    const core = clientCore(this.parts(servers, limits))
     let started = false
     core.start((error) => {
       if (error !== undefined) throw error
@@ -73,7 +74,7 @@ export class World {
     limits: Partial<ClientLimits> = {},
     servers: readonly string[] = [this.cluster.nodes[0]!.address],
   ): Promise<Client> {
-    return this.settle(connectWith(this.#parts(servers, limits)))
+    return this.settle(connectWith(this.parts(servers, limits)))
   }
 
   /** Runs the simulation until the promise settles. */

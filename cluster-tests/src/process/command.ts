@@ -2,6 +2,7 @@
 // signals to npm would not reach it. Gives back what it printed and how it ended.
 import { spawn } from 'node:child_process'
 import { dirname, join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { disownProcess, ownProcess } from './own-processes.ts'
 
@@ -21,6 +22,8 @@ export interface CommandOptions {
   readonly input?: string
   readonly environment?: Readonly<Record<string, string>>
   readonly folder?: string
+  /** Called with each line of standard output, as it comes. */
+  readonly onLine?: (line: string) => void
   /** Then it is killed and the call rejects. Default 30,000. */
   readonly timeoutMs?: number
 }
@@ -35,7 +38,7 @@ export function quorate(
 export function runCommand(
   file: string,
   args: readonly string[],
-  { input = '', environment = {}, folder, timeoutMs = 30_000 }: CommandOptions = {},
+  { input = '', environment = {}, folder, timeoutMs = 30_000, onLine }: CommandOptions = {},
 ): Promise<CommandResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, {
@@ -52,6 +55,7 @@ export function runCommand(
         printed[name] += text
       })
     }
+    if (onLine !== undefined) createInterface({ input: child.stdout }).on('line', onLine)
     const timer = setTimeout(() => {
       child.kill('SIGKILL')
       const words = [file, ...args].join(' ')

@@ -51,8 +51,10 @@ export abstract class LocalCluster implements AsyncDisposable {
   }
 
   async ready(node: LocalNode): Promise<void> {
+    const settled = () => (node.running ? node.ready() : 'ended')
     const timeoutMs = readyTimeoutMs
-    await this.waitUntil(`node ${node.id} is ready`, () => node.ready(), { timeoutMs })
+    const found = await this.waitUntil(`node ${node.id} is ready`, settled, { timeoutMs })
+    if (found === 'ended') throw new Error(`node ${node.id} ended: ${node.lastWords()}`)
   }
 
   waitUntil<Value>(
@@ -85,15 +87,7 @@ export abstract class LocalCluster implements AsyncDisposable {
       const state = node.running ? `process ${node.pid}` : 'no process'
       return `${node.id} ${node.address} ${state}\n${indented(node.lastWords())}`
     })
-    const client = await connect(this.servers, { signal: AbortSignal.timeout(2000) })
-    try {
-      const status = await client.admin.clusterStatus({ timeout: 3000 })
-      lines.push(JSON.stringify(status, null, 2))
-    } catch (error) {
-      lines.push(`no status: ${String(error)}`)
-    } finally {
-      await client.close({ signal: AbortSignal.abort() })
-    }
+    lines.push(await this.#status().catch((error: unknown) => `no status: ${String(error)}`))
     return lines.join('\n')
   }
 
@@ -115,6 +109,15 @@ export abstract class LocalCluster implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop()
+  }
+
+  async #status(): Promise<string> {
+    const client = await connect(this.servers, { signal: AbortSignal.timeout(2000) })
+    try {
+      return JSON.stringify(await client.admin.clusterStatus({ timeout: 3000 }), null, 2)
+    } finally {
+      await client.close({ signal: AbortSignal.abort() })
+    }
   }
 
   protected abstract endProcesses(): Promise<void>

@@ -17,14 +17,14 @@ import { QuorateError } from '@quorate/protocol'
 import { createNodeDisk } from '../storage/disk-node.ts'
 import { formatNode } from '../storage/format.ts'
 import { readIdentitySync } from '../storage/identity.ts'
-import { type DataLock, lockDataFolder } from '../storage/lock-node.ts'
+import { lockDataFolder } from '../storage/lock-node.ts'
 import { newPlan } from '../storage/plan.ts'
 
 export interface DevData {
   readonly folder: string
   readonly clusterId: string
   readonly nodes: readonly { readonly id: string; readonly folder: string }[]
-  readonly lock: DataLock
+  readonly lock: { release(): void }
 }
 
 export interface DevDataOptions {
@@ -47,7 +47,10 @@ export async function openDevData(data: string, options: DevDataOptions): Promis
     const lock =
       namesIn(folder).length === 0 ? await format(folder, options) : await lockDataFolder(folder)
     try {
-      return { folder, lock, ...nodesIn(folder, options.nodes) }
+      const nodes = nodesIn(folder, options.nodes)
+      // Data of an ephemeral run that was killed are wanted after all.
+      if (!options.ephemeral) rmSync(join(folder, ephemeralFile), { force: true })
+      return { folder, lock, ...nodes }
     } catch (error) {
       lock.release()
       throw error
@@ -58,8 +61,9 @@ export async function openDevData(data: string, options: DevDataOptions): Promis
 }
 
 /** To be called with all nodes stopped. */
-export function removeDevData({ folder, lock }: DevData): void {
-  rmSync(folder, { recursive: true, force: true })
+export function closeDevData({ folder, lock }: DevData, keep: boolean): void {
+  // The lock may have been taken under the folder's earlier name: its pid file is left to us.
+  rmSync(keep ? join(folder, 'pid') : folder, { recursive: true, force: true })
   lock.release()
 }
 
@@ -92,7 +96,7 @@ function nodesIn(folder: string, wanted: number | undefined): Pick<DevData, 'clu
   return { clusterId, nodes }
 }
 
-async function format(folder: string, options: DevDataOptions): Promise<DataLock> {
+async function format(folder: string, options: DevDataOptions): Promise<DevData['lock']> {
   const temporary = `${folder}.tmp`
   mkdirSync(temporary, { recursive: true, mode: 0o700 })
   const lock = await lockDataFolder(temporary)

@@ -82,11 +82,13 @@ export class DevProcesses {
     }
   }
 
-  /** Resolves when no node runs any more. */
+  /**
+   * One after the other, so that a node can hand over what it leads to one that stays. Resolves
+   * when none runs any more.
+   */
   async stop(): Promise<void> {
     this.#stopping = true
-    const until = Date.now() + stopTimeoutMs
-    await Promise.all(this.nodes.map((node) => this.#stopNode(node, until)))
+    for (const node of this.nodes) await this.#stopNode(node)
   }
 
   /** `stop` goes on, with SIGKILL. Loses nothing that was acknowledged. */
@@ -94,7 +96,8 @@ export class DevProcesses {
     this.#killing = true
   }
 
-  async #stopNode(node: DevNode, until: number): Promise<void> {
+  async #stopNode(node: DevNode): Promise<void> {
+    const until = Date.now() + stopTimeoutMs
     const told = new Set<number>()
     for (;;) {
       const pids = await this.#pidsOf(node)

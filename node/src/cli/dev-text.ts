@@ -14,6 +14,7 @@ export interface Welcome {
 
 export function welcomeText({ nodes, folder, ephemeral, command }: Welcome): string {
   const first = nodes[0]!
+  const last = nodes.at(-1)!
   const server = first.address === '127.0.0.1:4222' ? '' : ` --server nats://${first.address}`
   const data = ephemeral ? `${folder} (removed at the end)` : `${folder} (kept)`
   return [
@@ -24,7 +25,11 @@ export function welcomeText({ nodes, folder, ephemeral, command }: Welcome): str
     `  echo 'hello' | ${command} produce orders${server} -o json`,
     `  ${command} consume orders${server}`,
     `  ${command} topic describe orders${server}`,
-    `  kill -9 $(cat ${shellWord(`${first.data}/pid`)})    # ${first.id} dies, the others go on`,
+    ...(last === first
+      ? []
+      : [
+          `  kill -9 $(cat ${shellWord(`${last.data}/pid`)})    # ${last.id} dies, the others go on`,
+        ]),
     '',
     `data: ${data}   stop: Ctrl-C`,
     '',

@@ -2,7 +2,7 @@
 // empty data, starts the nodes, says what to paste, and on a signal stops every node of its data
 // folder. It restarts nothing by itself. Processes: dev-processes.ts; data: dev-data.ts.
 import { resolve } from 'node:path'
-import { type DevData, openDevData, removeDevData } from './dev-data.ts'
+import { closeDevData, type DevData, openDevData } from './dev-data.ts'
 import { removeDevFile, writeDevFile } from './dev-file.ts'
 import { type DevNode, DevProcesses } from './dev-processes.ts'
 import { commandName, welcomeText } from './dev-text.ts'
@@ -30,8 +30,7 @@ export async function runDev(options: DevOptions): Promise<void> {
     await runNodes(data, options, signals)
   } finally {
     signals.release()
-    if (ephemeral) removeDevData(data)
-    else data.lock.release()
+    closeDevData(data, !ephemeral)
   }
 }
 
@@ -45,7 +44,10 @@ async function runNodes(data: DevData, options: DevOptions, signals: Signals): P
   const { folder, clusterId } = data
   const nodes = await withPorts(data, options)
   const processes = new DevProcesses(nodes, (line) => process.stderr.write(`${line}\n`))
-  signals.again = () => processes.kill()
+  signals.again = () => {
+    process.exitCode = 1
+    processes.kill()
+  }
   await processes.start()
   try {
     removeDevFile(folder)

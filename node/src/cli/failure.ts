@@ -7,6 +7,8 @@ import { UsageError } from './usage-error.ts'
 export interface FailureContext {
   /** The command as typed, e.g. `quorate topic create`. */
   readonly command: string
+  /** The topic it is about, when it is about one. */
+  readonly topic?: string | undefined
   /** Print the stack too. */
   readonly verbose: boolean
 }
@@ -27,7 +29,7 @@ export function describeFailure(error: unknown, context: FailureContext): Failur
   const lines = [`${code}: ${message}`]
   const cause = error instanceof QuorateError ? causeText(error.cause) : undefined
   if (cause !== undefined && !message.includes(cause)) lines.push(`cause: ${cause}`)
-  lines.push(`next: ${next}`)
+  lines.push(`next: ${next.replaceAll('TOPIC', context.topic ?? 'TOPIC')}`)
   if (context.verbose && error instanceof Error) lines.push(String(error.stack))
   const exitCode = error instanceof UsageError || usageCodes.has(code) ? 2 : 1
   return { text: `${lines.join('\n')}\n`, exitCode }

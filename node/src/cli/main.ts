@@ -3,14 +3,14 @@
 // looks like is decided in failure.ts; which commands there are in program.ts.
 import { CommanderError } from 'commander'
 import { endWithReader } from './output.ts'
-import { createProgram } from './program.ts'
+import { createProgram, type Starting } from './program.ts'
 
 /** `argv`: what follows `quorate`. */
 export async function main(argv: readonly string[]): Promise<number> {
   endWithReader()
-  const running = { command: 'quorate' }
-  const program = createProgram(process.env, (command) => {
-    running.command = command
+  let running: Starting = { command: 'quorate' }
+  const program = createProgram(process.env, (starting) => {
+    running = starting
   })
   try {
     await program.parseAsync(argv, { from: 'user' })

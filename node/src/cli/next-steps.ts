@@ -7,7 +7,7 @@ const report = 'run it again with --verbose and report it, with the log of the n
 const otherFolder = 'choose an empty folder with --data'
 
 export const nextSteps: Readonly<Record<ErrorCode, string>> = {
-  QUORATE_UNKNOWN_TOPIC: 'quorate topic ls',
+  QUORATE_UNKNOWN_TOPIC: 'quorate topic create TOPIC, or find the right name: quorate topic ls',
   QUORATE_TOPIC_EXISTS: 'quorate topic describe TOPIC',
   QUORATE_INVALID_TOPIC: 'choose a name of A-Z a-z 0-9 . _ -',
   QUORATE_NOT_ENOUGH_NODES: `ask for fewer --replicas, or see ${status}`,
@@ -42,7 +42,7 @@ export const nextSteps: Readonly<Record<ErrorCode, string>> = {
   QUORATE_STORAGE_DAMAGED: 'keep the folder as it is and see docs/how-to/troubleshooting.md',
   QUORATE_DATA_IN_USE: 'stop the process that uses it, or choose another folder with --data',
   QUORATE_DATA_NOT_FORMATTED: 'quorate server format --help',
-  QUORATE_DATA_FOREIGN: otherFolder,
+  QUORATE_DATA_FOREIGN: 'name the data folder of a node, such as .quorate/n1, or an empty folder',
   QUORATE_DATA_EXISTS: otherFolder,
   QUORATE_FORMAT_VERSION: 'use the version of quorate that wrote the data',
   QUORATE_WRONG_CLUSTER: 'check that addresses and data folders belong to one cluster',

@@ -20,14 +20,14 @@ export function table(rows: readonly Row[]): string {
   const names = Object.keys(rows[0] ?? {})
   const cells = rows.map((row) => names.map((name) => cell(row[name])))
   const widths = names.map((name, column) =>
-    Math.max(name.length, ...cells.map((texts) => texts[column]!.length)),
+    cells.reduce((width, texts) => Math.max(width, texts[column]!.length), heading(name).length),
   )
   const line = (texts: readonly string[]) =>
     texts
       .map((text, column) => text.padEnd(widths[column]!))
       .join('  ')
       .trimEnd()
-  return [line(names.map((name) => name.toUpperCase())), ...cells.map(line)].join('\n')
+  return [line(names.map(heading)), ...cells.map(line)].join('\n')
 }
 
 /** Rows as the format asks: a table, one JSON document (`whole`), or one JSON line per row. */
@@ -39,6 +39,11 @@ export function formatRows(format: OutputFormat, rows: readonly Row[], whole: un
 
 export function printRows(format: OutputFormat, rows: readonly Row[], whole: unknown = rows): void {
   process.stdout.write(formatRows(format, rows, whole))
+}
+
+/** `commitIndex` becomes `COMMIT-INDEX`: no spaces, so that columns can be cut by them. */
+function heading(name: string): string {
+  return name.replaceAll(/[A-Z]/g, '-$&').toUpperCase()
 }
 
 function cell(value: unknown): string {

@@ -22,6 +22,8 @@ interface Input {
   readonly stream: Readable
   /** Of a file; a pipe has none. */
   readonly sizeBytes: number | undefined
+  /** Somebody types it: a progress line would come between. */
+  readonly typed: boolean
 }
 
 export async function runProduce(name: string, options: ProduceOptions): Promise<void> {
@@ -35,7 +37,7 @@ export async function runProduce(name: string, options: ProduceOptions): Promise
   await withClient(
     options,
     async (client) => {
-      const sending = new Sending(client.producer(), target, format !== 'table', input.sizeBytes)
+      const sending = new Sending(client.producer(), target, format !== 'table', input)
       try {
         for await (const line of lines(input.stream, maxBatchBytes)) {
           if (sending.failure !== undefined) break
@@ -55,12 +57,13 @@ export async function runProduce(name: string, options: ProduceOptions): Promise
 async function openInput(file: string | undefined): Promise<Input> {
   if (file === undefined) {
     if (process.stdin.isTTY) process.stderr.write('one record per line; Ctrl-D ends\n')
-    return { stream: process.stdin, sizeBytes: undefined }
+    return { stream: process.stdin, sizeBytes: undefined, typed: process.stdin.isTTY }
   }
   try {
     const found = await stat(file)
     if (found.isDirectory()) throw new Error('it is a folder')
-    return { stream: createReadStream(file), sizeBytes: found.isFile() ? found.size : undefined }
+    const sizeBytes = found.isFile() ? found.size : undefined
+    return { stream: createReadStream(file), sizeBytes, typed: false }
   } catch (cause) {
     throw new QuorateError('QUORATE_INVALID_ARGUMENT', `--file ${file}`, { cause })
   }
@@ -89,12 +92,12 @@ class Sending {
     producer: Producer,
     target: Topic<Uint8Array>,
     perRecord: boolean,
-    sizeBytes: number | undefined,
+    { sizeBytes, typed }: Input,
   ) {
     this.#producer = producer
     this.#topic = target
     this.#perRecord = perRecord
-    const shown = process.stderr.isTTY && !process.stdin.isTTY && !perRecord
+    const shown = process.stderr.isTTY && !typed && !perRecord
     this.#progress = new Progress(sizeBytes, shown ? process.stderr : undefined)
   }
 

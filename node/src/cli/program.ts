@@ -10,10 +10,16 @@ type Environment = Readonly<Record<string, string | undefined>>
 
 export const defaultServer = 'nats://127.0.0.1:4222'
 
-/** `starting` is told the command that was asked for, e.g. `quorate topic ls`. */
+/** A command that was asked for. */
+export interface Starting {
+  /** E.g. `quorate topic ls`. */
+  readonly command: string
+  readonly topic?: string | undefined
+}
+
 export function createProgram(
   environment: Environment,
-  starting: (command: string) => void = () => {},
+  starting: (starting: Starting) => void = () => {},
 ): Command {
   const program = new Command('quorate')
     .description('A message broker cluster. A write is acknowledged when a quorum has it on disk.')
@@ -43,17 +49,21 @@ export function commandPath(command: Command): string {
 }
 
 /** What all commands have in common: a version, help on standard output, errors said by main.ts. */
-function prepare(command: Command, starting: (command: string) => void): void {
+function prepare(command: Command, starting: (starting: Starting) => void): void {
   command
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .configureOutput({ outputError: () => {} })
     .exitOverride((error: CommanderError) => {
       if (error.code.startsWith('commander.help') || error.exitCode === 0) throw error
-      starting(commandPath(command))
+      starting({ command: commandPath(command) })
       throw new UsageError(error.message.replace(/^error: /, ''))
     })
-    .hook('preAction', (_, action) => starting(commandPath(action)))
+    .hook('preAction', (_, action) => {
+      const [argument] = action.registeredArguments
+      const topic = argument?.name() === 'topic' ? action.args[0] : undefined
+      starting({ command: commandPath(action), topic })
+    })
 }
 
 function example(command: Command, line: string): Command {
@@ -67,7 +77,11 @@ function client(
   formats: readonly string[] = ['table', 'json', 'jsonl'],
 ): Command {
   return command
-    .option('--server <address>', 'any node of the cluster (QUORATE_SERVER)', server)
+    .option(
+      '--server <address>',
+      'any node of the cluster, or several by commas (QUORATE_SERVER)',
+      server,
+    )
     .option('-o, --output <format>', formats.join(' | '), formats[0])
 }
 
@@ -118,8 +132,11 @@ function addTopic(program: Command, server: string): void {
     .description('create a topic')
     .option('--partitions <count>', '1 to 1024 (default: 6)')
     .option('--replicas <count>', 'of each partition, 1 to 5 (default: 3, or the number of nodes)')
-    .option('--retention <duration>', 'how long records are kept at least, e.g. 12h (default: 7d)')
-    .option('--retention-bytes <size>', 'of a partition, e.g. 10GiB (default: unbounded)')
+    .option(
+      '--retention <duration>',
+      'how long records are kept at least, e.g. 12h, or unlimited (default: 7d)',
+    )
+    .option('--retention-bytes <size>', 'of a partition, e.g. 10GiB (default: unlimited)')
     .option('--segment-bytes <size>', 'of a file; whole files are removed (default: 64MiB)')
     .action(async (name, options) => (await import('./topic.ts')).runCreate(name, options))
   example(create, 'quorate topic create orders --partitions 6 --replicas 3 --retention 30d')

@@ -11,7 +11,7 @@ export async function withClient<Result>(
   use: (client: Client) => Promise<Result>,
   signal?: AbortSignal,
 ): Promise<Result> {
-  const client = await connect(server, signal === undefined ? {} : { signal })
+  const client = await connect(server.split(','), signal === undefined ? {} : { signal })
   try {
     return await use(client)
   } finally {

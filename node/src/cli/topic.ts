@@ -1,6 +1,11 @@
 // `quorate topic`: create, ls, describe, rm.
 import { createInterface } from 'node:readline/promises'
-import type { ReplicaDescription, TopicSummary } from '@quorate/client'
+import type {
+  CallSettings,
+  CreateTopicOptions,
+  ReplicaDescription,
+  TopicSummary,
+} from '@quorate/client'
 import { QuorateError, validTopicName } from '@quorate/protocol'
 import { durationMs, durationText, optionalWholeNumber, sizeBytes, sizeText } from './arguments.ts'
 import { type OutputFormat, outputFormat, printRows, type Row } from './output.ts'
@@ -8,6 +13,9 @@ import { type ClientOptions, withClient } from './session.ts'
 import { UsageError } from './usage-error.ts'
 
 const formats = ['table', 'json', 'jsonl'] as const
+const unlimited = 'unlimited'
+
+type TopicSettings = Omit<CreateTopicOptions, keyof CallSettings>
 
 interface CreateOptions extends ClientOptions {
   readonly partitions?: string
@@ -30,21 +38,29 @@ function checkName(name: string): void {
   if (!validTopicName(name)) throw new QuorateError('QUORATE_INVALID_TOPIC', JSON.stringify(name))
 }
 
-export function createSettings(options: Omit<CreateOptions, keyof ClientOptions>) {
+export function createSettings(options: Omit<CreateOptions, keyof ClientOptions>): TopicSettings {
   const { retention, retentionBytes, segmentBytes } = options
   const partitions = optionalWholeNumber('--partitions', options.partitions, 1, 1024)
   const replicas = optionalWholeNumber('--replicas', options.replicas, 1, 5)
   return {
     ...(partitions === undefined ? {} : { partitions }),
     ...(replicas === undefined ? {} : { replicas }),
-    ...(retention === undefined ? {} : { retention: durationMs('--retention', retention) }),
+    ...(retention === undefined ? {} : { retention: bound('--retention', retention, durationMs) }),
     ...(retentionBytes === undefined
       ? {}
-      : { retentionBytes: sizeBytes('--retention-bytes', retentionBytes) }),
+      : { retentionBytes: bound('--retention-bytes', retentionBytes, sizeBytes) }),
     ...(segmentBytes === undefined
       ? {}
       : { segmentBytes: sizeBytes('--segment-bytes', segmentBytes) }),
   }
+}
+
+function bound(
+  flag: string,
+  text: string,
+  read: (flag: string, text: string) => number,
+): number | typeof unlimited {
+  return text === unlimited ? unlimited : read(flag, text)
 }
 
 export async function runList(options: ClientOptions): Promise<void> {
@@ -64,8 +80,8 @@ function summaryRow(format: OutputFormat, topic: TopicSummary): Row {
     id: topicId,
     partitions,
     replicas,
-    retention: retentionMs === -1 ? 'unlimited' : durationText(retentionMs),
-    retentionBytes: retentionBytes === -1 ? 'unlimited' : sizeText(retentionBytes),
+    retention: retentionMs === -1 ? unlimited : durationText(retentionMs),
+    retentionBytes: retentionBytes === -1 ? unlimited : sizeText(retentionBytes),
     segmentBytes: sizeText(topic.segmentBytes),
   }
 }

@@ -25,6 +25,8 @@ export class Redial {
   /** Above zero from the loss of a link until an attempt tells something. */
   #quickLeft = 0
   #pauseMs = 0
+  /** The last life of the link was short, and nothing happened since. */
+  #shortLived = false
 
   constructor(
     limits: Pick<MeshLimits, 'redialMinMs' | 'redialMaxMs'>,
@@ -37,13 +39,16 @@ export class Redial {
   /** A link that was up for this long broke. */
   afterUp(upForMs: number): RedialDecision {
     this.#quickLeft = quickTries
-    if (upForMs < steadyUpMs) return { delayMs: this.#nextPauseMs(), lost: false }
-    this.#pauseMs = 0
-    return { delayMs: 0, lost: false }
+    const steady = upForMs >= steadyUpMs
+    // Pauses from before the link was up say nothing about it; only short lives in a row do.
+    if (steady || !this.#shortLived) this.#pauseMs = 0
+    this.#shortLived = !steady
+    return { delayMs: steady ? 0 : this.#nextPauseMs(), lost: false }
   }
 
   after(end: DialEnd): RedialDecision {
     const quick = this.#quickLeft > 0
+    this.#shortLived = false
     if (quick && end === 'broken-off') {
       this.#quickLeft -= 1
       return { delayMs: quickDelayMs, lost: false }

@@ -134,6 +134,7 @@ export class MetadataActor implements Actor<MetadataMessage>, RaftHostOwner {
           | 'raft'
           | 'completion'
           | 'tick'
+          | 'tick-due'
           | 'connection-lost'
           | 'transfer'
           | 'checkpoint'
@@ -163,6 +164,10 @@ export class MetadataActor implements Actor<MetadataMessage>, RaftHostOwner {
         this.#checkpointer.write(host.stored)
         return
       case 'tick':
+        // After a pause of the process answers wait beside the timer: they are heard first.
+        this.#context.self.reply({ type: 'tick-due' })
+        return
+      case 'tick-due':
         host.tick()
         return
       case 'connection-lost':

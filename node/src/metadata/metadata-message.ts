@@ -43,6 +43,8 @@ export type MetadataMessage =
   | { readonly type: 'checkpoint-saved'; readonly index: number; readonly error?: Error }
   | { readonly type: 'checkpoint'; respond(): void }
   | { readonly type: 'tick' }
+  /** The tick, behind the messages that were waiting when its timer fired. */
+  | { readonly type: 'tick-due' }
   | { readonly type: 'retry' }
   | { readonly type: 'connection-lost'; readonly node: string }
   | { readonly type: 'transfer'; readonly to: ReplicaId }

@@ -144,6 +144,10 @@ export class PartitionActor implements Actor<PartitionMessage>, RaftHostOwner {
         this.#leader?.propose()
         return
       case 'tick':
+        // After a pause of the process answers wait beside the timer: they are heard first.
+        this.#context.self.reply({ type: 'tick-due' })
+        return
+      case 'tick-due':
         host.tick()
         return
       case 'expire-fetches':

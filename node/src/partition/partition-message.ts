@@ -56,6 +56,8 @@ export type PartitionMessage =
   /** Gathered writes of this turn go to the log. */
   | { readonly type: 'propose' }
   | { readonly type: 'tick' }
+  /** The tick, behind the messages that were waiting when its timer fired. */
+  | { readonly type: 'tick-due' }
   | { readonly type: 'expire-fetches' }
   | { readonly type: 'maintain' }
   | { readonly type: 'connection-lost'; readonly node: string }

@@ -114,7 +114,9 @@ export class RaftHost {
     this.replicaId = recovered.replicaId
     this.log = recovered.log
     this.#key = groupKey(recovered.group)
-    this.#applied = recovered.checkpoint?.index ?? this.log.base.index
+    // Without a checkpoint the machine is as empty as the log was at its start, however much of it is
+    // on disk only: what is known to be committed is applied again from there.
+    this.#applied = recovered.checkpoint?.index ?? this.log.start.index
     const base = this.log.base
     const entries = this.log.entriesFrom(base.index + 1)
     this.#commit = Math.max(this.#applied, base.index)

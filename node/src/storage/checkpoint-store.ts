@@ -6,6 +6,8 @@ import { sameChain } from './chain.ts'
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from './checkpoint.ts'
 import type { Disk, DiskError } from './disk.ts'
 import type { GroupLogState } from './group-log.ts'
+import type { Pending } from './pending.ts'
+import type { Remover } from './remover.ts'
 import { replaceFile } from './replace-file.ts'
 import { checkpointPath } from './replica-files.ts'
 import type { SegmentOwner } from './segment.ts'
@@ -16,10 +18,14 @@ const keptAlways = 2
 export class CheckpointStore {
   readonly #disk: Disk
   readonly #identity: WalIdentity
+  readonly #remover: Remover
+  readonly #pending: Pending
 
-  constructor(disk: Disk, identity: WalIdentity) {
+  constructor(disk: Disk, identity: WalIdentity, remover: Remover, pending: Pending) {
     this.#disk = disk
     this.#identity = identity
+    this.#remover = remover
+    this.#pending = pending
   }
 
   save(log: GroupLogState, checkpoint: Checkpoint, done: (error?: Error) => void): void {
@@ -38,9 +44,11 @@ export class CheckpointStore {
       return
     }
     const bytes = encodeCheckpoint(this.#owner(log), checkpoint)
+    const ended = this.#pending.begin()
     replaceFile(this.#disk, checkpointPath(log.folder, index), bytes, (error) => {
+      ended()
       if (error !== undefined) {
-        done(log.dropped ? undefined : named(error))
+        done(named(error))
         return
       }
       if (!log.checkpointList.includes(index)) {
@@ -76,8 +84,7 @@ export class CheckpointStore {
     )
     log.checkpointList = log.checkpointList.filter((index) => !obsolete.includes(index))
     for (const index of obsolete) {
-      // What an error leaves behind is removed by the next start.
-      this.#disk.remove(checkpointPath(log.folder, index), ignore)
+      this.#remover.remove(checkpointPath(log.folder, index))
     }
   }
 
@@ -110,5 +117,3 @@ function named(error: DiskError): QuorateError {
   const code = error.code === 'ENOSPC' ? 'QUORATE_DISK_FULL' : 'QUORATE_STORAGE_FAILED'
   return new QuorateError(code, error.message, { cause: error })
 }
-
-function ignore(): void {}

@@ -222,7 +222,7 @@ export class GroupLogState implements GroupLog {
 
   /** Returns the records removed; their places in the WAL are needed until that is on disk. */
   truncateAfter(index: number): readonly TailRecord[] {
-    const floor = Math.max(this.#settled.index, this.commitIndex)
+    const floor = Math.max(this.#settled.index, this.commitIndex, this.checkpointList.at(-1) ?? 0)
     if (index < floor) {
       throw new Error(`${this.key}: truncation after ${index}, committed is ${floor}`)
     }

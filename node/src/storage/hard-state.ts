@@ -24,6 +24,8 @@ export type HardStateMessage =
   | { readonly type: 'put'; readonly changes: readonly SlotChange[]; readonly done: () => void }
   /** Adds room for more pairs; an error (a full disk) leaves everything as it was. */
   | { readonly type: 'grow'; readonly done: Grown }
+  /** Everything put before is in both files, which are closed then. */
+  | { readonly type: 'close'; readonly done: () => void }
   | { readonly type: 'flush' }
   | { readonly type: 'continue'; readonly run: () => void }
 
@@ -54,6 +56,7 @@ export class HardStateActor implements Actor<HardStateMessage> {
   #busy = false
   #flushAsked = false
   #dead = false
+  #closing: (() => void) | undefined
   #context!: ActorContext<HardStateMessage>
 
   constructor(recovered: RecoveredHardState, failed: (error: DiskError) => void) {
@@ -81,6 +84,10 @@ export class HardStateActor implements Actor<HardStateMessage> {
         this.#growing.push(message.done)
         this.#askFlush()
         return
+      case 'close':
+        this.#closing = message.done
+        this.#askFlush()
+        return
       case 'flush':
         this.#flushAsked = false
         this.#next()
@@ -102,6 +109,13 @@ export class HardStateActor implements Actor<HardStateMessage> {
     if (this.#busy || this.#dead) return
     if (this.#growing.length > 0) this.#grow()
     else if (this.#waiting.length > 0) this.#write()
+    else if (this.#closing !== undefined) this.#close(this.#closing)
+  }
+
+  #close(done: () => void): void {
+    this.#dead = true
+    for (const file of this.#files) file.close()
+    done()
   }
 
   #write(): void {

@@ -1,97 +1,207 @@
-// The exclusive lock on a data folder. It is a listening socket, so it dies with its process: on
-// Linux an abstract one named by the folder's device and inode (it protects within one network
-// namespace), elsewhere a socket file in the folder. Whoever connects is told the holder's pid.
-import { existsSync, readFileSync, rmSync, statSync } from 'node:fs'
-import net from 'node:net'
-import { join } from 'node:path'
+// The exclusive lock on a data folder. It is a listening Unix socket, so it dies with the process
+// that holds it. On Linux the socket is an abstract one, named by the folder's device and inode: it
+// protects within one network namespace, so containers that share a volume are not kept apart.
+// Elsewhere it is a socket file: connecting succeeds = in use, refused = stale and replaced. Taken
+// before the first read of the folder and held until exit.
+import * as fs from 'node:fs'
+import * as net from 'node:net'
+import { tmpdir } from 'node:os'
 import { QuorateError } from '@quorate/protocol'
 
 export interface DataLock {
-  release(): void
+  /** Also removes the pid file. */
+  release(done: () => void): void
 }
 
-const answerMs = 500
+export type LockDone = (error: QuorateError | undefined, lock: DataLock | undefined) => void
 
-/** Rejects with QUORATE_DATA_IN_USE naming the holder, or QUORATE_DATA_NOT_FORMATTED. */
-export async function lockDataFolder(folder: string): Promise<DataLock> {
-  if (!existsSync(folder)) {
-    throw new QuorateError('QUORATE_DATA_NOT_FORMATTED', `${folder} does not exist`)
-  }
-  const path = lockPath(folder)
-  const server = await listen(path)
-  if (server !== undefined) return { release: () => server.close() }
-  const holder = await askHolder(path)
-  if (holder === undefined && !path.startsWith('\0')) {
-    // A socket file whose process is gone.
-    rmSync(path, { force: true })
-    const second = await listen(path)
-    if (second !== undefined) return { release: () => second.close() }
-  }
-  const pid = holder ?? pidIn(folder)
-  const detail = `${folder}${pid === undefined ? '' : `, process ${pid}`}`
-  throw new QuorateError('QUORATE_DATA_IN_USE', detail)
+export interface LockOptions {
+  /** Default: the platform is Linux. */
+  readonly abstractSocket?: boolean
 }
 
-/** Process id of who holds the folder; undefined when nobody does. */
-export async function dataFolderHolder(folder: string): Promise<number | undefined> {
-  return existsSync(folder) ? askHolder(lockPath(folder), () => pidIn(folder)) : undefined
-}
+/** Longer paths do not fit into a socket address on some platforms. */
+const socketPathMax = 100
+/** After this time a lock that another starter replaced is recognised. */
+const settleMs = 50
 
-function lockPath(folder: string): string {
-  if (process.platform !== 'linux') return join(folder, 'lock')
-  const { dev, ino } = statSync(folder)
-  return `\0quorate-data-${dev}-${ino}`
-}
-
-/** A server on the path; undefined when the path is taken. */
-function listen(path: string): Promise<net.Server | undefined> {
-  return new Promise((resolve, reject) => {
-    const server = net.createServer((socket) => {
-      socket.on('error', () => socket.destroy())
-      socket.end(`${process.pid}\n`)
-    })
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EADDRINUSE') resolve(undefined)
-      else reject(new QuorateError('QUORATE_STORAGE_FAILED', `lock: ${error.message}`))
-    })
-    server.listen(path, () => {
-      // The lock alone must not keep a process alive that has nothing else to do.
-      server.unref()
-      resolve(server)
-    })
-  })
-}
-
-/** Who listens there. A holder that is paused accepts and says nothing: `silent` knows better. */
-function askHolder(
-  path: string,
-  silent: () => number | undefined = () => undefined,
-): Promise<number | undefined> {
-  return new Promise((resolve) => {
-    const socket = net.connect(path)
-    let text = ''
-    let connected = false
-    const settle = (pid: number | undefined) => {
-      socket.destroy()
-      resolve(pid)
-    }
-    socket.setTimeout(answerMs, () => settle(silent()))
-    socket.on('connect', () => {
-      connected = true
-    })
-    socket.on('data', (chunk) => {
-      text += String(chunk)
-    })
-    socket.on('end', () => settle(/^\d+\n$/.test(text) ? Number(text) : silent()))
-    socket.on('error', () => settle(connected ? silent() : undefined))
-  })
-}
-
-function pidIn(folder: string): number | undefined {
+/**
+ * Errors: QUORATE_DATA_IN_USE with the holder's pid, QUORATE_DATA_NOT_FORMATTED when there is no
+ * such folder, QUORATE_DATA_FOREIGN when it is a file, QUORATE_STORAGE_FAILED.
+ */
+export function acquireDataLock(folder: string, done: LockDone, options: LockOptions = {}): void {
+  const abstractSocket = options.abstractSocket ?? process.platform === 'linux'
+  let found: fs.BigIntStats
   try {
-    const pid = Number(readFileSync(join(folder, 'pid'), 'utf8').trim())
-    return Number.isInteger(pid) && pid > 0 ? pid : undefined
+    found = fs.statSync(folder, { bigint: true })
+  } catch (cause) {
+    setImmediate(() => {
+      done(new QuorateError('QUORATE_DATA_NOT_FORMATTED', folder, { cause }), undefined)
+    })
+    return
+  }
+  if (!found.isDirectory()) {
+    const foreign = new QuorateError('QUORATE_DATA_FOREIGN', `${folder} is not a folder`)
+    setImmediate(() => done(foreign, undefined))
+    return
+  }
+  const name = `quorate-data-${found.dev}-${found.ino}`
+  const settle: LockDone = (error, lock) => {
+    if (error !== undefined) {
+      done(error, undefined)
+      return
+    }
+    try {
+      fs.writeFileSync(pidPath(folder), `${process.pid}\n`, { mode: 0o644 })
+    } catch (cause) {
+      lock?.release(() => done(failed(folder, cause), undefined))
+      return
+    }
+    done(undefined, lock)
+  }
+  if (abstractSocket) lockAbstract(folder, `\0${name}`, settle)
+  else lockFile(folder, socketPath(folder, name), settle)
+}
+
+/** Pid of the process that holds the folder, as its pid file says; undefined without one. */
+export function readPid(folder: string): number | undefined {
+  try {
+    const pid = Number.parseInt(fs.readFileSync(pidPath(folder), 'utf8'), 10)
+    return Number.isSafeInteger(pid) && pid > 0 ? pid : undefined
   } catch {
     return undefined
   }
+}
+
+function pidPath(folder: string): string {
+  return `${folder}/pid`
+}
+
+function socketPath(folder: string, name: string): string {
+  const path = `${folder}/lock`
+  return path.length <= socketPathMax ? path : `${tmpdir()}/${name}`
+}
+
+function lockAbstract(folder: string, address: string, done: LockDone): void {
+  listen(address, (error, server) => {
+    if (error?.code === 'EADDRINUSE') done(inUse(folder), undefined)
+    else if (error !== undefined) done(failed(folder, error), undefined)
+    else done(undefined, lockOf(folder, server))
+  })
+}
+
+/** Listens under a name of its own first, so that whoever finds the lock can connect to it. */
+function lockFile(folder: string, path: string, done: LockDone): void {
+  const own = `${path}.${process.pid}`
+  fs.rmSync(own, { force: true })
+  listen(own, (error, server) => {
+    if (error !== undefined) {
+      done(failed(folder, error), undefined)
+      return
+    }
+    isHeld(path, (held) => {
+      if (held) {
+        server.close(() => done(inUse(folder), undefined))
+        return
+      }
+      try {
+        fs.renameSync(own, path)
+      } catch (cause) {
+        server.close(() => done(failed(folder, cause), undefined))
+        return
+      }
+      confirm(folder, path, server, done)
+    })
+  })
+}
+
+/** Two starters may both have found a stale lock: the one whose socket stands there has won. */
+function confirm(folder: string, path: string, server: net.Server, done: LockDone): void {
+  const { ino } = fs.statSync(path)
+  setTimeout(() => {
+    let now = 0
+    try {
+      now = fs.statSync(path).ino
+    } catch {
+      // Removed by whoever replaces it: not ours any more.
+    }
+    if (now === ino) {
+      done(undefined, lockOf(folder, server, path))
+      return
+    }
+    server.close(() => done(inUse(folder), undefined))
+  }, settleMs)
+}
+
+function listen(
+  address: string,
+  done: (error: NodeJS.ErrnoException | undefined, server: net.Server) => void,
+): void {
+  const server = net.createServer((socket) => socket.destroy())
+  const failed = (error: NodeJS.ErrnoException): void => done(error, server)
+  server.once('error', failed)
+  server.listen({ path: address }, () => {
+    server.off('error', failed)
+    server.on('error', () => {})
+    // The lock alone keeps no process alive.
+    server.unref()
+    done(undefined, server)
+  })
+}
+
+function isHeld(path: string, done: (held: boolean) => void): void {
+  const socket = net.connect({ path })
+  socket.once('connect', () => {
+    socket.destroy()
+    done(true)
+  })
+  socket.once('error', () => done(false))
+}
+
+function lockOf(folder: string, server: net.Server, path?: string): DataLock {
+  return {
+    release(done) {
+      if (readPid(folder) === process.pid) fs.rmSync(pidPath(folder), { force: true })
+      if (path !== undefined) fs.rmSync(path, { force: true })
+      server.close(() => done())
+    },
+  }
+}
+
+function inUse(folder: string): QuorateError {
+  const pid = readPid(folder)
+  return new QuorateError(
+    'QUORATE_DATA_IN_USE',
+    pid === undefined ? folder : `${folder}, pid ${pid}`,
+  )
+}
+
+function failed(folder: string, cause: unknown): QuorateError {
+  const what = cause instanceof Error ? cause.message : String(cause)
+  return new QuorateError('QUORATE_STORAGE_FAILED', `the lock of ${folder}: ${what}`, { cause })
+}
+
+/** `acquireDataLock` for callers with promises. */
+export function lockDataFolder(folder: string): Promise<{ release(): void }> {
+  return new Promise((resolve, reject) => {
+    acquireDataLock(folder, (error, lock) => {
+      if (lock === undefined) reject(error)
+      // The socket is closed at once; only the notice of it comes later.
+      else resolve({ release: () => lock.release(() => {}) })
+    })
+  })
+}
+
+/** Pid of the process that holds the folder now; undefined when nobody does. */
+export function dataFolderHolder(folder: string): Promise<number | undefined> {
+  return new Promise((resolve) => {
+    const found = fs.statSync(folder, { bigint: true, throwIfNoEntry: false })
+    if (found === undefined) {
+      resolve(undefined)
+      return
+    }
+    const name = `quorate-data-${found.dev}-${found.ino}`
+    const path = process.platform === 'linux' ? `\0${name}` : socketPath(folder, name)
+    isHeld(path, (held) => resolve(held ? readPid(folder) : undefined))
+  })
 }

@@ -12,6 +12,8 @@ export type ManifestChange = (manifest: Manifest) => Manifest
 export type ManifestMessage =
   | { readonly type: 'change'; readonly change: ManifestChange; readonly done: () => void }
   | { readonly type: 'flush' }
+  /** Everything asked for before is in the files. */
+  | { readonly type: 'close'; readonly done: () => void }
   | { readonly type: 'written'; readonly copy: 0 | 1; readonly error: DiskError | undefined }
 
 export interface ManifestOptions {
@@ -34,6 +36,7 @@ export class ManifestActor implements Actor<ManifestMessage> {
   #busy = false
   #flushAsked = false
   #dead = false
+  #closing: (() => void) | undefined
   #context!: ActorContext<ManifestMessage>
 
   constructor(manifest: Manifest, options: ManifestOptions) {
@@ -58,10 +61,19 @@ export class ManifestActor implements Actor<ManifestMessage> {
         this.#flushAsked = false
         if (!this.#busy) this.#start()
         return
+      case 'close':
+        this.#closing = message.done
+        this.#finishClosing()
+        return
       case 'written':
         this.#written(message.copy, message.error)
         return
     }
+  }
+
+  #finishClosing(): void {
+    if (this.#busy || this.#waiting.length > 0 || this.#writing.length > 0) return
+    this.#closing?.()
   }
 
   #askFlush(): void {
@@ -111,5 +123,6 @@ export class ManifestActor implements Actor<ManifestMessage> {
     this.#busy = false
     for (const call of done) call()
     if (this.#waiting.length > 0) this.#askFlush()
+    else this.#finishClosing()
   }
 }

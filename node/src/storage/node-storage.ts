@@ -20,7 +20,9 @@ import { ManifestActor, type ManifestMessage } from './manifest-store.ts'
 import type { OpenedStore } from './open.ts'
 import { OpenFiles } from './open-files.ts'
 import type { StorageSettings } from './options.ts'
+import { Pending } from './pending.ts'
 import { PersistOrder, PersistStep } from './persist-order.ts'
+import { Remover } from './remover.ts'
 import { ReplicaLifecycle } from './replica-lifecycle.ts'
 import { SegmentActor, type SegmentMessage } from './segment-writer.ts'
 import type {
@@ -53,6 +55,9 @@ export interface StorageParts {
   readonly manifest: ActorRef<ManifestMessage>
   readonly segments: ActorRef<SegmentMessage>
   readonly openFiles: OpenFiles
+  readonly remover: Remover
+  /** Work that nobody waits for but `close`. */
+  readonly pending: Pending
 }
 
 const unbounded = { capacity: 1_000_000, onFailure: 'escalate' } as const
@@ -91,6 +96,8 @@ export class NodeStorage implements Storage {
     this.#gate = new IoGate(settings.backgroundIoMax)
     const openFiles = new OpenFiles(disk, settings.openFilesMax)
     this.#reader = new LogReader(this.#gate, openFiles)
+    const pending = new Pending()
+    const remover = new Remover(disk, pending)
     const failed = (error: DiskError): void => this.#fail(error)
 
     const hardActor = new HardStateActor(hard, failed)
@@ -113,6 +120,7 @@ export class NodeStorage implements Storage {
       retryMs: settings.diskRetryMs,
       random: settings.random,
       manifest: manifestRef,
+      remover,
       fileFilled: () => segments.reply({ type: 'work' }),
       diskFull: (full) => this.#diskFull('wal', full),
       failed,
@@ -127,6 +135,7 @@ export class NodeStorage implements Storage {
       wal: walRef,
       walFiles: this.#walActor.files,
       manifest: manifestRef,
+      remover,
       logs: () => [...this.#replicas.values()].map((replica) => replica.log),
       copyForward: (log, from, to) => this.#copyForward(log, from, to),
       diskFull: (full) => this.#diskFull('segments', full),
@@ -143,8 +152,10 @@ export class NodeStorage implements Storage {
       manifest: manifestRef,
       segments,
       openFiles,
+      remover,
+      pending,
     }
-    this.#checkpoints = new CheckpointStore(disk, identity)
+    this.#checkpoints = new CheckpointStore(disk, identity, remover, pending)
     this.#lifecycle = new ReplicaLifecycle(this.#parts, this.#replicas, hard, store.executedIndex)
     for (const { pair, record, log } of store.replicas) {
       this.#adopt({ pair, record, log, order: new PersistOrder() })
@@ -284,19 +295,41 @@ export class NodeStorage implements Storage {
   }
 
   close(done: Done): void {
-    const { wal, segments, openFiles } = this.#parts
-    segments.reply({
-      type: 'close',
-      done: () => {
-        wal.reply({
-          type: 'close',
-          done: () => {
-            openFiles.close()
-            done(this.#failure)
-          },
+    if (this.#failure !== undefined) {
+      // Its actors have stopped writing for good.
+      this.#later(() => done(this.#failure))
+      return
+    }
+    this.#lifecycle.whenIdle(() => {
+      let open = this.#replicas.size
+      if (open === 0) this.#closeParts(done)
+      for (const key of this.#replicas.keys()) {
+        this.barrier(key, () => {
+          open -= 1
+          if (open === 0) this.#closeParts(done)
         })
-      },
+      }
     })
+  }
+
+  /** In the order of who feeds whom: segments, WAL, hard state, manifest; then what is left. */
+  #closeParts(done: Done): void {
+    const { wal, segments, hardState, manifest, openFiles, pending } = this.#parts
+    const close = (
+      ref: ActorRef<{ readonly type: 'close'; readonly done: () => void }>,
+      then: () => void,
+    ): void => {
+      ref.reply({ type: 'close', done: then })
+    }
+    const closeManifest = (): void => {
+      close(manifest, () => {
+        pending.whenIdle(() => {
+          openFiles.close()
+          done()
+        })
+      })
+    }
+    close(segments, () => close(wal, () => close(hardState, closeManifest)))
   }
 
   #adopt(replica: Replica): void {
@@ -314,10 +347,13 @@ export class NodeStorage implements Storage {
 
   #committed(log: GroupLogState): void {
     this.#cache.trim()
+    if (this.#segmentActor.looking) return
+    const { files } = this.#walActor
     const due = log.rolls[0]
-    if (due !== undefined && due <= Math.min(log.commitIndex, log.durableIndex)) {
-      this.#parts.segments.reply({ type: 'work' })
-    }
+    const rolls = due !== undefined && due <= Math.min(log.commitIndex, log.durableIndex)
+    // An old file waits for entries that were not committed when it was full.
+    const isOld = files.count > 1 && log.tail.get(log.settled.index + 1)?.file !== files.current
+    if (rolls || isOld) this.#parts.segments.reply({ type: 'work' })
   }
 
   #truncate(log: GroupLogState, index: number): ReturnType<GroupLogState['truncateAfter']> {
@@ -411,7 +447,7 @@ export class NodeStorage implements Storage {
   }
 
   #later(run: () => void): void {
-    this.#parts.wal.reply({ type: 'continue', run })
+    this.#parts.segments.reply({ type: 'continue', run })
   }
 
   #diskFull(part: string, full: boolean): void {

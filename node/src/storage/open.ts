@@ -10,6 +10,7 @@ import { removeLeftoversSync } from './leftovers.ts'
 import { type Manifest, writeManifestsSync } from './manifest.ts'
 import type { StorageSettings } from './options.ts'
 import { type RecoveredStore, readStoreSync } from './recovery.ts'
+import { groupsFolder } from './replica-files.ts'
 import type { WalStart } from './wal.ts'
 import { WalBatch, type WalWork } from './wal-batch.ts'
 import { createWalFileSync, WalFile, walFolder } from './wal-file.ts'
@@ -28,7 +29,7 @@ export interface OpenedStore {
 export function openStoreSync(disk: Disk, folder: string, settings: StorageSettings): OpenedStore {
   try {
     const store = readStoreSync(disk, folder, 'write')
-    for (const file of store.wal.files) file.file.syncSync()
+    syncWhatWasRead(disk, folder, store)
     const hard = finishDrops(store)
     const kept = manifestOfLive(store)
     removeLeftoversSync(disk, folder, kept, store)
@@ -39,6 +40,13 @@ export function openStoreSync(disk: Disk, folder: string, settings: StorageSetti
   } catch (error) {
     throw named(error)
   }
+}
+
+/** What a killed process left may lie in the page cache only, contents and names alike. */
+function syncWhatWasRead(disk: Disk, folder: string, store: RecoveredStore): void {
+  for (const { file } of store.wal.files) file.syncSync()
+  for (const path of [folder, walFolder(folder), groupsFolder(folder)]) disk.syncFolderSync(path)
+  for (const { log } of store.replicas) disk.syncFolderSync(log.folder)
 }
 
 function named(error: unknown): unknown {

@@ -10,6 +10,7 @@ import type { RecoveredHardState } from './hard-state-recovery.ts'
 import type { GroupKey } from './log-entry.ts'
 import { groupKey } from './log-entry.ts'
 import type { Replica, StorageParts } from './node-storage.ts'
+import { Pending } from './pending.ts'
 import { PersistOrder, PersistStep } from './persist-order.ts'
 import { groupsFolder, replicaFolder, replicaFolderName, trashFolder } from './replica-files.ts'
 import { logBeginMark } from './tail.ts'
@@ -23,6 +24,9 @@ export class ReplicaLifecycle {
   #capacity: number
   #executedIndex: number
   readonly #creating = new Set<GroupKey>()
+  readonly #underWay = new Pending()
+  /** Creations that wait until the dropped replica of their group is gone. */
+  readonly #dropping = new Map<GroupKey, (() => void)[]>()
 
   constructor(
     parts: StorageParts,
@@ -40,6 +44,11 @@ export class ReplicaLifecycle {
     this.#nextPair = Math.max(...hard.pairs.map(({ pair }) => pair)) + 1
   }
 
+  /** Calls when no creation and no drop is under way. */
+  whenIdle(call: () => void): void {
+    this.#underWay.whenIdle(call)
+  }
+
   get executedIndex(): number {
     return this.#executedIndex
   }
@@ -50,6 +59,11 @@ export class ReplicaLifecycle {
     done: (error?: Error, replica?: Replica) => void,
   ): void {
     const key = groupKey(record.group)
+    const dropping = this.#dropping.get(key)
+    if (dropping !== undefined) {
+      dropping.push(() => this.create(record, executedIndex, done))
+      return
+    }
     const existing = this.#replicas.get(key)
     if (existing !== undefined && existing.log.replicaId === record.replicaId) {
       this.setExecuted(executedIndex, () => done(undefined, existing))
@@ -61,9 +75,11 @@ export class ReplicaLifecycle {
       return
     }
     this.#creating.add(key)
+    const ended = this.#underWay.begin()
     const finish = (error?: Error, replica?: Replica): void => {
       this.#creating.delete(key)
       done(error, replica)
+      ended()
     }
     this.#makeFolder(key, record.replicaId, (error) => {
       if (error === undefined) this.#register(record, executedIndex, finish)
@@ -83,10 +99,16 @@ export class ReplicaLifecycle {
       return
     }
     this.#replicas.delete(key)
+    this.#dropping.set(key, [])
     const { log, order } = replica
     log.dropped = true
+    const ended = this.#underWay.begin()
+    const finish = (): void => {
+      done(undefined, replica)
+      ended()
+    }
     const step = new PersistStep(
-      () => this.#clear(replica, executedIndex, done),
+      () => this.#clear(replica, executedIndex, finish),
       () => {
         this.#parts.wal.reply({
           type: 'append',
@@ -184,11 +206,7 @@ export class ReplicaLifecycle {
   }
 
   /** The WAL says that the replica is dropped: a start would finish from here on. */
-  #clear(
-    replica: Replica,
-    executedIndex: number,
-    done: (error?: Error, replica?: Replica) => void,
-  ): void {
+  #clear(replica: Replica, executedIndex: number, done: () => void): void {
     const { hardState, manifest, wal } = this.#parts
     const { log, pair } = replica
     hardState.reply({
@@ -204,7 +222,8 @@ export class ReplicaLifecycle {
             }),
             done: () => {
               this.#freePairs.push(pair)
-              done(undefined, replica)
+              this.#createWaiting(log.key)
+              done()
               log.discard()
               wal.reply({ type: 'release' })
               this.#trash(log)
@@ -215,23 +234,27 @@ export class ReplicaLifecycle {
     })
   }
 
+  #createWaiting(key: GroupKey): void {
+    const waiting = this.#dropping.get(key) ?? []
+    this.#dropping.delete(key)
+    for (const create of waiting) create()
+  }
+
   /** What an error leaves behind is removed by the next start. */
   #trash(log: GroupLogState): void {
-    const { disk, folder, openFiles } = this.#parts
-    const name = replicaFolderName(log.key, log.replicaId)
-    const to = `${trashFolder(folder)}/${name}`
+    const { disk, folder, openFiles, remover, pending } = this.#parts
+    const to = `${trashFolder(folder)}/${replicaFolderName(log.key, log.replicaId)}`
     for (const { path } of log.segmentList) openFiles.forget(path)
+    const ended = pending.begin()
     disk.rename(log.folder, to, (error) => {
-      if (error !== undefined) return
+      if (error !== undefined) {
+        ended()
+        return
+      }
       disk.syncFolder(groupsFolder(folder), () => {
         disk.syncFolder(trashFolder(folder), () => {
-          const names = disk.listSync(to)
-          const next = (): void => {
-            const path = names.pop()
-            if (path === undefined) disk.remove(to, ignore)
-            else disk.remove(`${to}/${path}`, next)
-          }
-          next()
+          remover.removeFolder(to)
+          ended()
         })
       })
     })
@@ -242,5 +265,3 @@ function named(error: DiskError): QuorateError {
   const code = error.code === 'ENOSPC' ? 'QUORATE_DISK_FULL' : 'QUORATE_STORAGE_FAILED'
   return new QuorateError(code, error.message, { cause: error })
 }
-
-function ignore(): void {}

@@ -10,6 +10,7 @@ import type { Manifest, ManifestGroup, ManifestSegment } from './manifest.ts'
 import type { ManifestMessage } from './manifest-store.ts'
 import type { OpenFiles } from './open-files.ts'
 import type { StorageSettings } from './options.ts'
+import type { Remover } from './remover.ts'
 import type { Segment } from './segment.ts'
 import { type MovedSegment, type MoveOutcome, SegmentMove } from './segment-move.ts'
 import type { LogMark } from './tail.ts'
@@ -39,6 +40,7 @@ export interface SegmentWriterOptions {
   readonly wal: ActorRef<WalMessage>
   readonly walFiles: WalFiles
   readonly manifest: ActorRef<ManifestMessage>
+  readonly remover: Remover
   readonly logs: () => readonly GroupLogState[]
   /** Puts entries `from` to `to` into the newest WAL file. */
   readonly copyForward: (log: GroupLogState, from: number, to: number) => void
@@ -158,7 +160,11 @@ export class SegmentActor implements Actor<SegmentMessage> {
   }
 
   #moved(outcomes: readonly MoveOutcome[]): void {
-    const errors = outcomes.map(({ error }) => error).filter((error) => error !== undefined)
+    // A replica that was dropped meanwhile has no files to fail on.
+    const errors = outcomes
+      .filter(({ log }) => !log.dropped)
+      .map(({ error }) => error)
+      .filter((error) => error !== undefined)
     const fatal = errors.find((error) => !(error instanceof DiskError && error.code === 'ENOSPC'))
     if (fatal !== undefined) {
       this.#options.failed(fatal instanceof DiskError ? fatal : asDiskError(fatal))
@@ -250,11 +256,10 @@ export class SegmentActor implements Actor<SegmentMessage> {
     })
   }
 
-  /** What an error leaves behind is removed by the next start. */
   #removeFiles(segments: readonly Segment[]): void {
     for (const { path } of segments) {
       this.#options.openFiles.forget(path)
-      this.#options.disk.remove(path, ignore)
+      this.#options.remover.remove(path)
     }
   }
 
@@ -299,5 +304,3 @@ function withStart(manifest: Manifest, log: GroupLogState, start: LogMark): Mani
 function asDiskError(error: Error): DiskError {
   return new DiskError('OTHER', 'segments', error.message, error)
 }
-
-function ignore(): void {}

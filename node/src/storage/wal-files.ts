@@ -5,6 +5,7 @@
 import type { ActorRef, Random } from '@quorate/actors'
 import type { Disk, DiskError, DiskFile } from './disk.ts'
 import type { ManifestMessage } from './manifest-store.ts'
+import type { Remover } from './remover.ts'
 import { create } from './replace-file.ts'
 import { fillPieceBytes, WalFile, type WalIdentity, walFolder, walPath } from './wal-file.ts'
 import { blockBytes, encodeWalFileHeader } from './wal-format.ts'
@@ -17,6 +18,7 @@ export interface WalFilesOptions {
   readonly retryMs: number
   readonly random: Random
   readonly manifest: ActorRef<ManifestMessage>
+  readonly remover: Remover
   /** Runs in the WAL actor, on a later turn. */
   readonly continueWith: (run: () => void) => void
   readonly retryLater: (delayMs: number) => void
@@ -58,8 +60,9 @@ export class WalFiles {
     return this.#used.length
   }
 
-  get hasSpare(): boolean {
-    return this.#spare !== undefined
+  /** A spare is being made: files are being written. */
+  get preparing(): boolean {
+    return this.#preparing
   }
 
   /** Ends the current file and goes on in the spare. False: there is none yet. */
@@ -114,8 +117,7 @@ export class WalFiles {
       if (this.#released.length < recycledMax) this.#released.push(file)
       else {
         file.file.close()
-        // An error leaves a file that no manifest names; the next start removes it.
-        this.#options.disk.remove(file.path, ignore)
+        this.#options.remover.remove(file.path)
       }
     }
   }
@@ -227,5 +229,3 @@ export class WalFiles {
     })
   }
 }
-
-function ignore(): void {}

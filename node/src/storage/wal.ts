@@ -136,6 +136,7 @@ export class WalActor implements Actor<WalMessage> {
         return
       case 'continue':
         message.run()
+        this.#finishClosing()
         return
       case 'close':
         this.#closing.push(message.done)
@@ -256,6 +257,8 @@ export class WalActor implements Actor<WalMessage> {
     for (const { record, position } of this.#moves) {
       if (record.file !== undefined) record.place(file, position)
     }
+    // They are of this batch only: a seal that follows, perhaps in the next file, moves nothing.
+    this.#moves = []
     for (const work of works) this.#complete(work)
     if (!this.#sealed && this.#taken === this.#queue.length) this.#armSeal()
     this.#flush()
@@ -301,6 +304,8 @@ export class WalActor implements Actor<WalMessage> {
 
   #finishClosing(): void {
     if (this.#closing.length === 0 || this.#busy || this.#taken < this.#queue.length) return
+    // A spare under way is finished first: it would write into a folder that may be opened again.
+    if (this.#files.preparing) return
     if (!this.#sealed) {
       this.#seal()
       if (this.#busy) return

@@ -49,6 +49,13 @@ describe('pauses', () => {
     expect(rule.after('failed').delayMs).toBe(50)
   })
 
+  test('a link that breaks soon after its peer came back is dialled after the shortest pause', () => {
+    const rule = redial()
+    for (let attempt = 0; attempt < 7; attempt++) rule.after('refused')
+    expect(rule.afterUp(300)).toEqual({ delayMs: 50, lost: false })
+    expect(rule.after('refused').lost).toBe(true)
+  })
+
   test('a link that breaks as soon as it is up is not dialled in a tight loop', () => {
     const rule = redial()
     const pauses = Array.from({ length: 5 }, () => rule.afterUp(3).delayMs)

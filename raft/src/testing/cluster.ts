@@ -339,6 +339,12 @@ export class RaftCluster {
     })
   }
 
+  private tick(id: ReplicaId): void {
+    this.input(id, { type: 'tick' })
+    const nextMs = deadlineMs(this.raft(id))
+    if (nextMs <= this.nowMs) throw new Error(`a tick of ${id} left its deadline at ${nextMs}`)
+  }
+
   private drawn(purpose: string, { min, max }: Range): number {
     return max > min ? min + this.draw(purpose, max - min + 1) : min
   }
@@ -368,7 +374,7 @@ export class RaftCluster {
       })
     }
     for (const { id, raft, isAlive } of this.replicas.values()) {
-      if (isAlive) offer(deadlineMs(raft), () => this.input(id, { type: 'tick' }))
+      if (isAlive) offer(deadlineMs(raft), () => this.tick(id))
     }
     if (act === undefined) return false
     this.nowMs = dueMs

@@ -104,7 +104,8 @@ class ScriptSession {
     const [id = 0, second = 0] = words.map(Number)
     switch (verb) {
       case 'campaign':
-        this.advanceTo(cluster.raft(id).electionDeadlineMs, [id])
+        cluster.nowMs = Math.max(cluster.nowMs, cluster.raft(id).electionDeadlineMs)
+        cluster.input(id, { type: 'tick' })
         return true
       case 'campaign-now':
         cluster.input(id, { type: 'campaign' })

@@ -1,0 +1,136 @@
+// Command line of the simulator: `npm run chaos -- [--plans N] [--seed S] [--minutes M] [--plan FILE]
+// [--trace]`. Runs plan after plan, adds a line for each to the report, shrinks the first that fails,
+// writes it down and says how to run it again. Without --seed it goes on behind the report's last.
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { relative, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { type Plan, parsePlan } from './plan.ts'
+import { planOfSeed, shrinkPlan } from './plan-of-seed.ts'
+import { type RunResult, runPlan } from './run-plan.ts'
+import { counts, Totals } from './totals.ts'
+
+const folder = resolve(import.meta.dirname, '..')
+const reportPath = resolve(folder, 'report.jsonl')
+const shrinkLimitMs = 120_000
+
+const usage = `usage: npm run chaos -- [--plans N] [--seed S] [--minutes M] [--plan FILE] [--trace]
+  --plans N     how many plans are run (default 200, or as many as fit into --minutes)
+  --seed S      number of the first plan (default: behind the last one of ${relative(process.cwd(), reportPath)})
+  --minutes M   ends after so much real time
+  --plan FILE   runs this plan only
+  --trace       prints every event of the nodes, one line each
+example: npm run chaos -- --plans 50 --seed 1000`
+
+interface Options {
+  readonly plans: number
+  readonly seed: number
+  readonly untilMs: number
+  readonly plan: string | undefined
+  readonly trace: boolean
+}
+
+function optionsOf(commandLine: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...commandLine],
+    options: {
+      plans: { type: 'string' },
+      seed: { type: 'string' },
+      minutes: { type: 'string' },
+      plan: { type: 'string' },
+      trace: { type: 'boolean' },
+    },
+  })
+  const whole = (name: string, text: string | undefined, otherwise: number) => {
+    if (text === undefined) return otherwise
+    if (!/^\d{1,9}$/.test(text)) throw new Error(`--${name} is ${text}, not a whole number`)
+    return Number(text)
+  }
+  const minutes = whole('minutes', values.minutes, 0)
+  const endless = minutes > 0 ? Number.MAX_SAFE_INTEGER : 200
+  return {
+    plans: whole('plans', values.plans, endless),
+    seed: whole('seed', values.seed, lastReportedSeed() + 1),
+    untilMs: minutes > 0 ? performance.now() + minutes * 60_000 : Number.POSITIVE_INFINITY,
+    plan: values.plan,
+    trace: values.trace === true,
+  }
+}
+
+function lastReportedSeed(): number {
+  if (!existsSync(reportPath)) return 0
+  const lines = readFileSync(reportPath, 'utf8').trimEnd().split('\n')
+  const last = lines.at(-1)
+  return last === undefined || last === '' ? 0 : Number((JSON.parse(last) as { seed: number }).seed)
+}
+
+function main(commandLine: readonly string[]): number {
+  let options: Options
+  try {
+    options = optionsOf(commandLine)
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${usage}\n`)
+    return 2
+  }
+  if (options.plan !== undefined) return runFile(options.plan, options.trace)
+  return runSeeds(options)
+}
+
+function runFile(path: string, trace: boolean): number {
+  // npm runs scripts in the repository's folder: names are meant from where the user stands.
+  const plan = parsePlan(JSON.parse(readFileSync(resolve(process.env['INIT_CWD'] ?? '.', path), 'utf8')))
+  const result = runPlan(plan, trace ? printEvent : undefined)
+  const totals = new Totals()
+  totals.add(result)
+  print([...totals.lines(), `hash: ${result.hash}`, ...result.violations.map(asViolation)])
+  return result.violations.length === 0 ? 0 : 1
+}
+
+function runSeeds({ plans, seed: first, untilMs, trace }: Options): number {
+  const totals = new Totals()
+  for (let seed = first; seed < first + plans && performance.now() < untilMs; seed += 1) {
+    const plan = planOfSeed(seed)
+    const startMs = performance.now()
+    const result = runPlan(plan, trace ? printEvent : undefined)
+    totals.add(result)
+    report(seed, result, performance.now() - startMs)
+    if (result.violations.length > 0) {
+      tellFailure(seed, plan, result)
+      return 1
+    }
+  }
+  print(totals.lines())
+  return 0
+}
+
+function report(seed: number, result: RunResult, realMs: number): void {
+  const { history: _, ...numbers } = result
+  const line = { seed, counts: counts(result), realMs: Math.round(realMs), ...numbers }
+  appendFileSync(reportPath, `${JSON.stringify(line)}\n`)
+}
+
+function tellFailure(seed: number, plan: Plan, result: RunResult): void {
+  print([`plan ${seed} fails:`, ...result.violations.map(asViolation), 'making it smaller …'])
+  const fails = (candidate: Plan) => runPlan(candidate).violations.length > 0
+  const smallest = shrinkPlan(plan, fails, shrinkLimitMs)
+  const path = resolve(folder, `failing-plan-${seed}.json`)
+  writeFileSync(path, `${JSON.stringify(smallest, null, 2)}\n`)
+  print([
+    JSON.stringify(smallest, null, 2),
+    ...runPlan(smallest).violations.map(asViolation),
+    `again: npm run chaos -- --plan ${relative(process.cwd(), path)}`,
+  ])
+}
+
+function asViolation(text: string): string {
+  return `violation: ${text}`
+}
+
+function printEvent(atMs: number, event: string, fields: object): void {
+  print([`${atMs.toFixed(3)} ${event} ${JSON.stringify(fields)}`])
+}
+
+function print(lines: readonly string[]): void {
+  process.stdout.write(`${lines.join('\n')}\n`)
+}
+
+process.exitCode = main(process.argv.slice(2))

@@ -1,0 +1,98 @@
+// What plans are drawn from: short menus of settings that belong together. The first entry of each is
+// the tamest: shrinking goes there (plan-shrink.ts). Rare sizes and times, such as one entry per
+// append or a cache of nothing, are what brings seldom-used paths into every run.
+import type { FaultName } from './fault-table.ts'
+import type { PlanSettings } from './plan.ts'
+
+export const durationsMs = [10_000, 12_000, 15_000] as const
+/** Times of steps are multiples of this. */
+export const stepMs = 100
+export const forMenuMs = [50, 20, 100, 200, 400, 800, 1_500, 3_000] as const
+export const stepsMax = 24
+
+type Timing = Pick<PlanSettings, 'heartbeatMs' | 'electionTimeoutMinMs' | 'electionTimeoutMaxMs'>
+
+/** The defaults of a node. */
+export const usualTiming: Timing = {
+  heartbeatMs: 100,
+  electionTimeoutMinMs: 600,
+  electionTimeoutMaxMs: 900,
+}
+
+/** As short as elections can be on such disks and paths: leaders change often, and still lead. */
+export function briskTiming({ diskMaxMs, latencyMaxMs }: PlanSettings): Timing {
+  // A candidate and a voter sync two files each; each sync may wait for the one before.
+  const electionMs = Math.max(60, 8 * diskMaxMs + 2 * latencyMaxMs)
+  return {
+    heartbeatMs: Math.floor(electionMs / 6),
+    electionTimeoutMinMs: electionMs,
+    electionTimeoutMaxMs: 2 * electionMs,
+  }
+}
+
+export const latencies: readonly Pick<PlanSettings, 'latencyMinMs' | 'latencyMaxMs'>[] = [
+  { latencyMinMs: 0, latencyMaxMs: 1 },
+  { latencyMinMs: 1, latencyMaxMs: 5 },
+  { latencyMinMs: 1, latencyMaxMs: 20 },
+]
+
+export const disks: readonly Pick<PlanSettings, 'diskMinMs' | 'diskMaxMs'>[] = [
+  { diskMinMs: 0, diskMaxMs: 1 },
+  { diskMinMs: 1, diskMaxMs: 5 },
+  { diskMinMs: 5, diskMaxMs: 30 },
+  { diskMinMs: 20, diskMaxMs: 80 },
+]
+
+export const appends: readonly Pick<PlanSettings, 'appendBytesMax' | 'inflightMessagesMax'>[] = [
+  { appendBytesMax: 512 * 1024, inflightMessagesMax: 64 },
+  { appendBytesMax: 1, inflightMessagesMax: 64 },
+  { appendBytesMax: 1, inflightMessagesMax: 1 },
+]
+
+export const sizes: readonly Pick<PlanSettings, 'walFileBytes' | 'segmentBytes' | 'cacheBytesMax'>[] = [
+  { walFileBytes: 1024 * 1024, segmentBytes: 64 * 1024, cacheBytesMax: 1024 * 1024 },
+  { walFileBytes: 256 * 1024, segmentBytes: 32 * 1024, cacheBytesMax: 16 * 1024 },
+  { walFileBytes: 128 * 1024, segmentBytes: 16 * 1024, cacheBytesMax: 0 },
+]
+
+export const deliveries: readonly Pick<PlanSettings, 'writeTimeoutMs' | 'deliveryTimeoutMs'>[] = [
+  { writeTimeoutMs: 5_000, deliveryTimeoutMs: 30_000 },
+  { writeTimeoutMs: 300, deliveryTimeoutMs: 10_000 },
+  { writeTimeoutMs: 500, deliveryTimeoutMs: 1_500 },
+]
+
+/** Faults that are drawn together in one run. */
+export const swarms: readonly (readonly FaultName[])[] = [
+  ['isolate', 'isolate-peers', 'mute', 'deafen'],
+  ['power', 'kill'],
+  ['power', 'isolate', 'isolate-peers'],
+  ['power', 'cut', 'stall-disk'],
+  ['cut', 'cut-forward', 'delay', 'reset'],
+  ['reset', 'isolate-peers', 'power'],
+  ['pause', 'kill', 'reset'],
+  ['stall-disk', 'full-disk', 'power'],
+  ['power', 'isolate', 'cut', 'reset', 'delay', 'pause', 'stall-disk', 'kill', 'mute', 'full-disk'],
+]
+
+export const splitsPerMille: readonly number[] = [0, 20, 300]
+
+/** Under chains of faults: a new leader needs long to bring its followers up to its own log. */
+export const slowAppends: Partial<PlanSettings> = {
+  appendBytesMax: 1,
+  inflightMessagesMax: 1,
+  diskMinMs: 20,
+  diskMaxMs: 80,
+  ...usualTiming,
+}
+
+/** Of chains of faults on one partition's leaders. */
+export const chainFaults: readonly FaultName[] = [
+  'isolate-peers',
+  'isolate',
+  'kill',
+  'power',
+  'pause',
+]
+export const chainTargets: readonly string[] = ['leader:0', 'new-leader:0', 'new-leader:0']
+export const chainGapsMs: readonly number[] = [100, 200, 400, 800]
+export const chainForMs: readonly number[] = [800, 1_500, 3_000]

@@ -1,0 +1,53 @@
+// Sums over many runs: how many counted, what was sent, and how often each fault took effect. A run
+// counts only if it was long enough, acknowledged enough and something really broke.
+import type { RunResult } from './run-plan.ts'
+
+export const countedMs = 10_000
+export const countedAcks = 100
+
+/** A plan that proved something: bounds of the run, not of its result. */
+export function counts(result: RunResult): boolean {
+  const enough = result.simulatedMs >= countedMs && result.acked >= countedAcks
+  return enough && effects(result) > 0
+}
+
+/** Faults of all kinds that something met. */
+export function effects({ applied, network }: RunResult): number {
+  // Faults of processes and disks hit what they are aimed at; one of the network only if it is met.
+  const { power, kill, pause } = applied
+  const met = Object.entries(network).filter(([kind]) => kind !== 'split' && kind !== 'crash')
+  return power + kill + pause + met.reduce((sum, [, count]) => sum + count, 0)
+}
+
+export class Totals {
+  runs = 0
+  counted = 0
+  readonly #sums = new Map<string, number>()
+
+  add(result: RunResult): void {
+    this.runs += 1
+    if (counts(result)) this.counted += 1
+    const { acked, unknown, notApplied, elections, copiesChecked, exits } = result
+    const { simulatedMs, events, applied, network } = result
+    const plain = { acked, unknown, notApplied, elections, copiesChecked, exits, events }
+    this.#add('', { simulatedSeconds: simulatedMs / 1000, ...plain })
+    this.#add('fault ', applied)
+    this.#add('met ', network)
+  }
+
+  of(name: string): number {
+    return this.#sums.get(name) ?? 0
+  }
+
+  /** One line per number. */
+  lines(): string[] {
+    const sums = [...this.#sums].map(([name, sum]) => `${name}: ${Math.round(sum)}`)
+    return [`plans: ${this.runs}, ${this.counted} of them count`, ...sums]
+  }
+
+  #add(prefix: string, numbers: Readonly<Record<string, number>>): void {
+    for (const [name, number] of Object.entries(numbers)) {
+      this.#sums.set(prefix + name, this.of(prefix + name) + number)
+    }
+  }
+}

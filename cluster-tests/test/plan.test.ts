@@ -1,0 +1,116 @@
+import { describe, expect, test } from 'vitest'
+import { parsePlan, type Plan } from '../src/plan.ts'
+import { planOfSeed, shrinkPlan } from '../src/plan-of-seed.ts'
+import { firstCursor, simpler } from '../src/plan-shrink.ts'
+import { parseTarget } from '../src/target-grammar.ts'
+import { aim } from '../src/targets.ts'
+
+const drawn = (): Plan => JSON.parse(JSON.stringify(planOfSeed(1))) as Plan
+
+describe('plans', () => {
+  test('a drawn plan is valid, and the same number draws the same plan', () => {
+    for (let seed = 0; seed < 50; seed += 1) {
+      const plan = planOfSeed(seed)
+      expect(parsePlan(JSON.parse(JSON.stringify(plan)))).toEqual(plan)
+      expect(planOfSeed(seed)).toEqual(plan)
+    }
+  })
+
+  const wrong: readonly [string, (plan: Plan) => object, string][] = [
+    ['another version', (plan) => ({ ...plan, version: 2 }), 'version'],
+    ['two nodes', (plan) => ({ ...plan, nodes: 2 }), 'nodes'],
+    ['more copies than nodes', (plan) => ({ ...plan, nodes: 1 }), 'workload.replicas'],
+    [
+      'an unknown setting',
+      (plan) => ({ ...plan, settings: { ...plan.settings, colour: 1 } }),
+      'settings.colour',
+    ],
+    [
+      'a missing setting',
+      (plan) => ({ ...plan, workload: { ...plan.workload, burst: undefined } }),
+      'workload.burst',
+    ],
+    [
+      'an unknown fault',
+      (plan) => ({ ...plan, steps: [{ atMs: 0, fault: 'rain', target: 'all', forMs: 0 }] }),
+      'steps[0].fault',
+    ],
+    [
+      'a target the fault does not take',
+      (plan) => ({ ...plan, steps: [{ atMs: 0, fault: 'cut', target: 'node:0', forMs: 0 }] }),
+      'steps[0].target',
+    ],
+    [
+      'a time that is no number',
+      (plan) => ({ ...plan, steps: [{ atMs: '0', fault: 'kill', target: 'all', forMs: 0 }] }),
+      'steps[0].atMs',
+    ],
+  ]
+  test.each(wrong)('%s is refused by name', (_, change, name) => {
+    expect(() => parsePlan(change(drawn()))).toThrow(name)
+  })
+})
+
+describe('targets', () => {
+  const at = {
+    nodeNames: ['n1', 'n2', 'n3', 'n4', 'n5'],
+    clientNames: ['c1', 'c2'],
+    leaderOf: (group: unknown) => (group === 'metadata' ? 'n2' : group === 0 ? 'n4' : undefined),
+    membersOf: (group: unknown) => (group === 'metadata' ? ['n1', 'n2', 'n3'] : ['n3', 'n4', 'n5']),
+  }
+  const cases: readonly [string, readonly string[]][] = [
+    ['node:6', ['n2']],
+    ['leader:0', ['n4']],
+    ['new-leader:metadata', ['n2']],
+    ['follower:0:0', ['n3']],
+    ['follower:0:3', ['n5']],
+    ['leader:7', []],
+    ['minority:4', ['n5', 'n1']],
+    ['all', ['n1', 'n2', 'n3', 'n4', 'n5']],
+    ['client:3/leader:0', ['c2', 'n4']],
+    ['leader:0/node:3', []],
+  ]
+  test.each(cases)('%s hits %j', (text, nodes) => {
+    expect(aim(parseTarget(text)!, at).nodes).toEqual(nodes)
+  })
+
+  test.each(['', 'node', 'node:', 'leader:0:1', 'follower:0', 'client:0', 'all/all', 'leader:x'])(
+    '%j is no target',
+    (text) => {
+      expect(parseTarget(text)).toBeUndefined()
+    },
+  )
+})
+
+describe('shrinking', () => {
+  const isolates = (plan: Plan) => plan.steps.filter(({ fault }) => fault === 'power')
+  const seeds = Array.from({ length: 200 }, (_, seed) => seed)
+  const plan = seeds.map(planOfSeed).find((each) => isolates(each).length >= 4)!
+
+  test('a failing plan is cut down to the steps that matter, in few runs', () => {
+    const [first, , third] = isolates(plan)
+    let runs = 0
+    const smallest = shrinkPlan(
+      plan,
+      (candidate) => {
+        runs += 1
+        const { steps } = candidate
+        const has = (step: unknown) => JSON.stringify(steps).includes(JSON.stringify(step))
+        return has(first) && has(third)
+      },
+      5_000,
+    )
+    expect(smallest.steps).toEqual([first, third])
+    expect(smallest.settings.splitPerMille).toBe(0)
+    expect(smallest.workload.partitions).toBe(1)
+    expect(runs).toBeLessThan(80)
+  })
+
+  test('every candidate is a valid plan, and smaller or tamer than the one before', () => {
+    for (const candidate of simpler(plan, firstCursor)) {
+      expect(parsePlan(candidate.plan)).toEqual(candidate.plan)
+      expect(candidate.plan).not.toEqual(plan)
+      expect(candidate.plan.steps.length).toBeLessThanOrEqual(plan.steps.length)
+    }
+  })
+})

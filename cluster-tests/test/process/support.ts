@@ -1,0 +1,17 @@
+// Clusters of a test, ended with it also when it fails or runs out of time.
+import { onTestFinished } from 'vitest'
+import { DevCluster, type DevOptions } from '../../src/process/dev-cluster.ts'
+import { PlannedCluster, type PlannedOptions } from '../../src/process/planned-cluster.ts'
+
+export async function devCluster(options: DevOptions = {}): Promise<DevCluster> {
+  return stoppedAfterwards(await DevCluster.start(options))
+}
+
+export async function plannedCluster(options: PlannedOptions = {}): Promise<PlannedCluster> {
+  return stoppedAfterwards(await PlannedCluster.start(options))
+}
+
+export function stoppedAfterwards<Owned extends { stop(): Promise<void> }>(owned: Owned): Owned {
+  onTestFinished(() => owned.stop(), 60_000)
+  return owned
+}

@@ -1,0 +1,34 @@
+// Runs random plans until enough of them count, and fails with a small plan and the command that
+// runs it again.
+import { writeFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import type { Plan } from '../../src/plan.ts'
+import { planOfSeed, shrinkPlan } from '../../src/plan-of-seed.ts'
+import { runPlan } from '../../src/run-plan.ts'
+import { Totals } from '../../src/totals.ts'
+
+const folder = resolve(import.meta.dirname, '../..')
+const shrinkLimitMs = 60_000
+
+/** Plans from this number on, until so many count. Prints the totals. */
+export function fulfil(firstSeed: number, wanted: number): Totals {
+  const totals = new Totals()
+  const seedsMax = wanted + wanted / 4
+  for (let seed = firstSeed; totals.counted < wanted && totals.runs < seedsMax; seed += 1) {
+    const plan = planOfSeed(seed)
+    const result = runPlan(plan)
+    totals.add(result)
+    if (result.violations.length > 0) throw failure(seed, plan, result.violations)
+  }
+  process.stdout.write(`${totals.lines().join('\n')}\n`)
+  return totals
+}
+
+function failure(seed: number, plan: Plan, violations: readonly string[]): Error {
+  const fails = (candidate: Plan) => runPlan(candidate).violations.length > 0
+  const smallest = JSON.stringify(shrinkPlan(plan, fails, shrinkLimitMs), null, 2)
+  const path = `cluster-tests/failing-plan-${seed}.json`
+  writeFileSync(resolve(folder, '..', path), `${smallest}\n`)
+  const again = `npm run chaos -- --plan ${path}`
+  return new Error([`plan ${seed}:`, ...violations, 'smaller:', smallest, again].join('\n'))
+}

@@ -1,0 +1,16 @@
+// The broker on simulated parts, as product code: whole nodes on a simulated disk and network, for
+// quorate's own simulation and for users who run their handlers under faults.
+
+export { BrokerNode } from '../node.ts'
+export type { NodeEnvironment, NodeOptions } from '../node-environment.ts'
+export type { EventLog } from '../observe/log.ts'
+export type { Disk } from '../storage/disk.ts'
+export { type Dump, dumpStorage } from '../storage/dump.ts'
+export { formatNode } from '../storage/format.ts'
+export { EntryType, type GroupId, groupKey, metadataGroup } from '../storage/log-entry.ts'
+export { newPlan, type Plan } from '../storage/plan.ts'
+export type { NetworkFault } from './network-faults.ts'
+export { type DiskFault, SimulatedDisk, type SimulatedDiskOptions } from './simulated-disk.ts'
+export type { SimulatedNetworkOptions } from './simulated-link.ts'
+export { SimulatedNetwork } from './simulated-network.ts'
+export { SyncedEntries } from './synced-entries.ts'

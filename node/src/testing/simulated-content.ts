@@ -1,0 +1,155 @@
+// Bytes of one simulated file, twice: the page cache, which readers see, and what is synced, which
+// a power loss leaves. Between them stand the sectors written and not yet synced, with their older
+// versions: a power loss keeps any one of them, sector by sector. Knows nothing of names.
+import type { Random } from '@quorate/actors'
+
+export const sectorBytes = 512
+/** Older versions of an unsynced sector that a power loss may bring back. */
+const olderMax = 2
+
+interface Version {
+  readonly bytes: Uint8Array
+  readonly sequence: number
+}
+
+interface Dirty {
+  /** Of the write that made what the cache holds. */
+  sequence: number
+  /** Contents that later unsynced writes replaced, oldest first. */
+  readonly older: Version[]
+}
+
+export class SimulatedContent {
+  #cache = new Uint8Array(0)
+  #synced = new Uint8Array(0)
+  #dirty = new Map<number, Dirty>()
+  #size = 0
+  #syncedSize = 0
+
+  get size(): number {
+    return this.#size
+  }
+
+  /** Bytes that a power loss cannot take. */
+  synced(): Uint8Array {
+    return this.#synced.slice(0, this.#syncedSize)
+  }
+
+  get syncedSize(): number {
+    return this.#syncedSize
+  }
+
+  read(into: Uint8Array, position: number): number {
+    return copyOut(this.#cache, this.#size, into, position)
+  }
+
+  readSynced(into: Uint8Array, position: number): number {
+    return copyOut(this.#synced, this.#syncedSize, into, position)
+  }
+
+  /** Into the page cache. `sequence` orders writes and syncs. */
+  write(bytes: Uint8Array, position: number, sequence: number): void {
+    if (bytes.byteLength === 0) return
+    const end = position + bytes.byteLength
+    this.#cache = grown(this.#cache, end)
+    const last = Math.floor((end - 1) / sectorBytes)
+    for (let sector = Math.floor(position / sectorBytes); sector <= last; sector += 1) {
+      this.#markDirty(sector, sequence)
+    }
+    this.#cache.set(bytes, position)
+    this.#size = Math.max(this.#size, end)
+  }
+
+  /** Everything written up to `sequence` reaches the platter; later writes stay unsynced. */
+  sync(sequence: number): void {
+    this.#synced = grown(this.#synced, this.#size)
+    for (const [sector, dirty] of this.#dirty) {
+      if (dirty.sequence <= sequence) {
+        this.#setSynced(sector, this.#cached(sector))
+        this.#dirty.delete(sector)
+        continue
+      }
+      const settled = dirty.older.findLastIndex((version) => version.sequence <= sequence)
+      if (settled === -1) continue
+      this.#setSynced(sector, dirty.older[settled]!.bytes)
+      dirty.older.splice(0, settled + 1)
+    }
+    this.#syncedSize = Math.max(this.#syncedSize, this.#size)
+  }
+
+  /** A write and its sync in one: only the sectors of this range. */
+  writeDurable(bytes: Uint8Array, position: number, sequence: number): void {
+    this.write(bytes, position, sequence)
+    if (bytes.byteLength === 0) return
+    const end = position + bytes.byteLength
+    this.#synced = grown(this.#synced, end)
+    const last = Math.floor((end - 1) / sectorBytes)
+    for (let sector = Math.floor(position / sectorBytes); sector <= last; sector += 1) {
+      this.#setSynced(sector, this.#cached(sector))
+      this.#dirty.delete(sector)
+    }
+    this.#syncedSize = Math.max(this.#syncedSize, end)
+  }
+
+  /** After a failed sync the kernel holds the pages for clean: they are lost with the cache. */
+  forgetDirty(): void {
+    this.#dirty.clear()
+  }
+
+  /** Each unsynced sector survives, or an older version of it, or what was synced before. */
+  losePower(random: Random, purpose: string, survivePercent: number): void {
+    const size = this.#survivingSize(random, purpose, survivePercent)
+    this.#synced = grown(this.#synced, size)
+    for (const [sector, dirty] of this.#dirty) {
+      if (sector * sectorBytes >= size) continue
+      if (random.integer(purpose, 100) >= survivePercent) continue
+      const versions = [...dirty.older.map((version) => version.bytes), this.#cached(sector)]
+      this.#setSynced(sector, versions[random.integer(purpose, versions.length)]!)
+    }
+    this.#syncedSize = size
+    this.#synced.fill(0, size)
+    this.#cache = this.#synced.slice()
+    this.#size = size
+    this.#dirty = new Map()
+  }
+
+  #survivingSize(random: Random, purpose: string, survivePercent: number): number {
+    const grownBy = this.#size - this.#syncedSize
+    if (grownBy <= 0 || random.integer(purpose, 100) >= survivePercent) return this.#syncedSize
+    return this.#syncedSize + random.integer(purpose, grownBy + 1)
+  }
+
+  #markDirty(sector: number, sequence: number): void {
+    const dirty = this.#dirty.get(sector)
+    if (dirty === undefined) {
+      this.#dirty.set(sector, { sequence, older: [] })
+      return
+    }
+    dirty.older.push({ bytes: this.#cached(sector), sequence: dirty.sequence })
+    if (dirty.older.length > olderMax) dirty.older.shift()
+    dirty.sequence = sequence
+  }
+
+  #cached(sector: number): Uint8Array {
+    return this.#cache.slice(sector * sectorBytes, (sector + 1) * sectorBytes)
+  }
+
+  #setSynced(sector: number, bytes: Uint8Array): void {
+    this.#synced = grown(this.#synced, sector * sectorBytes + bytes.byteLength)
+    this.#synced.set(bytes, sector * sectorBytes)
+  }
+}
+
+function copyOut(from: Uint8Array, size: number, into: Uint8Array, position: number): number {
+  const length = Math.max(Math.min(into.byteLength, size - position), 0)
+  into.set(from.subarray(position, position + length))
+  return length
+}
+
+/** At least so long; zeros behind what was there. */
+function grown(bytes: Uint8Array<ArrayBuffer>, length: number): Uint8Array<ArrayBuffer> {
+  if (bytes.byteLength >= length) return bytes
+  const larger = new Uint8Array(Math.max(length, bytes.byteLength * 2))
+  larger.set(bytes)
+  return larger
+}

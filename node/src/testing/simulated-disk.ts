@@ -1,0 +1,193 @@
+// The simulated Disk: page cache and synced state apart, latency, stalls, a size limit, injected
+// errors, and crashes that kill the process (the cache stays) or cut the power (a random part of
+// what was not synced survives, torn at 512 bytes). Deterministic: keyed randomness, one event queue.
+// Each process life gets its own Disk from `process`; what outlives it is here.
+import type { Random } from '@quorate/actors'
+import { type EventOwner, eventClass } from '@quorate/actors/testing'
+import type { Disk, DiskErrorCode } from '../storage/disk.ts'
+import { DiskError } from '../storage/disk.ts'
+import { type SimulatedContent, sectorBytes } from './simulated-content.ts'
+import { ProcessDisk } from './simulated-process-disk.ts'
+import { SimulatedTree } from './simulated-tree.ts'
+import { SyncedDisk } from './synced-disk.ts'
+
+/** Of the simulation; its own `Simulation` fits. */
+export interface DiskScheduler {
+  readonly nowMs: number
+  at(atMs: number, kind: number, run: () => void, owner?: EventOwner): unknown
+}
+
+export interface SimulatedDiskOptions {
+  /** Names the draws of this disk. */
+  readonly name: string
+  readonly scheduler: DiskScheduler
+  readonly random: Random
+  /** Of one operation, drawn evenly. Default 0.1 to 0.4 ms. */
+  readonly latencyMinMs?: number
+  readonly latencyMaxMs?: number
+  /** Bytes the files may take together. Default: no limit. */
+  readonly capacityBytes?: number
+}
+
+export type DiskOperation = 'open' | 'read' | 'write' | 'sync' | 'name'
+
+/** Lets the next operations of a kind on matching paths fail. */
+export interface DiskFault {
+  readonly operation: DiskOperation
+  readonly path: RegExp
+  readonly code: DiskErrorCode
+  /** How many fail; default 1. */
+  readonly times?: number
+}
+
+/** A durable write has reached the platter. */
+export type SyncedListener = (path: string, position: number, bytes: Uint8Array) => void
+
+/** An operation that is under way: `land` does to the disk what is done when it completes. */
+export interface UnderWay {
+  /** `share` below 1: only this part of its bytes, when a crash comes first. */
+  land(share: number): void
+}
+
+export class SimulatedDisk {
+  readonly name: string
+  readonly tree = new SimulatedTree()
+  readonly random: Random
+  readonly #scheduler: DiskScheduler
+  readonly #latencyMinMs: number
+  readonly #latencyMaxMs: number
+  capacityBytes: number
+  readonly #faults: { fault: DiskFault; left: number }[] = []
+  #stalls: { path: RegExp; untilMs: number }[] = []
+  #underWay = new Set<UnderWay>()
+  #listeners: SyncedListener[] = []
+  #sequence = 0
+  #life = 0
+
+  constructor(options: SimulatedDiskOptions) {
+    this.name = options.name
+    this.random = options.random
+    this.#scheduler = options.scheduler
+    this.#latencyMinMs = options.latencyMinMs ?? 0.1
+    this.#latencyMaxMs = options.latencyMaxMs ?? 0.4
+    this.capacityBytes = options.capacityBytes ?? Number.POSITIVE_INFINITY
+  }
+
+  /** The disk as a process sees it, until `crash`. Completions are events of `owner`. */
+  process(owner?: EventOwner): Disk {
+    return new ProcessDisk(this, this.#life, owner)
+  }
+
+  /** A read-only disk that holds what would survive the worst power loss now. */
+  syncedView(): Disk {
+    return new SyncedDisk(this.tree)
+  }
+
+  /** Calls at each durable write (the WAL's), with the bytes written. */
+  onSynced(listener: SyncedListener): void {
+    this.#listeners.push(listener)
+  }
+
+  get life(): number {
+    return this.#life
+  }
+
+  /** Ends the process life: nothing under way completes any more. */
+  crash(kind: 'kill' | 'power'): void {
+    this.#life += 1
+    const underWay = [...this.#underWay]
+    this.#underWay = new Set()
+    const purpose = `${this.name}/crash`
+    for (const operation of underWay) {
+      // What was handed to the kernel may be done, not done, or done in part.
+      operation.land(this.random.integer(purpose, 101) / 100)
+    }
+    if (kind === 'kill') return
+    const survivePercent = [0, 25, 50, 75, 100][this.random.integer(purpose, 5)]!
+    for (const content of this.#contents()) content.losePower(this.random, purpose, survivePercent)
+    this.tree.losePower(this.random, purpose, survivePercent)
+  }
+
+  /** Operations on matching paths complete no earlier than after this time. */
+  stall(forMs: number, path: RegExp = /^/): void {
+    this.#stalls.push({ path, untilMs: this.#scheduler.nowMs + forMs })
+  }
+
+  fail(fault: DiskFault): void {
+    this.#faults.push({ fault, left: fault.times ?? 1 })
+  }
+
+  clearFaults(): void {
+    this.#faults.length = 0
+  }
+
+  /** For the process disk: the error that this operation meets, if any. */
+  faultOf(operation: DiskOperation, path: string): DiskError | undefined {
+    const found = this.#faults.find(
+      ({ fault, left }) => left > 0 && fault.operation === operation && fault.path.test(path),
+    )
+    if (found === undefined) return undefined
+    found.left -= 1
+    return new DiskError(found.fault.code, path, `injected into ${operation}`)
+  }
+
+  /** For the process disk: the next number in the order of writes and syncs. */
+  nextSequence(): number {
+    this.#sequence += 1
+    return this.#sequence
+  }
+
+  /** For the process disk: whether the file may grow to this size. */
+  hasRoomFor(content: SimulatedContent, size: number): boolean {
+    if (this.capacityBytes === Number.POSITIVE_INFINITY || size <= content.size) return true
+    return this.usedBytes() - rounded(content.size) + rounded(size) <= this.capacityBytes
+  }
+
+  usedBytes(): number {
+    let bytes = 0
+    for (const content of this.tree.files()) bytes += rounded(content.size)
+    return bytes
+  }
+
+  /** For the process disk: completes the operation later, unless a crash comes first. */
+  schedule(
+    operation: UnderWay,
+    path: string,
+    owner: EventOwner | undefined,
+    done: () => void,
+  ): void {
+    const life = this.#life
+    this.#underWay.add(operation)
+    const run = (): void => {
+      if (life !== this.#life) return
+      this.#underWay.delete(operation)
+      done()
+    }
+    this.#scheduler.at(this.#completionMs(path), eventClass.disk, run, owner)
+  }
+
+  /** For the process disk. */
+  told(path: string, position: number, bytes: Uint8Array): void {
+    for (const listener of this.#listeners) listener(path, position, bytes)
+  }
+
+  #completionMs(path: string): number {
+    const now = this.#scheduler.nowMs
+    this.#stalls = this.#stalls.filter(({ untilMs }) => untilMs > now)
+    const spanMicros = Math.round((this.#latencyMaxMs - this.#latencyMinMs) * 1000)
+    const micros = this.random.integer(`${this.name}/latency`, spanMicros + 1)
+    let atMs = now + this.#latencyMinMs + micros / 1000
+    for (const stall of this.#stalls)
+      if (stall.path.test(path)) atMs = Math.max(atMs, stall.untilMs)
+    return atMs
+  }
+
+  /** All files, those included whose names one of the two trees has lost. */
+  #contents(): Set<SimulatedContent> {
+    return new Set([...this.tree.files(), ...this.tree.syncedFiles()])
+  }
+}
+
+function rounded(bytes: number): number {
+  return Math.ceil(bytes / sectorBytes) * sectorBytes
+}

@@ -1,0 +1,39 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { optionTable } from '../../src/config-table.ts'
+import { eventNames, pages, render, repository } from './reference.ts'
+
+const page = (name: string) => join(repository, 'docs', 'reference', name)
+const update = process.env['UPDATE_REFERENCE'] === '1'
+
+describe('the reference', () => {
+  test.each(Object.entries(pages))('on %s in %s says what the code says', (part, name) => {
+    const text = readFileSync(page(name), 'utf8')
+    const [begin, end] = [`<!-- begin ${part} -->`, `<!-- end ${part} -->`]
+    const from = text.indexOf(begin)
+    const to = text.indexOf(end)
+    expect(from, `${name} has no ${begin}`).toBeGreaterThanOrEqual(0)
+    expect(to).toBeGreaterThan(from)
+    const written = text.slice(from + begin.length, to).trim()
+    const rendered = render(part)
+    if (update && written !== rendered) {
+      const head = text.slice(0, from + begin.length)
+      writeFileSync(page(name), `${head}\n\n${rendered}\n\n${text.slice(to)}`)
+      return
+    }
+    expect(written, 'run again with UPDATE_REFERENCE=1 to write it').toBe(rendered)
+  })
+
+  test('names every event of the log, and no other', () => {
+    const text = readFileSync(page('events.md'), 'utf8')
+    const rows = [...text.matchAll(/^\| `([^`]+)` \|/gm)].map(([, name]) => name!)
+    expect(rows.toSorted()).toEqual([...eventNames()].toSorted())
+  })
+
+  test('names every variable a command reads', () => {
+    const text = readFileSync(page('config.md'), 'utf8')
+    const variables = [...optionTable.map(({ variable }) => variable), 'QUORATE_SERVER']
+    for (const variable of [...variables, 'QUORATE_VERBOSE']) expect(text).toContain(variable)
+  })
+})

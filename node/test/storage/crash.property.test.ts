@@ -1,0 +1,64 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { CrashModel, type Operation } from './crash-model.ts'
+import { TestNode } from './harness.ts'
+
+const weighted: Record<Operation['kind'], number> = {
+  append: 10,
+  replace: 3,
+  vote: 2,
+  commit: 6,
+  roll: 4,
+  checkpoint: 3,
+  retain: 2,
+  create: 3,
+  drop: 1,
+  read: 3,
+  run: 8,
+  'fill-disk': 1,
+  'free-disk': 1,
+  kill: 1,
+  'cut-power': 1,
+  close: 1,
+}
+
+const operation = fc.record<Operation>({
+  kind: fc.oneof(
+    ...Object.entries(weighted).map(([kind, weight]) => ({
+      weight,
+      arbitrary: fc.constant(kind as Operation['kind']),
+    })),
+  ),
+  group: fc.nat(2),
+  size: fc.nat(20_000),
+  count: fc.nat(12),
+})
+
+test('whatever happens between, a crash leaves everything that was promised and nothing else', () => {
+  let crashes = 0
+  fc.assert(
+    fc.property(
+      fc.array(operation, { maxLength: 120, size: 'max' }),
+      fc.nat(1_000_000),
+      fc.constantFrom(2, 3, 100),
+      (operations, seed, copyForwardFiles) => {
+        const node = new TestNode(`model-${seed}`, {
+          walFileBytes: 48 * 1024,
+          walBatchBytesMax: 12 * 1024,
+          cacheBytesMax: 6 * 1024,
+          indexIntervalBytes: 1500,
+          copyForwardFiles,
+        }).open()
+        const model = new CrashModel(node)
+        for (const each of operations) model.play(each)
+        model.crash('power')
+        node.run(100)
+        model.crash('kill')
+        expect(node.failure).toBeUndefined()
+        crashes += model.crashes
+      },
+    ),
+    { numRuns: Number(process.env['STORAGE_RUNS'] ?? 200) },
+  )
+  expect(crashes).toBeGreaterThan(400)
+}, 600_000)
