@@ -1,6 +1,8 @@
 // The write gap of a leader's loss: time between the last acknowledgement before and the first one
 // after, as one producer with default settings sees it that sends every few milliseconds. Each
 // fault is made five times; after each, everything acknowledged is read back.
+
+import type { Client } from '@quorate/client'
 import {
   compareWithPartition,
   differences,
@@ -9,7 +11,6 @@ import {
   PlannedCluster,
   SteadyProducer,
 } from '@quorate/cluster-tests'
-import type { Client } from '@quorate/client'
 import type { Outcome, Table } from './report.ts'
 import { median, thousands } from './statistics.ts'
 

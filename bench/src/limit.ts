@@ -18,7 +18,11 @@ export async function limit(seconds: number, dataFolder: string): Promise<Outcom
       const name = `${thousands(bytes)} B, ${window} in flight`
       raw[name] = result
       const perSecond = result.frames / result.seconds
-      rows.push([name, `${thousands(perSecond)}/s`, `${rounded((perSecond * bytes) / 1e6, 0)} MB/s`])
+      rows.push([
+        name,
+        `${thousands(perSecond)}/s`,
+        `${rounded((perSecond * bytes) / 1e6, 0)} MB/s`,
+      ])
     }
     for (const rate of [200, 1000]) {
       const times = newHistogram()

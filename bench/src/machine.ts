@@ -1,5 +1,5 @@
 // Where and with what a run was made: without it a figure says nothing.
-import { execFileSync } from 'node:child_process'
+import { execFileSync, type StdioOptions } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import os from 'node:os'
 import { fileURLToPath } from 'node:url'
@@ -44,8 +44,9 @@ function versionOf(name: string): string {
 
 function line(command: string, args: readonly string[]): string {
   try {
-    const options = { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] } as const
-    return execFileSync(command, args, { ...options, cwd: import.meta.dirname }).trim()
+    const stdio: StdioOptions = ['ignore', 'pipe', 'ignore']
+    const options = { encoding: 'utf8', stdio, cwd: import.meta.dirname } as const
+    return execFileSync(command, args, options).trim()
   } catch {
     return 'unknown'
   }

@@ -2,8 +2,8 @@
 // the samples say is summed by function and by file.
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { PlannedCluster, temporaryFolder } from '@quorate/cluster-tests'
 import type { Client } from '@quorate/client'
+import { PlannedCluster, temporaryFolder } from '@quorate/cluster-tests'
 
 interface CpuProfile {
   readonly nodes: readonly {
@@ -46,7 +46,9 @@ export class ProfiledCluster {
     const file = readdirSync(this.#folder).find((name) => name.split('.')[3] === String(pid))
     if (file === undefined) throw new Error(`no profile of process ${pid} in ${this.#folder}`)
     const path = join(this.#folder, file)
-    process.stderr.write(`${profileText(JSON.parse(readFileSync(path, 'utf8')))}\nprofile: ${path}\n`)
+    process.stderr.write(
+      `${profileText(JSON.parse(readFileSync(path, 'utf8')))}\nprofile: ${path}\n`,
+    )
   }
 }
 
@@ -90,7 +92,9 @@ export function profileText(profile: CpuProfile): string {
 
 function shortName(url: string): string {
   if (url === '' || url.startsWith('node:')) return url
-  return url.replace(/^file:\/\//, '').replace(/^.*\/(?=(?:protocol|raft|actors|client|node)\/src\/)/, '')
+  return url
+    .replace(/^file:\/\//, '')
+    .replace(/^.*\/(?=(?:protocol|raft|actors|client|node)\/src\/)/, '')
 }
 
 function add(sums: Map<string, number>, name: string, value: number): void {

@@ -45,7 +45,9 @@ export async function steady({ minutes, reportFile, save }: SteadyOptions): Prom
     const highest = await load.run(batch, windowBatches, measureSeconds)
     const perSecond = (part * highest.frames) / highest.seconds
     const target = (perSecond * batch.byteLength) / 1e6
-    process.stderr.write(`highest ${rounded(megabytes(highest), 0)} MB/s, target ${rounded(target, 0)}\n`)
+    process.stderr.write(
+      `highest ${rounded(megabytes(highest), 0)} MB/s, target ${rounded(target, 0)}\n`,
+    )
     while (totalSeconds(slices) < minutes * 60) {
       const before = await elections(cluster)
       const result = await load.run(batch, windowBatches, sliceSeconds, perSecond)

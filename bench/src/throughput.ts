@@ -1,7 +1,8 @@
 // Throughput at 3 replicas and 6 partitions, each round beside the limit program: absolute figures
 // move by up to two between minutes on a shared machine, the ratio of one round does not.
-import { type LocalCluster, PlannedCluster } from '@quorate/cluster-tests'
+
 import type { Client } from '@quorate/client'
+import { type LocalCluster, PlannedCluster } from '@quorate/cluster-tests'
 import { LimitCluster } from './limit/limit-cluster.ts'
 import { ProfiledCluster } from './profile.ts'
 import type { Outcome, Table } from './report.ts'

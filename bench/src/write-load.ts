@@ -1,8 +1,9 @@
 // Write requests of one record batch each, straight to the leaders of a topic, a fixed number of
 // them in flight: what the nodes can take when the client costs next to nothing. Batches are encoded
 // once, without producer id, so that the same bytes can be sent again and again.
-import { type LocalCluster, RawConnection, waitUntil } from '@quorate/cluster-tests'
+
 import type { Client } from '@quorate/client'
+import { type LocalCluster, RawConnection, waitUntil } from '@quorate/cluster-tests'
 import { type Chunks, chunksOf, encodeBatch, type WriteResult } from '@quorate/protocol'
 
 export interface Throughput {
@@ -48,10 +49,13 @@ export class WriteLoad {
   }
 
   static async open(cluster: LocalCluster, client: Client, topic: string): Promise<WriteLoad> {
-    const { topicId, partitionStates } = await waitUntil('every partition has a leader', async () => {
-      const found = await client.admin.describeTopic(topic)
-      return found.partitionStates.every(({ leader }) => leader !== null) && found
-    })
+    const { topicId, partitionStates } = await waitUntil(
+      'every partition has a leader',
+      async () => {
+        const found = await client.admin.describeTopic(topic)
+        return found.partitionStates.every(({ leader }) => leader !== null) && found
+      },
+    )
     const connections = new Map<string, RawConnection>()
     for (const { id, address } of cluster.nodes) {
       connections.set(id, await RawConnection.connect(address))
@@ -152,7 +156,8 @@ class Run {
     }
     const code = result?.error ?? 'closed'
     this.#errors[code] = (this.#errors[code] ?? 0) + 1
-    const leader = result?.leader === undefined ? undefined : this.#connections.get(result.leader.node)
+    const leader =
+      result?.leader === undefined ? undefined : this.#connections.get(result.leader.node)
     if (leader !== undefined) lane.connection = leader
     setTimeout(() => this.#send(lane), retryMs)
   }

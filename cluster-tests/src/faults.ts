@@ -6,13 +6,14 @@ import { eventClass } from '@quorate/actors/testing'
 import type { SimulatedCluster } from './cluster.ts'
 import { type FaultName, faultNames } from './fault-table.ts'
 import type { Step } from './plan.ts'
-import { awaitedGroup, type GroupName, parseTarget, type Target } from './target-grammar.ts'
+import { awaited, type GroupName, parseTarget, type Target } from './target-grammar.ts'
 import { aim, type Hit } from './targets.ts'
 
 interface Waiting {
   readonly step: Step
   readonly target: Target
   readonly group: GroupName
+  readonly lateMs: number
 }
 
 const delayed = { extraMs: 30, jitterMs: 150 } as const
@@ -39,10 +40,10 @@ export class Faults {
     const { simulation } = this.#cluster
     for (const step of steps) {
       const target = parseTarget(step.target)!
-      const group = awaitedGroup(target)
+      const election = awaited(target)
       simulation.at(simulation.nowMs + step.atMs, eventClass.fault, () => {
-        if (group === undefined) this.#apply(step, target)
-        else this.#wait({ step, target, group })
+        if (election === undefined) this.#apply(step, target)
+        else this.#wait({ step, target, ...election })
       })
     }
   }
@@ -60,19 +61,15 @@ export class Faults {
 
   /**
    * A group has a new leader: the step that has waited longest for that strikes, and those of the
-   * same time with it, at once or a little later. The others wait for the next election.
+   * same time with it. The others wait for the next election.
    */
   elected(groupKey: string): void {
     const { simulation } = this.#cluster
     const waiting = this.#waiting.filter(({ group }) => this.#cluster.keyOf(group) === groupKey)
     const due = waiting.filter(({ step }) => step.atMs === waiting[0]!.step.atMs)
     this.#waiting = this.#waiting.filter((each) => !due.includes(each))
-    for (const { step, target } of due) {
-      const { diskMaxMs, latencyMaxMs } = this.#cluster.plan.settings
-      const spreadMs = 2 * (diskMaxMs + latencyMaxMs) + 1
-      const late = simulation.random.integer('faults/late', 2) === 1
-      const laterMs = late ? simulation.random.integer('faults/later', spreadMs) : 0
-      simulation.at(simulation.nowMs + laterMs, eventClass.fault, () => this.#apply(step, target))
+    for (const { step, target, lateMs } of due) {
+      simulation.at(simulation.nowMs + lateMs, eventClass.fault, () => this.#apply(step, target))
     }
   }
 

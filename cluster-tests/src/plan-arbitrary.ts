@@ -8,14 +8,19 @@ import type { Plan, PlanSettings, Step } from './plan.ts'
 import {
   appends,
   briskTiming,
-  chainFaults,
-  chainForMs,
+  chainAwayMs,
+  chainCutMs,
+  chainCuts,
+  chainEndLateMs,
+  chainEnds,
   chainGapsMs,
-  chainTargets,
+  chainLinksMax,
   deliveries,
   durationsMs,
   forMenuMs,
   latencies,
+  lateMenuMs,
+  oneBusyPartition,
   sizes,
   slowAppends,
   splitsPerMille,
@@ -55,17 +60,18 @@ const traffic = fc.record({
 })
 
 const groups = ['0', '1', 'metadata'] as const
+const fresh = (role: string) =>
+  fc
+    .tuple(fc.constantFrom(...groups), fc.constantFrom(...lateMenuMs), fc.nat(1))
+    .map(([group, lateMs, number]) => {
+      const late = lateMs === 0 ? '' : `+${lateMs}`
+      return `new-${role}:${group}${role === 'leader' ? '' : `:${number}`}${late}`
+    })
 const singles: fc.Arbitrary<string> = fc.oneof(
   { weight: 4, arbitrary: fc.constantFrom(...groups.map((group) => `leader:${group}`)) },
   { weight: 2, arbitrary: fc.constantFrom('follower:0:0', 'follower:0:1', 'follower:1:0') },
-  {
-    weight: 3,
-    arbitrary: fc.constantFrom('new-leader:0', 'new-leader:1', 'new-leader:metadata'),
-  },
-  {
-    weight: 3,
-    arbitrary: fc.constantFrom('new-follower:0:0', 'new-follower:0:1', 'new-follower:metadata:0'),
-  },
+  { weight: 3, arbitrary: fresh('leader') },
+  { weight: 3, arbitrary: fresh('follower') },
   { weight: 1, arbitrary: fc.constantFrom('node:0', 'node:1', 'node:2', 'node:3', 'node:4') },
 )
 
@@ -126,17 +132,28 @@ function mixedSteps(
     .sort((a, b) => a.atMs - b.atMs)
 }
 
-/**
- * One partition's leaders struck one after the other, each with what it has not replicated yet: the
- * logs of its replicas fork, and the next leader has to sort them out while the one after it waits.
- */
-function chainedSteps(drafts: readonly Draft[], durationMs: number): Step[] {
-  let atMs = 0
-  return drafts.map((drawn): Step => {
-    atMs = (atMs + chainGapsMs[(drawn.at / 10) % chainGapsMs.length]!) % durationMs
-    const fault = chainFaults[drawn.fault % chainFaults.length]!
-    const target = chainTargets[drawn.kind % chainTargets.length]!
-    return { atMs, fault, target, forMs: chainForMs[forMenuMs.indexOf(drawn.forMs) % chainForMs.length]! }
+const link = fc.record({
+  gapMs: fc.constantFrom(...chainGapsMs),
+  cut: fc.constantFrom(...chainCuts),
+  cutMs: fc.constantFrom(...chainCutMs),
+  next: fc.constantFrom(...chainCuts),
+  nextMs: fc.constantFrom(...chainAwayMs),
+  end: fc.constantFrom(...chainEnds),
+  endMs: fc.constantFrom(...chainAwayMs),
+  lateMs: fc.constantFrom(...chainEndLateMs),
+})
+
+type Link = typeof link extends fc.Arbitrary<infer Drawn> ? Drawn : never
+
+function chainedSteps(links: readonly Link[], durationMs: number): Step[] {
+  let atMs = -chainGapsMs[0]! / 2
+  return links.flatMap(({ gapMs, cut, cutMs, next, nextMs, end, endMs, lateMs }): Step[] => {
+    atMs = (atMs + gapMs) % (durationMs - 2 * stepMs)
+    return [
+      { atMs, fault: cut, target: 'leader:0', forMs: cutMs },
+      { atMs: atMs + stepMs, fault: next, target: 'new-leader:0', forMs: nextMs },
+      { atMs: atMs + 2 * stepMs, fault: end, target: `new-leader:0+${lateMs}`, forMs: endMs },
+    ]
   })
 }
 
@@ -150,15 +167,16 @@ const drawn: fc.Arbitrary<Plan> = fc
     swarm: fc.constantFrom(...swarms),
     chained: fc.constantFrom(false, false, true),
     drafts: fc.array(draft, { minLength: 1, maxLength: stepsMax, size: 'max' }),
+    links: fc.array(link, { minLength: 2, maxLength: chainLinksMax, size: 'max' }),
   })
-  .map(({ seed, nodes, everywhere, settings: chosen, traffic: rest, swarm, chained, drafts }) => ({
+  .map(({ seed, nodes, everywhere, settings: chosen, traffic: rest, swarm, chained, drafts, links }) => ({
     version: 1,
     seed,
     nodes,
     settings: chained ? { ...chosen, ...slowAppends } : chosen,
-    workload: { ...rest, replicas: everywhere ? nodes : 3 },
+    workload: { ...rest, ...(chained ? oneBusyPartition : {}), replicas: everywhere ? nodes : 3 },
     steps: chained
-      ? chainedSteps(drafts, rest.durationMs)
+      ? chainedSteps(links, rest.durationMs)
       : mixedSteps(drafts, swarm, rest.durationMs),
   }))
 

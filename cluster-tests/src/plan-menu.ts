@@ -2,7 +2,7 @@
 // the tamest: shrinking goes there (plan-shrink.ts). Rare sizes and times, such as one entry per
 // append or a cache of nothing, are what brings seldom-used paths into every run.
 import type { FaultName } from './fault-table.ts'
-import type { PlanSettings } from './plan.ts'
+import type { PlanSettings, Workload } from './plan.ts'
 
 export const durationsMs = [10_000, 12_000, 15_000] as const
 /** Times of steps are multiples of this. */
@@ -76,23 +76,34 @@ export const swarms: readonly (readonly FaultName[])[] = [
 
 export const splitsPerMille: readonly number[] = [0, 20, 300]
 
-/** Under chains of faults: a new leader needs long to bring its followers up to its own log. */
+/** Under chains of faults: a new leader needs many turns to bring its followers up to its log. */
 export const slowAppends: Partial<PlanSettings> = {
   appendBytesMax: 1,
   inflightMessagesMax: 1,
-  diskMinMs: 20,
-  diskMaxMs: 80,
-  ...usualTiming,
+  latencyMinMs: 0,
+  latencyMaxMs: 1,
+  diskMinMs: 5,
+  diskMaxMs: 20,
+  heartbeatMs: 25,
+  electionTimeoutMinMs: 160,
+  electionTimeoutMaxMs: 320,
 }
 
-/** Of chains of faults on one partition's leaders. */
-export const chainFaults: readonly FaultName[] = [
-  'isolate-peers',
-  'isolate',
-  'kill',
-  'power',
-  'pause',
-]
-export const chainTargets: readonly string[] = ['leader:0', 'new-leader:0', 'new-leader:0']
-export const chainGapsMs: readonly number[] = [100, 200, 400, 800]
-export const chainForMs: readonly number[] = [800, 1_500, 3_000]
+export const oneBusyPartition: Partial<Workload> = { partitions: 1, producers: 3, everyMs: 25 }
+
+/** How long after an election a fault strikes. */
+export const lateMenuMs: readonly number[] = [0, 0, 5, 20, 50, 100, 200]
+
+/**
+ * Of chains of faults on one partition's leaders. Each link: the leader is cut off with what it has
+ * not replicated, its successor with what only it has, and the one after that while it replicates.
+ */
+export const chainCuts: readonly FaultName[] = ['isolate-peers', 'isolate', 'pause']
+export const chainEnds: readonly FaultName[] = ['isolate', 'power', 'kill', 'pause']
+export const chainEndLateMs: readonly number[] = [40, 80, 120, 160]
+export const chainLinksMax = 6
+export const chainGapsMs: readonly number[] = [2_000, 2_400]
+/** Of the leader, until there is another one. */
+export const chainCutMs: readonly number[] = [400, 500, 600]
+/** Of its successors, until the one before is back and leads. */
+export const chainAwayMs: readonly number[] = [800, 1_000, 1_200]

@@ -6,9 +6,10 @@
 //   one      = "node:" NUMBER                    the n-th node, counted from 0, modulo their number
 //            | "leader:" group                   who leads the group now
 //            | "follower:" group ":" NUMBER      the n-th of its other replicas
-//            | "new-leader:" group               waits up to 2 s for the group's next election, then its
+//            | "new-leader:" group late          waits up to 2 s for the group's next election, then its
 //                                              winner
-//            | "new-follower:" group ":" NUMBER  waits likewise, then the n-th of the others
+//            | "new-follower:" group ":" NUMBER late   waits likewise, then the n-th of the others
+//   late     = "" | "+" NUMBER                   so many milliseconds after the election
 //   client   = "client:" NUMBER
 //   group    = "metadata" | NUMBER               a partition of the topic
 
@@ -21,8 +22,10 @@ export type OneTarget =
       readonly role: 'leader' | 'follower'
       readonly group: GroupName
       readonly number: number
-      /** Waits for the next election of the group. */
+      /** Waits for the next election of the group … */
       readonly fresh: boolean
+      /** … and so much longer. */
+      readonly lateMs: number
     }
 
 export type Target =
@@ -57,9 +60,12 @@ function parseClient(text: string): ClientTarget | undefined {
 function parseOne(text: string): OneTarget | undefined {
   const node = /^node:(\d{1,6})$/.exec(text)
   if (node !== null) return { kind: 'one', role: 'node', number: Number(node[1]) }
-  const role = /^(new-)?(leader|follower):(metadata|\d{1,3})(?::(\d{1,6}))?$/.exec(text)
+  const role = /^(new-)?(leader|follower):(metadata|\d{1,3})(?::(\d{1,6}))?(?:\+(\d{1,4}))?$/.exec(
+    text,
+  )
   if (role === null) return undefined
-  const [, fresh, name, group, number] = role
+  const [, fresh, name, group, number, late] = role
+  if (fresh === undefined && late !== undefined) return undefined
   if ((name === 'leader') !== (number === undefined)) return undefined
   return {
     kind: 'one',
@@ -67,14 +73,17 @@ function parseOne(text: string): OneTarget | undefined {
     group: group === 'metadata' ? group : Number(group),
     number: Number(number ?? 0),
     fresh: fresh !== undefined,
+    lateMs: Number(late ?? 0),
   }
 }
 
-/** The group whose next election a step waits for, if it waits. */
-export function awaitedGroup(target: Target): GroupName | undefined {
+/** The election a step waits for, if it waits. */
+export function awaited(
+  target: Target,
+): { readonly group: GroupName; readonly lateMs: number } | undefined {
   const ones = target.kind === 'pair' ? [target.first, target.second] : [target]
   for (const one of ones) {
-    if (one.kind === 'one' && one.role !== 'node' && one.fresh) return one.group
+    if (one.kind === 'one' && one.role !== 'node' && one.fresh) return one
   }
   return undefined
 }

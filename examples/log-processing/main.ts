@@ -74,7 +74,8 @@ async function compare(client: Client, lines: Topic<string>, file: string): Prom
   for await (const record of client.stream(lines, { until: 'end' })) {
     const { partition, offset, key, value } = record
     const expected = next.get(partition) ?? 0
-    if (offset !== expected) problems.push(`partition ${partition}: ${offset} follows ${expected - 1}`)
+    if (offset !== expected)
+      problems.push(`partition ${partition}: ${offset} follows ${expected - 1}`)
     next.set(partition, offset + 1)
     const texts = read.get(key ?? '')
     if (texts === undefined) read.set(key ?? '', [value])

@@ -17,6 +17,7 @@ import type { EventLog } from './observe/log.ts'
 import { pinoLog } from './observe/log-node.ts'
 import { metricsContentType } from './observe/metrics.ts'
 import { createNodeDisk } from './storage/disk-node.ts'
+import { readIdentitySync } from './storage/identity.ts'
 import { lockDataFolder } from './storage/lock-node.ts'
 
 /** The real clock, timers and turns. */
@@ -35,8 +36,9 @@ export function hostOfNode(): Host {
 /** Resolves with the exit code once the node has stopped; rejects when it cannot start. */
 export async function runServer(config: ServerConfig): Promise<number> {
   const lock = await lockDataFolder(config.data)
-  const log = pinoLog({ base: { node: 'starting' }, level: config.logLevel })
   try {
+    const { nodeId } = readIdentitySync(createNodeDisk(), config.data)
+    const log = pinoLog({ base: { node: nodeId }, level: config.logLevel })
     return await new Promise<number>((resolve, reject) => {
       const process_ = new ServerProcess(config, log, resolve)
       process_.start(reject)
@@ -69,14 +71,16 @@ class ServerProcess {
       random: keyedRandom(randomBytes(16).toString('hex')),
       log: this.#log,
       nonce: () => randomBytes(16).toString('hex'),
-      session: randomBytes(4).readUInt32LE(0) + 1,
+      // Leaves room for the incarnations of actors, which are added to it.
+      session: (randomBytes(4).readUInt32LE(0) >>> 1) + 1,
       failed: (reason) => this.#crash(reason),
     }
     process.on('SIGTERM', () => this.#signalled('SIGTERM'))
     process.on('SIGINT', () => this.#signalled('SIGINT'))
     if (process.connected) process.on('disconnect', () => this.#signalled('disconnect'))
     this.#openHttp((error) => {
-      if (error === undefined) this.#startNode(environment, (reason) => this.#refuse(reason, failed))
+      if (error === undefined)
+        this.#startNode(environment, (reason) => this.#refuse(reason, failed))
       else failed(error)
     })
   }

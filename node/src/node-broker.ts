@@ -4,15 +4,22 @@ import type { ActorRef, Clock, Random } from '@quorate/actors'
 import { QuorateError } from '@quorate/protocol'
 import { type ApiReply, type ApiRequest, jsonReply } from './doors/api.ts'
 import type { Broker } from './handlers/broker.ts'
-import { jsonBody } from './handlers/json-body.ts'
-import { internalPrefix, readAnswer } from './handlers/node-requests.ts'
+import { type AnswerReader, readAnswer } from './handlers/node-answers.ts'
+import { internalPrefix } from './handlers/node-requests.ts'
 import type { NodeStatus } from './handlers/status.ts'
+import type { LaterMessage } from './later.ts'
+import { limits } from './limits.ts'
 import type { Mesh } from './mesh/mesh.ts'
 import type { MetadataMachine } from './metadata/machine.ts'
-import type { MetadataMessage, Outcome, ProposalResult } from './metadata/metadata-message.ts'
+import type {
+  MetadataMessage,
+  Outcome,
+  ProposalResult,
+  Respond,
+} from './metadata/metadata-message.ts'
 import type { MetadataRequest } from './metadata/metadata-request.ts'
+import type { PartitionDirectory } from './partition/partition-directory.ts'
 import type { PartitionMessage } from './partition/partition-message.ts'
-import type { PartitionDirectory } from './partition/partition-supervisor.ts'
 import type { LeaderTable } from './replication/leader-table.ts'
 import type { GroupId } from './storage/log-entry.ts'
 
@@ -32,12 +39,7 @@ export interface BrokerParts {
   nodeIds(): readonly string[]
   status(): NodeStatus
   metadataLeader(): { readonly node: string | undefined; readonly term: number }
-}
-
-/** Runs closures after a delay, in the turn of one small actor. */
-export interface LaterMessage {
-  readonly delayMs: number
-  readonly run: () => void
+  defect(subject: string, error: unknown): void
 }
 
 export class NodeBroker implements Broker {
@@ -79,23 +81,16 @@ export class NodeBroker implements Broker {
     return this.#parts.metadata()
   }
 
-  propose(
-    request: MetadataRequest,
-    deadlineMs: number,
-    done: (outcome: Outcome<ProposalResult>) => void,
-  ): void {
-    const sent = this.#parts.metadataActor.send({
-      type: 'propose',
-      request,
-      deadlineMs,
-      respond: done,
-    })
-    if (!sent) done({ error: new QuorateError('QUORATE_OVERLOADED') })
+  propose(request: MetadataRequest, deadlineMs: number, done: Respond<ProposalResult>): void {
+    const respond = this.#guarded(request.kind, done)
+    const sent = this.#parts.metadataActor.send({ type: 'propose', request, deadlineMs, respond })
+    if (!sent) respond({ error: new QuorateError('QUORATE_OVERLOADED') })
   }
 
-  synchronize(deadlineMs: number, done: (outcome: Outcome<number>) => void): void {
-    const sent = this.#parts.metadataActor.send({ type: 'read', deadlineMs, respond: done })
-    if (!sent) done({ error: new QuorateError('QUORATE_OVERLOADED') })
+  synchronize(deadlineMs: number, done: Respond<number>): void {
+    const respond = this.#guarded('synchronize', done)
+    const sent = this.#parts.metadataActor.send({ type: 'read', deadlineMs, respond })
+    if (!sent) respond({ error: new QuorateError('QUORATE_OVERLOADED') })
   }
 
   partition(group: GroupId): ActorRef<PartitionMessage> | undefined {
@@ -117,27 +112,44 @@ export class NodeBroker implements Broker {
     done: (error: QuorateError | undefined, reply: ApiReply | undefined) => void,
   ): void {
     const { subject, headers, payload } = request
-    this.#parts.mesh.request(node, subject, headers?.entries, payload, timeoutMs, done)
+    const guarded = this.#guarded(subject, done)
+    this.#parts.mesh.request(node, subject, headers?.entries, payload, timeoutMs, guarded)
   }
 
-  askNode(
+  askNode<Answer>(
     node: string,
     question: string,
     body: unknown,
-    timeoutMs: number,
-    done: (error: QuorateError | undefined, answer: unknown) => void,
+    read: AnswerReader<Answer>,
+    done: (outcome: Outcome<Answer>) => void,
   ): void {
     const { payload } = jsonReply(body)
     const subject = internalPrefix + question
-    this.#parts.mesh.request(node, subject, undefined, payload, timeoutMs, (error, reply) => {
-      if (error !== undefined) {
-        done(error, undefined)
-        return
+    const timeoutMs = limits.peerQuestionTimeoutMs
+    const answered = this.#guarded(
+      subject,
+      (error: QuorateError | undefined, reply: ApiReply | undefined) =>
+        done(reply === undefined ? { error: error! } : readAnswer(reply, read)),
+    )
+    this.#parts.mesh.request(node, subject, undefined, payload, timeoutMs, answered)
+  }
+
+  defect(subject: string, error: unknown): void {
+    this.#parts.defect(subject, error)
+  }
+
+  /** Whose turn a callback runs in has nothing to do with what it does: it must not fail for it. */
+  #guarded<Args extends readonly unknown[]>(
+    subject: string,
+    call: (...args: Args) => void,
+  ): (...args: Args) => void {
+    return (...args) => {
+      try {
+        call(...args)
+      } catch (error) {
+        this.#parts.defect(subject, error)
       }
-      const read = readAnswer(jsonBody(reply!.payload))
-      if ('error' in read) done(read.error, undefined)
-      else done(undefined, read.answer)
-    })
+    }
   }
 
   status(): NodeStatus {

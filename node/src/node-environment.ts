@@ -3,7 +3,7 @@
 import type { Host, Random } from '@quorate/actors'
 import type { Network } from './mesh/network.ts'
 import type { EventLog } from './observe/log.ts'
-import type { RaftTiming } from './replication/raft-host.ts'
+import type { RaftTiming } from './replication/raft-owner.ts'
 import type { Disk } from './storage/disk.ts'
 import type { StorageOptions } from './storage/storage.ts'
 

@@ -1,37 +1,49 @@
 // Composition root of one broker node: storage, actors, mesh, doors and handlers are built here and
 // joined; nothing here decides anything about messages. Disk, network, clock and randomness come in
 // through NodeEnvironment, so the same node runs in a process (main.ts) and in the simulator.
-import { type Actor, type ActorContext, type ActorRef, ActorSystem } from '@quorate/actors'
+import { type ActorRef, ActorSystem } from '@quorate/actors'
 import { leaderEventSubject, QuorateError } from '@quorate/protocol'
 import { CoreRouter } from './core-messaging/router.ts'
-import { type ApiHandler, serveApi } from './doors/api.ts'
+import type { ApiHandler } from './doors/api.ts'
 import type { HealthCheck } from './doors/http/routes.ts'
 import { type NatsDoor, openNatsDoor } from './doors/nats/listener.ts'
 import { apiHandlers } from './handlers/api-handlers.ts'
-import { jsonBody } from './handlers/json-body.ts'
-import { answerNode, internalPrefix } from './handlers/node-requests.ts'
-import type { NodeStatus } from './handlers/status.ts'
-import { limits } from './limits.ts'
-import type { PeerRequest } from './mesh/events.ts'
-import { createMesh, type Mesh } from './mesh/mesh.ts'
+import { Later, type LaterMessage } from './later.ts'
+import type { Mesh } from './mesh/mesh.ts'
 import { initialMetadata } from './metadata/initial.ts'
 import type { MetadataMachine } from './metadata/machine.ts'
-import { MetadataActor } from './metadata/metadata-actor.ts'
+import { MetadataActor, type MetadataEvents } from './metadata/metadata-actor.ts'
 import { meshForwarder } from './metadata/metadata-forwarder.ts'
 import type { MetadataMessage } from './metadata/metadata-message.ts'
-import { type LaterMessage, NodeBroker } from './node-broker.ts'
+import { NodeBroker } from './node-broker.ts'
 import type { NodeEnvironment, NodeOptions } from './node-environment.ts'
+import { NodeHealth } from './node-health.ts'
+import { NodeLeadership } from './node-leadership.ts'
+import { createNodeMesh } from './node-mesh.ts'
+import { confirmDrop, type Registrar, registerNode } from './node-registration.ts'
+import { stopNode } from './node-stop.ts'
+import { NodeWatch } from './node-watch.ts'
 import { Metrics } from './observe/metrics.ts'
 import { registerNodeMetrics } from './observe/node-metrics.ts'
-import {
-  PartitionDirectory,
-  PartitionSupervisor,
-  type SupervisorMessage,
-} from './partition/partition-supervisor.ts'
-import { decodeHints, encodeHints } from './replication/leader-gossip.ts'
-import { type LeaderHint, LeaderTable } from './replication/leader-table.ts'
+import { PartitionDirectory } from './partition/partition-directory.ts'
+import { PartitionSupervisor, type SupervisorMessage } from './partition/partition-supervisor.ts'
+import { ApplyHistory } from './replication/apply-history.ts'
 import { type GroupKey, groupKey, metadataGroup } from './storage/log-entry.ts'
+import { metadataReplicaId } from './storage/plan.ts'
 import { type OpenedStorage, openStorage, type Storage } from './storage/storage.ts'
+
+/** Events a person should look at. */
+const alarming: ReadonlySet<string> = new Set([
+  'partition.halted',
+  'metadata.halted',
+  'replica.amnesiac',
+  'replica.create_failed',
+  'replica.drop_failed',
+  'checkpoint.failed',
+  'retention.failed',
+  'replication.damaged_message',
+  'disk.stalled',
+])
 
 export class BrokerNode {
   readonly metrics = new Metrics()
@@ -40,45 +52,76 @@ export class BrokerNode {
   readonly #opened: OpenedStorage
   readonly #system: ActorSystem
   readonly #storage: Storage
-  readonly #leaders = new LeaderTable()
   readonly #directory = new PartitionDirectory()
-  readonly #leading = new Set<GroupKey>()
-  readonly #peersUp = new Set<string>()
-  readonly #halted = new Set<GroupKey>()
-  readonly #retentionHeld = new Map<GroupKey, string>()
+  readonly #leadership: NodeLeadership
+  readonly #health: NodeHealth
+  readonly #later: ActorRef<LaterMessage>
+  readonly #router: CoreRouter
   #door!: NatsDoor
   #mesh!: Mesh
-  #router!: CoreRouter
   #broker!: NodeBroker
-  #handler!: ApiHandler
+  #registrar!: Registrar
   #metadataActor!: ActorRef<MetadataMessage>
-  #supervisor!: ActorRef<SupervisorMessage>
-  #later!: ActorRef<LaterMessage>
+  #supervisor: ActorRef<SupervisorMessage> | undefined
+  /** This node's copy of the cluster metadata, as far as it has applied them. */
   #machine: MetadataMachine
-  #metadataLeader: { node: string | undefined; term: number } = { node: undefined, term: 0 }
   #address = ''
-  #electionsWon = 0
   #stopping = false
 
   private constructor(environment: NodeEnvironment, options: NodeOptions, opened: OpenedStorage) {
     this.#environment = environment
     this.#options = options
     this.#opened = opened
-    const { nodeId, plan } = opened.identity
+    const { host, random, log } = environment
+    const { nodeId, incarnation, plan } = opened.identity
     this.#system = new ActorSystem({
       name: nodeId,
-      host: environment.host,
-      random: environment.random,
+      host,
+      random,
       inspect: (record) => {
-        if (record.kind === 'failed') {
-          environment.log.error('actor.failed', { path: record.path, error: record.error })
-        }
+        if (record.kind !== 'failed') return
+        log.error('actor.failed', { path: record.path, error: record.error })
       },
+      escalated: (error, path) => this.#fail(`${path}: ${String(error)}`),
     })
     this.#machine = initialMetadata(plan)
     this.#storage = opened.start(this.#system, {
       failed: (error) => this.#fail(error.message),
-      event: ({ event, ...fields }) => environment.log.warn(event, fields),
+      event: ({ event, ...fields }) => log.warn(event, fields),
+    })
+    this.#leadership = new NodeLeadership({
+      node: nodeId,
+      clock: host,
+      metadata: () => this.#machine,
+      addressOf: (node) => this.#addressOf(node),
+      gossip: (peer, bytes) => this.#mesh.send(peer, 'leaders', bytes),
+      announce: (leader) => this.#door.pushEvent(leaderEventSubject, leader),
+      clockTrusted: (trusted, skewMs) =>
+        log.warn(trusted ? 'clock.trusted-again' : 'clock.skewed', { skewMs }),
+    })
+    this.#health = new NodeHealth({
+      identity: {
+        node: nodeId,
+        incarnation,
+        version: options.version,
+        http: options.httpAddress ?? null,
+      },
+      nodes: plan.nodes.length,
+      directory: this.#directory,
+      leadership: this.#leadership,
+      storage: this.#storage,
+      address: () => this.#address,
+      stopping: () => this.#stopping,
+      metadata: () => this.#machine,
+    })
+    this.#later = this.#system.spawn<LaterMessage>(
+      'later',
+      () => new Later((error) => this.#defect('later', error)),
+    )
+    this.#router = new CoreRouter({
+      nodeId,
+      random,
+      transport: { send: (node, kind, bytes) => this.#mesh.send(node, kind, bytes) },
     })
   }
 
@@ -92,7 +135,6 @@ export class BrokerNode {
       ...options.storage,
       random: environment.random,
     })
-    for (const { event, ...fields } of opened.events) environment.log.warn(event, fields)
     const node = new BrokerNode(environment, options, opened)
     node.#open(done)
   }
@@ -100,246 +142,222 @@ export class BrokerNode {
   get nodeId(): string {
     return this.#opened.identity.nodeId
   }
-  /** `host:port` the door is bound to. */
+  /** `host:port` that others are told; the one the door is bound to unless it is advertised. */
   get address(): string {
     return this.#address
   }
 
   started(): readonly HealthCheck[] {
-    return [{ name: 'storage', ok: true }]
+    return this.#health.started()
   }
 
   ready(): readonly HealthCheck[] {
-    const voters = this.#opened.identity.plan.nodes.length
-    const peersNeeded = Math.floor(voters / 2)
-    return [
-      { name: 'not-stopping', ok: !this.#stopping },
-      { name: 'replicas-recovered', ok: this.#directory.settled },
-      {
-        name: 'mesh-up',
-        ok: this.#peersUp.size >= peersNeeded,
-        detail: `${this.#peersUp.size} of ${voters - 1} peers`,
-      },
-      { name: 'metadata-leader-known', ok: this.#metadataLeader.node !== undefined },
-    ]
+    return this.#health.ready()
   }
 
   /**
    * Clean stop: readiness off, leaderships handed over (at most `limits.handOverMs`), checkpoints
-   * written, WAL synced and sealed. `done` is called once.
+   * written, WAL synced and sealed. `done` is called once; a second call changes nothing.
    */
   stop(done: () => void): void {
     if (this.#stopping) return
     this.#stopping = true
-    this.#environment.log.info('node.stopping', { leading: this.#leading.size })
+    const { host, log } = this.#environment
+    log.info('node.stopping', { leading: this.#leadership.leading })
     this.#door.stopListening()
-    const untilMs = this.#environment.host.monotonicMs() + limits.handOverMs
-    this.#handOver(untilMs, () => this.#checkpointAll(() => this.#close(done)))
+    stopNode({
+      metadata: this.#metadataActor,
+      mesh: this.#mesh,
+      storage: this.#storage,
+      monotonicMs: () => host.monotonicMs(),
+      partitions: () => this.#directory.running(),
+      leading: () => this.#leads(),
+      after: (delayMs, run) => this.#broker.after(delayMs, run),
+      endReplicas: () => {
+        this.#system.stop(this.#supervisor)
+        this.#system.stop(this.#metadataActor)
+      },
+      end: (error) => {
+        if (error !== undefined) log.error('storage.close-failed', { error })
+        this.#door.close()
+        this.#system.stop()
+        done()
+      },
+    })
+  }
+
+  /** Something that a peer could lead instead. */
+  #leads(): boolean {
+    if (this.#leadership.peersUp.size === 0) return false
+    const isMetadataHere = this.#health.metadataLeader.node === this.nodeId
+    return isMetadataHere || this.#leadership.handable > 0
   }
 
   // ── start ──────────────────────────────────────────────────────────────────────────────────
 
   #open(done: (error: QuorateError | undefined, node: BrokerNode | undefined) => void): void {
-    const { network, host, random, log } = this.#environment
-    this.#later = this.#system.spawn<LaterMessage>('later', () => new Later())
-    this.#router = new CoreRouter({
-      nodeId: this.nodeId,
-      random,
-      transport: { send: (node, kind, bytes) => this.#mesh.send(node, kind, bytes) },
-    })
+    const { network, host, log, session } = this.#environment
     const { nodeId, plan } = this.#opened.identity
     const planned = plan.nodes.find(({ id }) => id === nodeId)
     if (planned === undefined) throw new Error(`${nodeId} is not in its own plan`)
     const { listen, advertise } = this.#options.bind(planned.address)
+    let handler: ApiHandler = () => {
+      throw new QuorateError('QUORATE_SHUTTING_DOWN', 'the node is starting')
+    }
     openNatsDoor(
       {
         network,
         host,
         address: listen,
         nodeId,
-        serverId: `${nodeId}-${this.#environment.session}`,
+        serverId: `${nodeId}-${session}`,
         version: this.#options.version,
         nonce: () => this.#environment.nonce(),
         router: this.#router,
-        api: (request) => this.#handler(request),
+        api: (request) => handler(request),
         acceptor: { accept: (...call) => this.#mesh.accept(...call) },
         log,
       },
       (error, door) => {
         if (door === undefined) {
+          this.#storage.close(() => host.nextTurn(() => this.#system.stop()))
           done(error, undefined)
           return
         }
         this.#door = door
         this.#address = advertise ?? door.address
-        this.#join()
+        handler = this.#join()
         done(undefined, this)
       },
     )
   }
 
   /** The door is open and the address known: links to peers, replicas and handlers start. */
-  #join(): void {
-    this.#mesh = this.#createMesh()
-    this.#metadataActor = this.#spawnMetadata()
-    this.#broker = this.#createBroker()
-    const handler = apiHandlers(this.#broker, () => this.#environment.host.wallMs())
-    this.#handler = (request) => {
+  #join(): ApiHandler {
+    const { host } = this.#environment
+    let handle: ApiHandler | undefined
+    const handler: ApiHandler = (request) => {
       if (this.#stopping && request.verb !== 'status') {
         throw new QuorateError('QUORATE_SHUTTING_DOWN')
       }
-      handler(request)
+      handle!(request)
     }
+    this.#mesh = createNodeMesh({
+      environment: this.#environment,
+      system: this.#system,
+      opened: this.#opened,
+      address: this.#address,
+      pinned: this.#options.peers,
+      router: this.#router,
+      directory: this.#directory,
+      leadership: this.#leadership,
+      handler,
+      metadata: () => this.#metadataActor,
+      broker: () => this.#broker,
+    })
+    this.#metadataActor = this.#spawnMetadata()
+    this.#broker = this.#createBroker()
+    handle = apiHandlers(this.#broker, () => host.wallMs())
+    this.#registrar = this.#createRegistrar()
     this.#supervisor = this.#spawnSupervisor()
-    this.#register()
+    this.#spawnWatch()
+    registerNode(this.#registrar)
     registerNodeMetrics(this.metrics, {
       storage: this.#storage,
       mesh: this.#mesh,
       door: this.#door,
       router: this.#router,
-      leading: () => this.#leading.size,
-      replicas: () => this.#directory.running().length,
-      elections: () => this.#electionsWon,
+      leading: () => this.#leadership.leading,
+      replicas: () => this.#directory.count('running'),
+      elections: () => this.#health.electionsWon,
       actors: () => this.#system.statistics,
     })
-  }
-
-  #createMesh(): Mesh {
-    const { identity, secret } = this.#opened
-    const { network, host, session, log } = this.#environment
-    const peers = new Map(
-      identity.plan.nodes
-        .filter(({ id }) => id !== identity.nodeId)
-        .map(({ id, address, incarnation }) => {
-          const pinned = this.#options.peers.get(id)
-          return [
-            id,
-            { address: pinned ?? address, incarnation, pinned: pinned !== undefined },
-          ] as const
-        }),
-    )
-    return createMesh({
-      network,
-      system: this.#system,
-      clock: host,
-      self: {
-        nodeId: identity.nodeId,
-        incarnation: identity.incarnation,
-        clusterId: identity.clusterId,
-        secret,
-        session,
-        address: this.#address,
-      },
-      peers,
-      nonce: () => this.#environment.nonce(),
-      events: {
-        raft: (group, fromReplica, toReplica, message) => {
-          if (group.topicId === metadataGroup.topicId) {
-            this.#metadataActor.send({ type: 'raft', from: fromReplica, message })
-          } else if (this.#directory.replicaId(group) === toReplica) {
-            this.#directory.ref(group)?.send({ type: 'raft', from: fromReplica, message })
-          }
-        },
-        request: (request) => this.#servePeer(request),
-        message: (fromNode, kind, bytes) => {
-          if (kind !== 'leaders') this.#router.receive(fromNode, kind, bytes)
-          else for (const hint of decodeHints(bytes)) this.#observeLeader(hint)
-        },
-        peerUp: (node) => {
-          this.#peersUp.add(node)
-          this.#router.peerUp(node)
-          const led = this.#leaders.ledBy(this.nodeId)
-          if (led.length > 0) this.#mesh.send(node, 'leaders', encodeHints(led))
-        },
-        peerDown: (node) => {
-          this.#peersUp.delete(node)
-          this.#router.peerDown(node)
-        },
-        connectionLost: (node) => {
-          log.warn('mesh.connection-lost', { peer: node })
-          this.#metadataActor.send({ type: 'connection-lost', node })
-          for (const partition of this.#directory.running()) {
-            partition.send({ type: 'connection-lost', node })
-          }
-        },
-        addressChanged: () => {},
-        log: ({ event, node: peer, ...fields }) => log.info(event, { peer, ...fields }),
-      },
-    })
+    return handler
   }
 
   #spawnMetadata(): ActorRef<MetadataMessage> {
     const { plan } = this.#opened.identity
-    const nodes = new Map(plan.nodes.map(({ id }, index) => [index + 1, id] as const))
+    const nodes = new Map<number, string>()
+    for (const { id } of plan.nodes) {
+      const replicaId = metadataReplicaId(plan.nodes, id)
+      if (replicaId !== undefined) nodes.set(replicaId, id)
+    }
+    const history = new ApplyHistory()
     return this.#system.spawn<MetadataMessage>(
       'metadata',
       () =>
         new MetadataActor({
           node: this.nodeId,
           nodes,
+          history,
           session: this.#environment.session,
           storage: this.#storage,
           timing: this.#options.timing,
           initial: () => initialMetadata(plan),
           send: (...call) => this.#mesh.sendRaft(...call),
           forwarder: meshForwarder(() => this.#broker),
-          events: {
-            applied: (machine) => {
-              this.#machine = machine
-              this.#supervisor?.reply({ type: 'reconcile' })
-            },
-            leaderChanged: (node, term) => {
-              this.#metadataLeader = { node, term }
-            },
-            event: (name, fields) => this.#partitionEvent(name, fields),
-            halted: (reason) => this.#fail(reason),
-          },
+          isUp: (node) => node === this.nodeId || this.#mesh.peerState(node) === 'up',
+          events: this.#metadataEvents(),
         }),
     )
   }
 
-  #spawnSupervisor(): ActorRef<SupervisorMessage> {
-    const found = new Map<GroupKey, number>()
-    for (const [key, { replicaId }] of this.#opened.groups) {
-      if (key !== groupKey(metadataGroup)) found.set(key, replicaId)
+  #metadataEvents(): MetadataEvents {
+    // After a restart of the actor the machine goes back to its checkpoint for a moment.
+    let highest = 0
+    let isBehind = false
+    return {
+      applied: (machine, topicsChanged) => {
+        const { index } = machine.applied
+        const wasBehind = isBehind
+        isBehind = index < highest
+        highest = Math.max(highest, index)
+        this.#machine = machine
+        if (isBehind || !(topicsChanged || wasBehind)) return
+        this.#leadership.topicsChanged()
+        this.#supervisor?.reply({ type: 'reconcile' })
+      },
+      leaderChanged: (node, term) => {
+        this.#health.metadataLeader = { node, term }
+      },
+      retentionHeld: (reason) => this.#health.retentionHeld(groupKey(metadataGroup), reason),
+      event: (name, fields) => this.#event(name, fields),
+      halted: (reason) => this.#fail(`metadata: ${reason}`),
     }
-    const supervisor = this.#system.spawn<SupervisorMessage>(
+  }
+
+  #spawnSupervisor(): ActorRef<SupervisorMessage> {
+    const files = new Map<GroupKey, number>()
+    for (const [key, { replicaId }] of this.#opened.groups) {
+      if (key !== groupKey(metadataGroup)) files.set(key, replicaId)
+    }
+    const options = {
+      node: this.nodeId,
+      session: this.#environment.session,
+      timing: this.#options.timing,
+      storage: this.#storage,
+      metadata: () => this.#machine,
+      files,
+      executedIndex: this.#opened.executedIndex,
+      send: this.#mesh.sendRaft.bind(this.#mesh),
+      addressOf: (node: string) => this.#addressOf(node),
+      trustedWallMs: () => this.#leadership.trustedWallMs(),
+      events: {
+        leaderChanged: this.#leadership.observe.bind(this.#leadership),
+        retentionHeld: this.#health.retentionHeld.bind(this.#health),
+        event: (name: string, fields: Readonly<Record<string, unknown>>) =>
+          this.#event(name, fields),
+      },
+      dropping: (group: { readonly topicId: number; readonly partition: number }) => {
+        this.#leadership.dropped(group)
+        this.#health.dropped(group)
+      },
+      removed: (topicId: number) => confirmDrop(this.#registrar, topicId),
+    }
+    return this.#system.spawn<SupervisorMessage>(
       'partitions',
-      () =>
-        new PartitionSupervisor(
-          {
-            node: this.nodeId,
-            storage: this.#storage,
-            metadata: () => this.#machine,
-            found,
-            executedIndex: this.#opened.executedIndex,
-            partition: () => ({
-              node: this.nodeId,
-              session: this.#environment.session,
-              timing: this.#options.timing,
-              send: (...call) => this.#mesh.sendRaft(...call),
-              addressOf: (node) => this.#addressOf(node),
-              events: {
-                leaderChanged: (hint) => this.#observeLeader(hint),
-                retentionHeld: (key, reason) => {
-                  if (reason === undefined) this.#retentionHeld.delete(key)
-                  else this.#retentionHeld.set(key, reason)
-                },
-                event: (name, fields) => this.#partitionEvent(name, fields),
-              },
-            }),
-            event: (name, fields) => this.#environment.log.warn(name, fields),
-            dropping: (group) => {
-              this.#leaders.forget(group)
-              this.#leading.delete(groupKey(group))
-            },
-            removed: (topicId) => this.#confirmDrop(topicId),
-          },
-          this.#directory,
-        ),
+      () => new PartitionSupervisor(options, this.#directory),
     )
-    supervisor.reply({ type: 'reconcile' })
-    return supervisor
   }
 
   #createBroker(): NodeBroker {
@@ -350,7 +368,7 @@ export class BrokerNode {
       clock: host,
       random,
       autoCreateTopics: this.#options.autoCreateTopics,
-      leaders: this.#leaders,
+      leaders: this.#leadership.table,
       directory: this.#directory,
       mesh: this.#mesh,
       metadataActor: this.#metadataActor,
@@ -358,167 +376,59 @@ export class BrokerNode {
       metadata: () => this.#machine,
       addressOf: (node) => this.#addressOf(node),
       nodeIds: () => this.#opened.identity.plan.nodes.map(({ id }) => id),
-      status: () => this.#status(),
-      metadataLeader: () => this.#metadataLeader,
+      status: () => this.#health.status(),
+      metadataLeader: () => this.#health.metadataLeader,
+      defect: (subject, error) => this.#defect(subject, error),
     })
   }
 
-  /** Tells the metadata group where this node is now; repeated until it has been committed. */
-  #register(): void {
-    if (this.#stopping) return
+  #createRegistrar(): Registrar {
     const { nodeId, incarnation } = this.#opened.identity
-    const request = {
-      kind: 'register-node' as const,
-      requestId: this.#broker.requestId(),
-      nodeId,
-      incarnation,
+    return {
+      broker: this.#broker,
+      node: { nodeId, incarnation },
       address: this.#address,
       httpAddress: this.#options.httpAddress ?? '',
+      stopping: () => this.#stopping,
+      registered: (index) => this.#health.registered(index),
+      refused: ({ code, detail }) =>
+        this.#environment.log.error('node.registration-refused', { code, detail }),
     }
-    const deadlineMs = this.#environment.host.monotonicMs() + limits.adminTimeoutMs
-    this.#broker.propose(request, deadlineMs, (outcome) => {
-      if ('error' in outcome) this.#broker.after(limits.registerRetryMs, () => this.#register())
-    })
   }
 
-  #confirmDrop(topicId: number): void {
-    if (this.#stopping) return
-    const request = {
-      kind: 'confirm-drop' as const,
-      requestId: this.#broker.requestId(),
-      nodeId: this.nodeId,
-      topicId,
+  #spawnWatch(): void {
+    const watched = {
+      walOutstandingSinceMs: () => this.#storage.metrics().walOutstandingSinceMs,
+      handOver: () => {
+        for (const ref of [this.#metadataActor, ...this.#directory.running()]) {
+          ref.send({ type: 'transfer', to: 0 })
+        }
+      },
+      tellTime: () => this.#leadership.tellTime(),
+      event: (name: string, fields: Readonly<Record<string, unknown>>) => this.#event(name, fields),
     }
-    const deadlineMs = this.#environment.host.monotonicMs() + limits.adminTimeoutMs
-    this.#broker.propose(request, deadlineMs, (outcome) => {
-      if ('error' in outcome) {
-        this.#broker.after(limits.registerRetryMs, () => this.#confirmDrop(topicId))
-      }
-    })
+    this.#system.spawn<'look'>('watch', () => new NodeWatch(watched))
   }
 
   // ── running ────────────────────────────────────────────────────────────────────────────────
-
-  #servePeer(request: PeerRequest): void {
-    const { subject, headers, payload, deadlineMs } = request
-    try {
-      if (subject.startsWith(internalPrefix)) {
-        const question = subject.slice(internalPrefix.length)
-        const body = jsonBody(payload)
-        answerNode(this.#broker, this.#metadataActor, question, body, request.respond)
-        return
-      }
-    } catch (error) {
-      if (!(error instanceof QuorateError)) throw error
-      request.respond(error)
-      return
-    }
-    serveApi(
-      { subject, headers, payload, deadlineMs, origin: 'peer' },
-      this.#handler,
-      request.respond,
-      (error) => this.#environment.log.error('handler.failed', { subject, error }),
-    )
-  }
-
-  #observeLeader(hint: LeaderHint): void {
-    const key = groupKey(hint)
-    const here = hint.node === this.nodeId
-    if (here) this.#leading.add(key)
-    else if (hint.term >= (this.#leaders.get(hint)?.term ?? 0)) this.#leading.delete(key)
-    if (!this.#leaders.observe(hint) || hint.node === undefined) return
-    if (here) {
-      const bytes = encodeHints([hint])
-      for (const peer of this.#peersUp) this.#mesh.send(peer, 'leaders', bytes)
-    }
-    const address = this.#addressOf(hint.node)
-    if (address !== undefined) this.#door.pushEvent(leaderEventSubject, { ...hint, address })
-  }
-
-  #partitionEvent(name: string, fields: Readonly<Record<string, unknown>>): void {
-    if (name === 'raft.leader_elected') this.#electionsWon += 1
-    if (name === 'partition.halted') this.#halted.add(String(fields['group']))
-    this.#environment.log.info(name, fields)
-  }
 
   #addressOf(node: string): string | undefined {
     if (node === this.nodeId) return this.#address
     return this.#machine.nodeById(node)?.address
   }
 
-  #status(): NodeStatus {
-    return {
-      node: this.nodeId,
-      incarnation: this.#opened.identity.incarnation,
-      address: this.#address,
-      http: this.#options.httpAddress ?? null,
-      version: this.#options.version,
-      ready: this.ready().every(({ ok }) => ok),
-      replicas: this.#directory.running().length,
-      leaders: this.#leading.size,
-      halted: [...this.#halted],
-      amnesiac: this.#directory.amnesiac(),
-      retentionHeld: [...this.#retentionHeld].map(([group, reason]) => ({ group, reason })),
-      refusing: this.#storage.writable() ?? null,
-      peersUp: [...this.#peersUp].sort(),
-    }
+  #event(name: string, fields: Readonly<Record<string, unknown>>): void {
+    if (name === 'raft.leader_elected') this.#health.electionsWon += 1
+    if (name === 'partition.halted') this.#health.halted(String(fields['group']))
+    this.#environment.log[alarming.has(name) ? 'warn' : 'info'](name, fields)
+  }
+
+  #defect(subject: string, error: unknown): void {
+    this.#environment.log.error('handler.failed', { subject, error })
   }
 
   #fail(reason: string): void {
     this.#environment.log.error('node.failed', { reason })
     this.#environment.failed(reason)
-  }
-
-  // ── stop ───────────────────────────────────────────────────────────────────────────────────
-
-  #handOver(untilMs: number, done: () => void): void {
-    const metadataHere = this.#metadataLeader.node === this.nodeId
-    const alone = this.#peersUp.size === 0
-    const late = this.#environment.host.monotonicMs() >= untilMs
-    if (alone || late || (this.#leading.size === 0 && !metadataHere)) {
-      done()
-      return
-    }
-    if (metadataHere) this.#metadataActor.send({ type: 'transfer', to: 0 })
-    for (const partition of this.#directory.running()) partition.send({ type: 'transfer', to: 0 })
-    this.#broker.after(limits.handOverRetryMs, () => this.#handOver(untilMs, done))
-  }
-
-  #checkpointAll(done: () => void): void {
-    const refs = [this.#metadataActor, ...this.#directory.running()]
-    let open = refs.length
-    const settle = () => {
-      open -= 1
-      if (open === 0) done()
-    }
-    for (const ref of refs) ref.reply({ type: 'checkpoint', respond: settle })
-  }
-
-  #close(done: () => void): void {
-    this.#storage.close((error) => {
-      if (error !== undefined) {
-        this.#environment.log.error('storage.close-failed', { error })
-      }
-      this.#mesh.close()
-      this.#door.close()
-      this.#system.stop()
-      done()
-    })
-  }
-}
-
-class Later implements Actor<LaterMessage | { readonly due: () => void }> {
-  #timers = 0
-
-  receive(
-    message: LaterMessage | { readonly due: () => void },
-    context: ActorContext<LaterMessage | { readonly due: () => void }>,
-  ): void {
-    if ('due' in message) {
-      message.due()
-      return
-    }
-    this.#timers += 1
-    context.setTimer(`later-${this.#timers}`, message.delayMs, { due: message.run })
   }
 }

@@ -62,7 +62,7 @@ export const bans: readonly Ban[] = [
   },
   {
     name: 'process',
-    pattern: /\bprocess\.\w/g,
+    pattern: /(?<![.#\w])process\.\w/g,
     files: product,
     except: cliOrRealWorld,
     use: 'an option: only commands, main.ts, hosts and …-node.ts files read the process',

@@ -9,7 +9,8 @@ export interface Import {
   readonly typeOnly: boolean
 }
 
-const importStart = /\b(?:from|import)\s*\(?\s*(['"])/g
+/** `from '…'`, `import '…'`, `import('…')`; a call of something named `from` is none. */
+const importStart = /\b(?:from\s*|import\s*\(?\s*)(['"])/g
 /** `./worker.ts`, also written so that it is found in a build: `./worker${extname(…)}`. */
 const fileInString = /['"`](\.{1,2}\/[\w./-]+?)(?:\.(ts|js)|\$\{extname\([^)]*\)\})['"`]/g
 

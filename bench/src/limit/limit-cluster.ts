@@ -6,7 +6,7 @@ import net from 'node:net'
 import { join } from 'node:path'
 import type { Histogram } from 'hdr-histogram-js'
 
-const nodePath = join(import.meta.dirname, 'limit-node.ts')
+const nodePath = join(import.meta.dirname, './limit-node.ts')
 
 export interface Throughput {
   readonly frames: number

@@ -51,7 +51,8 @@ export abstract class LocalCluster implements AsyncDisposable {
   }
 
   async ready(node: LocalNode): Promise<void> {
-    const settled = () => (node.running ? node.ready() : 'ended')
+    const settled = async () =>
+      node.running ? (await node.ready()) && ('ready' as const) : ('ended' as const)
     const timeoutMs = readyTimeoutMs
     const found = await this.waitUntil(`node ${node.id} is ready`, settled, { timeoutMs })
     if (found === 'ended') throw new Error(`node ${node.id} ended: ${node.lastWords()}`)

@@ -1,8 +1,10 @@
 // A NATS connection without a client library between: what a test or a benchmark writes reaches the
 // node as it is, and every reply comes back, whoever it suits. It does not reconnect, route or
 // retry. Writes of one turn leave as one gathered write, as the client's and the nodes' do.
+import { randomUUID } from 'node:crypto'
 import net from 'node:net'
 import {
+  apiSubject,
   type Chunks,
   decodeWriteReply,
   emptyChunks,
@@ -12,7 +14,6 @@ import {
   type NatsMessage,
   NatsParser,
   natsWriter,
-  apiSubject,
   type WriteItem,
   type WriteResult,
 } from '@quorate/protocol'
@@ -25,7 +26,7 @@ export class RawConnection {
   readonly #socket: net.Socket
   readonly #answers = new Map<string, Answer>()
   readonly #errors: string[] = []
-  readonly #inbox = `_INBOX.${process.pid}.${(instances += 1)}.`
+  readonly #inbox = `_INBOX.${randomUUID()}.`
   #info: Readonly<Record<string, unknown>> = {}
   #requests = 0
   #corked = false
@@ -151,5 +152,3 @@ export class RawConnection {
     answer?.(message)
   }
 }
-
-let instances = 0

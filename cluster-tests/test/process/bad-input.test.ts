@@ -52,17 +52,28 @@ describe('at the door', () => {
   const noise = Uint8Array.from({ length: 4096 }, (_unused, index) => (index * 7919 + 13) % 256)
 
   test.for<[name: string, bytes: Uint8Array, answer: RegExp]>([
-    ['a request of another protocol', text('GET / HTTP/1.1\r\nHost: x\r\n\r\n'), /Unknown Protocol/],
+    [
+      'a request of another protocol',
+      text('GET / HTTP/1.1\r\nHost: x\r\n\r\n'),
+      /Unknown Protocol/,
+    ],
     ['noise', Uint8Array.of(...noise, 10), /Unknown Protocol/],
     ['the beginning of TLS', Uint8Array.of(22, 3, 1, 2, 0, 1, 0, 10), /Unknown Protocol/],
     ['a line without end', new Uint8Array(64 * 1024).fill(0x41), /Maximum Control Line|Unknown/],
-    ['a size that is none', text('CONNECT {}\r\nPUB a -5\r\n\r\n'), /Unknown Protocol|Parser Error/],
+    [
+      'a size that is none',
+      text('CONNECT {}\r\nPUB a -5\r\n\r\n'),
+      /Unknown Protocol|Parser Error/,
+    ],
     ['options that are no JSON', text('CONNECT {nonsense\r\n'), /Unknown Protocol|Parser Error/],
     ['a payload longer than it says', text('CONNECT {}\r\nPUB a 2\r\nhello\r\n'), /Unknown|Parser/],
     ['a payload above the limit', text('CONNECT {}\r\nPUB a 99999999\r\n'), /Maximum Payload/],
-  ])('%s is answered with an error and the end of that connection', async ([_name, bytes, answer]) => {
-    expect(await talk(cluster.nodes[0]!.address, bytes)).toMatch(answer)
-  })
+  ])(
+    '%s is answered with an error and the end of that connection',
+    async ([_name, bytes, answer]) => {
+      expect(await talk(cluster.nodes[0]!.address, bytes)).toMatch(answer)
+    },
+  )
 
   test('a forged handshake of a node is refused', async () => {
     const forged = {
@@ -117,7 +128,9 @@ describe('at the door', () => {
       code: 'QUORATE_RECORD_TOO_LARGE',
       outcome: 'not-applied',
     })
-    await expect(producer.send(big, new Uint8Array(900 * 1024))).resolves.toMatchObject({ offset: 0 })
+    await expect(producer.send(big, new Uint8Array(900 * 1024))).resolves.toMatchObject({
+      offset: 0,
+    })
     await producer.close()
   })
 
@@ -168,7 +181,11 @@ describe('at the command line', () => {
 
   test('an unknown topic is named, with the command that lists those there are', async () => {
     const server = ['--server', `nats://${cluster.nodes[2]!.address}`]
-    for (const args of [['consume', 'nothing'], ['topic', 'describe', 'nothing'], ['topic', 'rm', 'nothing', '--yes']]) {
+    for (const args of [
+      ['consume', 'nothing'],
+      ['topic', 'describe', 'nothing'],
+      ['topic', 'rm', 'nothing', '--yes'],
+    ]) {
       const { exitCode, stderr } = await quorate([...args, ...server])
       expect(exitCode).toBe(1)
       expect(stderr).toMatch(/QUORATE_UNKNOWN_TOPIC.*\n.*next: quorate topic/s)
@@ -189,7 +206,9 @@ describe('at the start of a node', () => {
     const [node] = cluster.nodes
     const [file, ...args] = node!.command
     // Other ports, so that the data are what is in its way.
-    const again = args.map((arg) => (arg === node!.address || arg === node!.http ? '127.0.0.1:0' : arg))
+    const again = args.map((arg) =>
+      arg === node!.address || arg === node!.http ? '127.0.0.1:0' : arg,
+    )
     const { exitCode, stderr } = await runCommand(file!, again)
     expect(exitCode).toBe(1)
     expect(stderr).toMatch(/QUORATE_DATA_IN_USE/)
@@ -198,7 +217,8 @@ describe('at the start of a node', () => {
 
   test('a folder that is empty, missing, foreign or no folder is refused by name', async () => {
     const folder = join(cluster.folder, 'folders')
-    for (const name of ['empty', 'foreign', 'half']) mkdirSync(join(folder, name), { recursive: true })
+    for (const name of ['empty', 'foreign', 'half'])
+      mkdirSync(join(folder, name), { recursive: true })
     writeFileSync(join(folder, 'foreign', 'photo.jpg'), 'x')
     writeFileSync(join(folder, 'half', 'identity.json'), '{"formatVersion":')
     writeFileSync(join(folder, 'file'), 'x')
@@ -271,7 +291,15 @@ describe('at the start of a node', () => {
 function startIn(data: string, ...args: string[]) {
   const ports = ['--listen', '127.0.0.1:0', '--http', '127.0.0.1:0']
   const given = ports.filter((_value, index) => !args.includes(ports[index - (index % 2)]!))
-  return runCommand(process.execPath, [quorateScript, 'server', 'start', '--data', data, ...given, ...args])
+  return runCommand(process.execPath, [
+    quorateScript,
+    'server',
+    'start',
+    '--data',
+    data,
+    ...given,
+    ...args,
+  ])
 }
 
 async function listeningPort(): Promise<number> {

@@ -17,9 +17,13 @@ test('after SIGKILL of a leader another one acknowledges within 10 s, nothing ac
 
   const killedAtMs = performance.now()
   await leader.kill('SIGKILL')
-  await cluster.waitUntil('records flow again', () => producer.acknowledgedSince(killedAtMs) >= 100, {
-    timeoutMs: 2 * gapMsMax,
-  })
+  await cluster.waitUntil(
+    'records flow again',
+    () => producer.acknowledgedSince(killedAtMs) >= 100,
+    {
+      timeoutMs: 2 * gapMsMax,
+    },
+  )
   expect(producer.longestGapMs(killedAtMs)).toBeLessThan(gapMsMax)
   expect((await cluster.leaderOf(client, 'orders', 0)).id).not.toBe(leader.id)
 

@@ -72,7 +72,7 @@ describe.skipIf(!isInstalled && !mustBeInstalled)('the nats command', () => {
 
   test('is answered by a responder on another node, and told when nobody listens', async () => {
     const responder = await connectTo('n3')
-    responder.subscribe('time.now', { callback: (_error, message) => message.respond('noon') })
+    responder.subscribe('time.now', { callback: (_error, message) => void message.respond('noon') })
     await responder.flush()
     await cluster.waitUntil('the responder is known on n1', async () => {
       const { stdout } = await nats('n1', 'req', 'time.now', '', '--raw')
@@ -109,7 +109,7 @@ describe('a stock client library', () => {
     const received = connections.map(() => [] as string[])
     for (const [index, connection] of connections.entries()) {
       connection.subscribe('news.*', {
-        callback: (_error, message) => received[index]!.push(message.string()),
+        callback: (_error, message) => void received[index]!.push(message.string()),
       })
     }
     await interestKnown(connections, 'news')
@@ -132,7 +132,7 @@ describe('a stock client library', () => {
     for (const connection of [second!, third!]) {
       connection.subscribe('jobs', {
         queue: 'workers',
-        callback: (_error, message) => received.push(message.string()),
+        callback: (_error, message) => void received.push(message.string()),
       })
     }
     await interestKnown([publisher!, second!, third!], 'jobs-known')
@@ -172,7 +172,9 @@ async function connectTo(node: string): Promise<NatsConnection> {
 /** Resolves when what each connection subscribed to so far is known on the nodes of all others. */
 async function interestKnown(connections: readonly NatsConnection[], name: string): Promise<void> {
   for (const [index, connection] of connections.entries()) {
-    connection.subscribe(`${name}.known.${index}`, { callback: (_error, message) => message.respond() })
+    connection.subscribe(`${name}.known.${index}`, {
+      callback: (_error, message) => void message.respond(),
+    })
   }
   for (const from of connections) {
     for (const index of connections.keys()) {

@@ -19,9 +19,13 @@ test('a leader that was stopped and continued acknowledges nothing in its old te
 
   const stoppedAtMs = performance.now()
   leader.signal('SIGSTOP')
-  await cluster.waitUntil('records flow again', () => producer.acknowledgedSince(stoppedAtMs) >= 100, {
-    timeoutMs: 2 * gapMsMax,
-  })
+  await cluster.waitUntil(
+    'records flow again',
+    () => producer.acknowledgedSince(stoppedAtMs) >= 100,
+    {
+      timeoutMs: 2 * gapMsMax,
+    },
+  )
   expect(producer.longestGapMs(stoppedAtMs)).toBeLessThan(gapMsMax)
 
   probe.send(50)

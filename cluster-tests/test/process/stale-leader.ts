@@ -16,7 +16,11 @@ export class StaleLeaderProbe {
     this.#partition = partition
   }
 
-  static async open(address: string, topicId: number, partition: number): Promise<StaleLeaderProbe> {
+  static async open(
+    address: string,
+    topicId: number,
+    partition: number,
+  ): Promise<StaleLeaderProbe> {
     return new StaleLeaderProbe(await RawConnection.connect(address), topicId, partition)
   }
 

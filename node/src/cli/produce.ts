@@ -143,7 +143,9 @@ class Sending {
       process.stderr.write(`interrupted; ${count}\n`)
       process.exitCode = 1
     } else if (!this.#perRecord)
-      process.stdout.write(`${this.sent} records to ${this.#topic.name}\n`)
+      process.stdout.write(
+        `${this.sent} ${this.sent === 1 ? 'record' : 'records'} to ${this.#topic.name}\n`,
+      )
   }
 
   get #isFull(): boolean {

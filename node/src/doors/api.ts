@@ -87,7 +87,12 @@ export function serveApi(
   const once = (reply: ApiReply): void => {
     if (answered) return
     answered = true
-    respond(reply)
+    try {
+      respond(reply)
+    } catch (error) {
+      // Runs in the turn of whoever had the answer: the asker's connection is not its business.
+      failed(error)
+    }
   }
   try {
     handler({ ...call, ...parsed, respond: once })

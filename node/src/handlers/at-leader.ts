@@ -1,23 +1,26 @@
 // Brings a request of a simple client to the leader of a partition, wherever it is: served here,
 // forwarded once to the leader's node, or tried again while there is no leader. Only refusals that
 // are certain not to have applied are tried again: an unknown outcome goes back to the client.
-
 import type { ActorRef } from '@quorate/actors'
 import { type ErrorCode, QuorateError } from '@quorate/protocol'
 import type { ApiReply, ApiRequest } from '../doors/api.ts'
 import { limits } from '../limits.ts'
 import type { PartitionMessage } from '../partition/partition-message.ts'
 import type { GroupId } from '../storage/log-entry.ts'
+import { answering } from './answering.ts'
 import type { Broker } from './broker.ts'
+
+export type LocalOutcome<Answer> =
+  | { readonly answer: Answer }
+  /** Refused without anything being done; the leader may be elsewhere by now. */
+  | { readonly retry: ErrorCode }
+  | { readonly failed: QuorateError }
 
 export interface LeaderAttempt<Answer> {
   readonly group: GroupId
   readonly request: ApiRequest
-  /** Asks the replica on this node; `retry` names a refusal that applied nothing. */
-  local(
-    partition: ActorRef<PartitionMessage>,
-    done: (outcome: { readonly answer: Answer } | { readonly retry: ErrorCode }) => void,
-  ): void
+  /** Asks the replica on this node. */
+  local(partition: ActorRef<PartitionMessage>, done: (outcome: LocalOutcome<Answer>) => void): void
   answered(answer: Answer): void
   /** The leader's node has answered in our place. */
   forwarded(reply: ApiReply): void
@@ -25,44 +28,75 @@ export interface LeaderAttempt<Answer> {
 }
 
 const retryMs = 50
+/** Refusals of a peer that say: not applied, and not here. */
+const elsewhere: ReadonlySet<string> = new Set<ErrorCode>([
+  'QUORATE_NOT_LEADER',
+  'QUORATE_NO_LEADER',
+  'QUORATE_SHUTTING_DOWN',
+])
 
 export function atLeader<Answer>(broker: Broker, attempt: LeaderAttempt<Answer>): void {
-  const timeoutMs = limits.plainRequestTimeoutMs
-  const untilMs = Math.min(
-    attempt.request.deadlineMs ?? Number.POSITIVE_INFINITY,
-    broker.monotonicMs() + timeoutMs,
-  )
-  const again = (code: ErrorCode) => {
-    if (attempt.request.origin === 'peer' || broker.monotonicMs() + retryMs >= untilMs) {
-      attempt.failed(new QuorateError(code))
-    } else broker.after(retryMs, tryOnce)
+  new Journey(broker, attempt).tryOnce()
+}
+
+class Journey<Answer> {
+  readonly #broker: Broker
+  readonly #attempt: LeaderAttempt<Answer>
+  readonly #untilMs: number
+
+  constructor(broker: Broker, attempt: LeaderAttempt<Answer>) {
+    this.#broker = broker
+    this.#attempt = attempt
+    const longestMs = broker.monotonicMs() + limits.plainRequestTimeoutMs
+    this.#untilMs = Math.min(attempt.request.deadlineMs ?? longestMs, longestMs)
   }
-  const tryOnce = () => {
-    const leader = broker.leaders.get(attempt.group)?.node
-    const partition = broker.partition(attempt.group)
-    if (leader === broker.node && partition !== undefined) {
-      attempt.local(partition, (outcome) => {
-        if ('answer' in outcome) attempt.answered(outcome.answer)
-        else again(outcome.retry)
-      })
-    } else if (leader === undefined || leader === broker.node) {
-      again('QUORATE_NO_LEADER')
-    } else if (attempt.request.origin === 'peer') {
-      attempt.failed(new QuorateError('QUORATE_NOT_LEADER'))
-    } else forward(leader)
+
+  tryOnce(): void {
+    const { group, request } = this.#attempt
+    const broker = this.#broker
+    const leader = broker.leaders.get(group)?.node
+    const partition = broker.partition(group)
+    if (broker.metadata().topicById(group.topicId) === undefined) {
+      this.#attempt.failed(new QuorateError('QUORATE_UNKNOWN_TOPIC', 'it was deleted'))
+    } else if (leader === broker.node && partition !== undefined) this.#serve(partition)
+    else if (leader === undefined || leader === broker.node) this.#again('QUORATE_NO_LEADER')
+    else if (request.origin === 'peer') this.#again('QUORATE_NOT_LEADER')
+    else this.#forward(leader)
   }
-  const forward = (leader: string) => {
-    const leftMs = Math.max(1, untilMs - broker.monotonicMs())
-    broker.forward(leader, attempt.request, leftMs, (error, reply) => {
+
+  #serve(partition: ActorRef<PartitionMessage>): void {
+    this.#attempt.local(partition, (outcome) => {
+      if ('answer' in outcome) this.#attempt.answered(outcome.answer)
+      else if ('retry' in outcome) this.#again(outcome.retry)
+      else this.#attempt.failed(outcome.failed)
+    })
+  }
+
+  #forward(leader: string): void {
+    const { request } = this.#attempt
+    const leftMs = Math.max(1, this.#untilMs - this.#broker.monotonicMs())
+    const done = (error: QuorateError | undefined, reply: ApiReply | undefined): void => {
       if (error !== undefined) {
-        if (error.outcome === 'not-applied') again(error.code)
-        else attempt.failed(error)
+        if (error.outcome === 'not-applied' && error.retriable) this.#again(error.code)
+        else this.#attempt.failed(error)
         return
       }
       const code = reply!.headers?.['q-error']
-      if (code === 'QUORATE_NOT_LEADER' || code === 'QUORATE_NO_LEADER') again(code)
-      else attempt.forwarded(reply!)
-    })
+      if (code !== undefined && elsewhere.has(code)) this.#again(code as ErrorCode)
+      else this.#attempt.forwarded(reply!)
+    }
+    this.#broker.forward(leader, request, leftMs, answering(this.#broker, request, done))
   }
-  tryOnce()
+
+  /** A peer asked on somebody's behalf, who will try again himself. */
+  #again(code: ErrorCode): void {
+    const { request } = this.#attempt
+    const isLate = this.#broker.monotonicMs() + retryMs >= this.#untilMs
+    if (request.origin === 'peer' || isLate) this.#attempt.failed(new QuorateError(code))
+    else
+      this.#broker.after(
+        retryMs,
+        answering(this.#broker, request, () => this.tryOnce()),
+      )
+  }
 }

@@ -9,6 +9,7 @@ import type { MetadataRequest } from '../metadata/metadata-request.ts'
 import type { PartitionMessage } from '../partition/partition-message.ts'
 import type { LeaderTable } from '../replication/leader-table.ts'
 import type { GroupId } from '../storage/log-entry.ts'
+import type { AnswerReader } from './node-answers.ts'
 import type { NodeStatus } from './status.ts'
 
 export interface Broker {
@@ -43,15 +44,20 @@ export interface Broker {
     timeoutMs: number,
     done: (error: QuorateError | undefined, reply: ApiReply | undefined) => void,
   ): void
-  /** A question between nodes, JSON in and out; the peer answers from node-requests.ts. */
-  askNode(
+  /**
+   * A question between nodes, JSON in and out; the peer answers from node-requests.ts, and
+   * node-answers.ts has the readers. `done` is called once, on a later turn.
+   */
+  askNode<Answer>(
     node: string,
     question: string,
     body: unknown,
-    timeoutMs: number,
-    done: (error: QuorateError | undefined, answer: unknown) => void,
+    read: AnswerReader<Answer>,
+    done: (outcome: Outcome<Answer>) => void,
   ): void
   status(): NodeStatus
+  /** A mistake in quorate itself showed up while `subject` was served. */
+  defect(subject: string, error: unknown): void
   /** Metadata leader as known here. */
   metadataLeader(): { readonly node: string | undefined; readonly term: number }
 }

@@ -1,17 +1,18 @@
 // `describe`: one topic with the state of every replica, as each node itself reports it. A node that
 // does not answer in time is listed as unreachable, never left out.
 import { type ApiRequest, errorReply, jsonReply } from '../doors/api.ts'
-import { limits } from '../limits.ts'
 import type { Topic } from '../metadata/machine.ts'
 import type { ReplicaDescription } from '../partition/replica-description.ts'
-import type { Broker } from './broker.ts'
+import { answering } from './answering.ts'
+import type { Broker, TopicResolution } from './broker.ts'
+import { describeAnswer } from './node-answers.ts'
 import { resolveTopic } from './resolve-topic.ts'
 import { summaryOf } from './topics.ts'
 
 export const describeQuestion = 'describe'
 
 export function handleDescribe(broker: Broker, request: ApiRequest): void {
-  resolveTopic(broker, request.topic!, { forProduce: false }, (resolution) => {
+  const described = (resolution: TopicResolution) => {
     if ('error' in resolution) {
       request.respond(errorReply(resolution.error))
       return
@@ -23,7 +24,9 @@ export function handleDescribe(broker: Broker, request: ApiRequest): void {
     gather(broker, nodes, topic, (known) => {
       request.respond(jsonReply(descriptionOf(broker, topic, known)))
     })
-  })
+  }
+  const done = answering(broker, request, described)
+  resolveTopic(broker, request.topic!, { forProduce: false }, done)
 }
 
 /** States of this node's replicas of a topic. */
@@ -72,15 +75,9 @@ function gather(
   for (const node of nodes) {
     if (node === broker.node) describeHere(broker, topic.id, topic.partitions.length, settle)
     else {
-      broker.askNode(
-        node,
-        describeQuestion,
-        body,
-        limits.peerQuestionTimeoutMs,
-        (error, answer) => {
-          settle(error === undefined ? (answer as ReplicaDescription[]) : [])
-        },
-      )
+      broker.askNode(node, describeQuestion, body, describeAnswer(node), (outcome) => {
+        settle('error' in outcome ? [] : outcome.value)
+      })
     }
   }
 }

@@ -2,7 +2,9 @@
 // when there is nothing yet. Previous stop: a door's connection; next stop: the partition actor.
 import { decodeFetchRequest, encodeFetchReply, type FetchReply } from '@quorate/protocol'
 import type { ApiRequest } from '../doors/api.ts'
+import { refusedFetch } from '../partition/refusal.ts'
 import type { Broker } from './broker.ts'
+import { isDeleted } from './is-deleted.ts'
 import { leaderHint } from './leader-hint.ts'
 
 export function handleFetch(broker: Broker, request: ApiRequest): void {
@@ -11,11 +13,8 @@ export function handleFetch(broker: Broker, request: ApiRequest): void {
   const partition = broker.partition(fetch)
   if (partition === undefined) {
     const leader = leaderHint(broker, fetch)
-    const known = broker.metadata().topicById(fetch.topicId) !== undefined
-    respond({
-      ...refused(known ? 'QUORATE_NOT_LEADER' : 'QUORATE_UNKNOWN_TOPIC'),
-      ...(leader === undefined ? {} : { leader }),
-    })
+    const deleted = isDeleted(broker, fetch.topicId)
+    respond(deleted ? refused('QUORATE_UNKNOWN_TOPIC') : refusedFetch(leader))
   } else if (!partition.send({ type: 'fetch', request: fetch, respond })) {
     respond(refused('QUORATE_OVERLOADED'))
   }

@@ -1,10 +1,11 @@
 // Questions between nodes, JSON in and out over the mesh: proposals and reads of the metadata group
 // on their way to its leader, and what describe and status ask of each node. Subjects start with
-// `$Q.internal.` and are served only over proven mesh links. Next stops: the metadata actor, the
-// partition actors of this node.
+// `$Q.internal.` and are served only over proven mesh links. Answers are read by node-answers.ts.
+// Next stops: the metadata actor, the partition actors of this node.
 import type { ActorRef } from '@quorate/actors'
-import { type ErrorCode, QuorateError } from '@quorate/protocol'
+import { QuorateError } from '@quorate/protocol'
 import { type ApiReply, errorReply, jsonReply } from '../doors/api.ts'
+import { limits } from '../limits.ts'
 import type { MetadataMessage, Outcome } from '../metadata/metadata-message.ts'
 import { parseMetadataRequest } from '../metadata/metadata-request.ts'
 import type { Broker } from './broker.ts'
@@ -16,6 +17,7 @@ export const internalPrefix = '$Q.internal.'
 export const proposeQuestion = 'metadata.propose'
 export const readQuestion = 'metadata.read'
 
+/** Throws QUORATE_INVALID_REQUEST. `respond` is called once otherwise. */
 export function answerNode(
   broker: Broker,
   metadata: ActorRef<MetadataMessage>,
@@ -23,24 +25,27 @@ export function answerNode(
   body: JsonBody,
   respond: (reply: ApiReply) => void,
 ): void {
+  const answer = (outcome: Outcome<unknown>) => respond(outcomeReply(outcome))
   switch (question) {
-    case describeQuestion:
-      describeHere(broker, wholeNumber(body, 'topicId'), wholeNumber(body, 'partitions'), (found) =>
-        respond(jsonReply({ answer: found })),
+    case describeQuestion: {
+      const partitions = Math.min(wholeNumber(body, 'partitions'), limits.partitionsPerTopicMax)
+      describeHere(broker, wholeNumber(body, 'topicId'), partitions, (found) =>
+        answer({ value: found }),
       )
       return
+    }
     case statusQuestion:
-      respond(jsonReply({ answer: broker.status() }))
+      answer({ value: broker.status() })
       return
     case proposeQuestion: {
       const request = parseMetadataRequest(body['request'])
-      const answer = (outcome: Outcome<unknown>) => respond(outcomeReply(outcome))
-      if (!metadata.send({ type: 'peer-propose', request, respond: answer })) respond(overloaded())
+      const sent = metadata.send({ type: 'peer-propose', request, respond: answer })
+      if (!sent) answer({ error: new QuorateError('QUORATE_OVERLOADED') })
       return
     }
     case readQuestion: {
-      const answer = (outcome: Outcome<unknown>) => respond(outcomeReply(outcome))
-      if (!metadata.send({ type: 'peer-read', respond: answer })) respond(overloaded())
+      const sent = metadata.send({ type: 'peer-read', respond: answer })
+      if (!sent) answer({ error: new QuorateError('QUORATE_OVERLOADED') })
       return
     }
     default:
@@ -48,17 +53,6 @@ export function answerNode(
   }
 }
 
-/** Reads what `answerNode` of a peer wrote. */
-export function readAnswer(body: JsonBody): { answer: unknown } | { error: QuorateError } {
-  const error = body['error'] as { code: ErrorCode; detail?: string } | undefined
-  if (error !== undefined) return { error: new QuorateError(error.code, error.detail) }
-  return { answer: body['answer'] }
-}
-
 function outcomeReply(outcome: Outcome<unknown>): ApiReply {
   return 'error' in outcome ? errorReply(outcome.error) : jsonReply({ answer: outcome.value })
-}
-
-function overloaded(): ApiReply {
-  return errorReply(new QuorateError('QUORATE_OVERLOADED'))
 }

@@ -3,48 +3,53 @@
 import { QuorateError } from '@quorate/protocol'
 import { type ApiRequest, errorReply, jsonReply } from '../doors/api.ts'
 import type { OffsetPosition, OffsetsAnswer } from '../partition/partition-message.ts'
-import { atLeader } from './at-leader.ts'
-import type { Broker } from './broker.ts'
-import { invalidRequest, jsonBody, wholeNumber } from './json-body.ts'
-import { resolveTopic } from './resolve-topic.ts'
+import type { GroupId } from '../storage/log-entry.ts'
+import { answering } from './answering.ts'
+import { atLeader, type LocalOutcome } from './at-leader.ts'
+import type { Broker, TopicResolution } from './broker.ts'
+import { invalidRequest, jsonBody, optionalWholeNumber, wholeNumber } from './json-body.ts'
+import { resolveTopic, unknownTopic } from './resolve-topic.ts'
 
 export function handleOffsets(broker: Broker, request: ApiRequest): void {
   const body = jsonBody(request.payload)
   const partition = wholeNumber(body, 'partition')
   const at = positionOf(body['at'])
-  resolveTopic(broker, request.topic!, { forProduce: false }, (resolution) => {
-    if ('error' in resolution) {
-      request.respond(errorReply(resolution.error))
-      return
-    }
+  const topicId = optionalWholeNumber(body, 'topicId')
+  const done = answering(broker, request, (resolution: TopicResolution) => {
+    if ('error' in resolution) throw resolution.error
     const { topic } = resolution
+    // A name created again is another topic.
+    if (topicId !== undefined && topicId !== topic.id) throw unknownTopic(topic.name)
     if (partition >= topic.partitions.length) {
-      request.respond(
-        errorReply(
-          new QuorateError(
-            'QUORATE_INVALID_ARGUMENT',
-            `partition ${partition}; ${topic.name} has ${topic.partitions.length}`,
-          ),
-        ),
-      )
-      return
+      const detail = `partition ${partition}; ${topic.name} has ${topic.partitions.length}`
+      throw new QuorateError('QUORATE_INVALID_ARGUMENT', detail)
     }
-    atLeader<Extract<OffsetsAnswer, { offset: number }>>(broker, {
-      group: { topicId: topic.id, partition },
-      request,
-      local: (replica, done) => {
-        const sent = replica.send({
-          type: 'offsets',
-          at,
-          respond: (answer) => done('error' in answer ? { retry: answer.error } : { answer }),
-        })
-        if (!sent) done({ retry: 'QUORATE_OVERLOADED' })
-      },
-      answered: (answer) => request.respond(jsonReply({ partition, ...answer })),
-      forwarded: (reply) => request.respond(reply),
-      failed: (error) => request.respond(errorReply(error)),
-    })
+    askLeader(broker, request, { topicId: topic.id, partition }, at)
   })
+  resolveTopic(broker, request.topic!, { forProduce: false }, done)
+}
+
+type Position = Extract<OffsetsAnswer, { offset: number }>
+
+function askLeader(broker: Broker, request: ApiRequest, group: GroupId, at: OffsetPosition): void {
+  const { partition } = group
+  atLeader<Position>(broker, {
+    group,
+    request,
+    local: (replica, done) => {
+      const respond = (answer: OffsetsAnswer) => done(outcomeOf(answer))
+      if (!replica.send({ type: 'offsets', at, respond })) done({ retry: 'QUORATE_OVERLOADED' })
+    },
+    answered: (answer) => request.respond(jsonReply({ partition, ...answer })),
+    forwarded: (reply) => request.respond(reply),
+    failed: (error) => request.respond(errorReply(error)),
+  })
+}
+
+function outcomeOf(answer: OffsetsAnswer): LocalOutcome<Position> {
+  if (!('error' in answer)) return { answer }
+  if (answer.error === 'QUORATE_NOT_LEADER') return { retry: answer.error }
+  return { failed: new QuorateError(answer.error, undefined, { outcome: 'none' }) }
 }
 
 function positionOf(at: unknown): OffsetPosition {

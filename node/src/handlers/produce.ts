@@ -13,26 +13,20 @@ import {
 } from '@quorate/protocol'
 import { type ApiRequest, errorReply, jsonReply, type ReadonlyHeaders } from '../doors/api.ts'
 import type { Topic } from '../metadata/machine.ts'
+import { answering } from './answering.ts'
 import { atLeader } from './at-leader.ts'
-import type { Broker } from './broker.ts'
+import type { Broker, TopicResolution } from './broker.ts'
 import { resolveTopic } from './resolve-topic.ts'
 import { writeBatch } from './write.ts'
 
 const encoder = new TextEncoder()
 
 export function handleProduce(broker: Broker, request: ApiRequest, wallMs: () => number): void {
-  resolveTopic(broker, request.topic!, { forProduce: true }, (resolution) => {
-    if ('error' in resolution) {
-      request.respond(errorReply(resolution.error))
-      return
-    }
-    try {
-      produceTo(broker, request, resolution.topic, wallMs())
-    } catch (error) {
-      if (!(error instanceof QuorateError)) throw error
-      request.respond(errorReply(error))
-    }
+  const done = answering(broker, request, (resolution: TopicResolution) => {
+    if ('error' in resolution) request.respond(errorReply(resolution.error))
+    else produceTo(broker, request, resolution.topic, wallMs())
   })
+  resolveTopic(broker, request.topic!, { forProduce: true }, done)
 }
 
 function produceTo(broker: Broker, request: ApiRequest, topic: Topic, timestampMs: number): void {

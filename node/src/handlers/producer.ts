@@ -1,7 +1,9 @@
 // `producer`: a producer id that nobody else has or ever had. Ids come in blocks out of the metadata
 // group, one block per node at a time; what is left of a block when the node stops is never used.
+import { QuorateError } from '@quorate/protocol'
 import { type ApiRequest, errorReply, jsonReply } from '../doors/api.ts'
 import { limits } from '../limits.ts'
+import type { Outcome, ProposalResult } from '../metadata/metadata-message.ts'
 import type { Broker } from './broker.ts'
 
 export class ProducerIds {
@@ -34,15 +36,27 @@ export class ProducerIds {
     broker.propose(command, deadlineMs, (outcome) => {
       const waiting = this.#waiting
       this.#waiting = []
-      if ('error' in outcome) {
-        for (const request of waiting) request.respond(errorReply(outcome.error))
+      const block = blockOf(outcome)
+      if (block instanceof QuorateError) {
+        for (const request of waiting) request.respond(errorReply(block))
         return
       }
-      const { firstId, count } = outcome.value.reply
-      if (firstId === undefined || count === undefined) throw new Error('no producer ids given')
-      this.#next = firstId
-      this.#end = firstId + count
+      this.#next = block.firstId
+      this.#end = block.firstId + block.count
       for (const request of waiting) this.handle(broker, request)
     })
   }
+}
+
+function blockOf(
+  outcome: Outcome<ProposalResult>,
+): QuorateError | { firstId: number; count: number } {
+  if ('error' in outcome) return outcome.error
+  const { error, firstId, count } = outcome.value.reply
+  if (error !== undefined) return new QuorateError(error.code, error.detail)
+  // An empty block would be asked for again and again.
+  if (firstId === undefined || count === undefined || count < 1) {
+    return new QuorateError('QUORATE_INTERNAL', 'no producer ids were given')
+  }
+  return { firstId, count }
 }

@@ -3,7 +3,8 @@
 import type { Route } from '@quorate/protocol'
 import { type ApiRequest, errorReply, jsonReply } from '../doors/api.ts'
 import type { Topic } from '../metadata/machine.ts'
-import type { Broker } from './broker.ts'
+import { answering } from './answering.ts'
+import type { Broker, TopicResolution } from './broker.ts'
 import { jsonBody, wholeNumber } from './json-body.ts'
 import { leaderHint } from './leader-hint.ts'
 import { resolveTopic } from './resolve-topic.ts'
@@ -11,10 +12,11 @@ import { resolveTopic } from './resolve-topic.ts'
 /** Body `{ "create": true }`: the client is about to produce. */
 export function handleRoute(broker: Broker, request: ApiRequest): void {
   const forProduce = jsonBody(request.payload)['create'] === true
-  resolveTopic(broker, request.topic!, { forProduce }, (resolution) => {
+  const done = answering(broker, request, (resolution: TopicResolution) => {
     if ('error' in resolution) request.respond(errorReply(resolution.error))
     else request.respond(jsonReply(routeOf(broker, resolution.topic)))
   })
+  resolveTopic(broker, request.topic!, { forProduce }, done)
 }
 
 function routeOf(broker: Broker, topic: Topic): Route {

@@ -1,8 +1,8 @@
 // `status`: the cluster as this node and its peers report themselves. A node that does not answer is
 // listed as down. Knows nothing of how a node gathers its own numbers (node-status in node.ts).
 import { type ApiRequest, jsonReply } from '../doors/api.ts'
-import { limits } from '../limits.ts'
 import type { Broker } from './broker.ts'
+import { statusAnswer } from './node-answers.ts'
 
 export const statusQuestion = 'status'
 
@@ -50,8 +50,8 @@ export function handleStatus(broker: Broker, request: ApiRequest): void {
     )
   }
   for (const node of peers) {
-    broker.askNode(node, statusQuestion, {}, limits.peerQuestionTimeoutMs, (error, answer) => {
-      settle(error === undefined ? { ...(answer as NodeStatus), up: true } : { node, up: false })
+    broker.askNode(node, statusQuestion, {}, statusAnswer(node), (outcome) => {
+      settle('error' in outcome ? { node, up: false } : { ...outcome.value, up: true })
     })
   }
   settle({ ...broker.status(), up: true })

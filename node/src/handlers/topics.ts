@@ -4,7 +4,9 @@ import { QuorateError, validTopicName } from '@quorate/protocol'
 import { type ApiRequest, errorReply, jsonReply } from '../doors/api.ts'
 import { limits } from '../limits.ts'
 import type { CommandReply, Topic } from '../metadata/machine.ts'
+import type { Outcome, ProposalResult } from '../metadata/metadata-message.ts'
 import type { MetadataRequest } from '../metadata/metadata-request.ts'
+import { answering } from './answering.ts'
 import type { Broker } from './broker.ts'
 import { jsonBody, optionalLimit, optionalWholeNumber } from './json-body.ts'
 import { unknownTopic } from './resolve-topic.ts'
@@ -48,10 +50,11 @@ export function handleDelete(broker: Broker, request: ApiRequest): void {
 
 export function handleList(broker: Broker, request: ApiRequest): void {
   const deadlineMs = broker.monotonicMs() + limits.adminTimeoutMs
-  broker.synchronize(deadlineMs, (outcome) => {
+  const done = answering(broker, request, (outcome: Outcome<number>) => {
     if ('error' in outcome) request.respond(errorReply(outcome.error))
     else request.respond(jsonReply({ topics: broker.metadata().topics().map(summaryOf) }))
   })
+  broker.synchronize(deadlineMs, done)
 }
 
 export function summaryOf(topic: Topic): Record<string, unknown> {
@@ -71,19 +74,17 @@ function change(
   answer: (reply: CommandReply) => unknown,
 ): void {
   const deadlineMs = broker.monotonicMs() + limits.adminTimeoutMs
-  broker.propose(command, deadlineMs, (outcome) => {
-    if ('error' in outcome) {
-      request.respond(errorReply(withTopic(outcome.error, request.topic!)))
-      return
-    }
+  const done = answering(broker, request, (outcome: Outcome<ProposalResult>) => {
+    if ('error' in outcome) throw withTopic(outcome.error, request.topic!)
     const { reply } = outcome.value
     if (reply.error !== undefined) {
-      const error = new QuorateError(reply.error.code, reply.error.detail)
-      request.respond(errorReply(withTopic(error, request.topic!)))
-      return
+      throw withTopic(new QuorateError(reply.error.code, reply.error.detail), request.topic!)
     }
-    broker.synchronize(deadlineMs, () => request.respond(jsonReply(answer(reply))))
+    // The change is done, whatever becomes of the read.
+    const respond = () => request.respond(jsonReply(answer(reply)))
+    broker.synchronize(deadlineMs, answering(broker, request, respond))
   })
+  broker.propose(command, deadlineMs, done)
 }
 
 function withTopic(error: QuorateError, name: string): QuorateError {

@@ -11,16 +11,19 @@ import {
 } from '@quorate/protocol'
 import type { ApiRequest } from '../doors/api.ts'
 import type { Broker } from './broker.ts'
+import { isDeleted } from './is-deleted.ts'
 import { leaderHint } from './leader-hint.ts'
 
 export function handleWrite(broker: Broker, request: ApiRequest): void {
   const items = decodeWriteRequest(request.payload)
-  const results: WriteResult[] = new Array(items.length)
+  const results: (WriteResult | undefined)[] = new Array(items.length)
   let open = items.length
   const settle = (position: number, result: WriteResult) => {
+    // The first answer of each batch counts.
+    if (results[position] !== undefined) return
     results[position] = result
     open -= 1
-    if (open === 0) request.respond({ payload: encodeWriteReply(results) })
+    if (open === 0) request.respond({ payload: encodeWriteReply(results as WriteResult[]) })
   }
   if (open === 0) request.respond({ payload: encodeWriteReply([]) })
   items.forEach((item, position) => {
@@ -51,10 +54,7 @@ export function writeBatch(
 }
 
 function misplaced(broker: Broker, item: WriteItem): WriteResult {
-  if (broker.metadata().topicById(item.topicId) === undefined) {
-    // This node may not have heard of the topic yet: the client asks for the route again.
-    return failed(item, 'QUORATE_UNKNOWN_TOPIC')
-  }
+  if (isDeleted(broker, item.topicId)) return failed(item, 'QUORATE_UNKNOWN_TOPIC')
   const leader = leaderHint(broker, item)
   return { ...failed(item, 'QUORATE_NOT_LEADER'), ...(leader === undefined ? {} : { leader }) }
 }

@@ -6,25 +6,32 @@ import type { Actor, ActorContext } from '@quorate/actors'
 import { QuorateError } from '@quorate/protocol'
 import type { ReplicaId, Role } from '@quorate/raft'
 import { limits } from '../limits.ts'
-import { Checkpointer } from '../replication/checkpointer.ts'
+import { MachineDisagreement } from '../partition/disagreement.ts'
+import { encodeLogStart } from '../partition/log-start.ts'
+import { ReplicaMaintenance } from '../partition/replica-maintenance.ts'
+import type { ApplyHistory } from '../replication/apply-history.ts'
+import { RaftHost } from '../replication/raft-host.ts'
 import {
   type HostCompletion,
-  RaftHost,
   type RaftHostOptions,
   type RaftHostOwner,
-} from '../replication/raft-host.ts'
+  replicaSession,
+} from '../replication/raft-owner.ts'
 import { EntryType, groupKey, type LogEntry, metadataGroup } from '../storage/log-entry.ts'
 import type { RecoveredGroup } from '../storage/storage.ts'
-import { encodeCommand } from './commands.ts'
 import { MetadataMachine } from './machine.ts'
-import type { MetadataMessage, Outcome, ProposalResult } from './metadata-message.ts'
-import { commandFor, type MetadataRequest } from './metadata-request.ts'
+import { MetadataLeader } from './metadata-leader.ts'
+import type { MetadataMessage, ReplicaMessage } from './metadata-message.ts'
 import { type MetadataForwarder, MetadataRequests } from './metadata-requests.ts'
 
 export interface MetadataEvents {
-  /** The machine moved; called after each run of applied entries and once after recovery. */
-  applied(machine: MetadataMachine, index: number): void
-  leaderChanged(node: string | undefined, term: number, leadsHere: boolean): void
+  /**
+   * The machine moved: called once after recovery and then after each run of applied entries.
+   * `topicsChanged`: topics were created or deleted, or may have been.
+   */
+  applied(machine: MetadataMachine, topicsChanged: boolean): void
+  leaderChanged(node: string | undefined, term: number): void
+  retentionHeld(reason: string | undefined): void
   event(name: string, fields: Readonly<Record<string, unknown>>): void
   /** The metadata replica cannot go on; the node must stop. */
   halted(reason: string): void
@@ -32,34 +39,33 @@ export interface MetadataEvents {
 
 export interface MetadataActorOptions
   extends Omit<RaftHostOptions, 'recovered' | 'clock' | 'draw' | 'session'> {
+  readonly node: string
+  /** Boot session of the process. */
   readonly session: number
   readonly initial: () => MetadataMachine
   readonly forwarder: MetadataForwarder
   readonly events: MetadataEvents
-  readonly node: string
+  /** Survives restarts of the actor. */
+  readonly history: ApplyHistory
+  /** New replicas are placed on nodes that are up, if there are enough. */
+  isUp(node: string): boolean
 }
 
 const key = groupKey(metadataGroup)
+const checkpointEntries = 1000
+/** Nobody reads old commands: what follows the last checkpoints is enough. */
+const retention = { retentionMs: -1, retentionBytes: limits.metadataSegmentBytes }
 
 export class MetadataActor implements Actor<MetadataMessage>, RaftHostOwner {
   readonly #options: MetadataActorOptions
-  #context!: ActorContext<MetadataMessage>
-  #host: RaftHost | undefined
-  #machine!: MetadataMachine
-  #checkpointer!: Checkpointer
-  #leading = false
-  /** True once an entry of this leader's own term has been applied. */
-  #ready = false
-  #readIds = 0
   readonly #requests: MetadataRequests
-  /** Proposals in this replica's log, by index. */
-  readonly #proposed = new Map<number, (outcome: Outcome<ProposalResult>) => void>()
-  readonly #reads = new Map<number, (outcome: Outcome<number>) => void>()
-  /** Requests at this leader that wait for the one in the log. */
-  #queue: {
-    readonly request: MetadataRequest
-    readonly respond: (outcome: Outcome<ProposalResult>) => void
-  }[] = []
+  #context!: ActorContext<MetadataMessage>
+  /** Present together with `#machine` and `#maintenance`, once the log was read back. */
+  #host: RaftHost | undefined
+  #machine: MetadataMachine | undefined
+  #maintenance: ReplicaMaintenance | undefined
+  #leader: MetadataLeader | undefined
+  #lookAgainAsked = false
 
   constructor(options: MetadataActorOptions) {
     this.#options = options
@@ -67,41 +73,45 @@ export class MetadataActor implements Actor<MetadataMessage>, RaftHostOwner {
       node: options.node,
       forwarder: options.forwarder,
       leaderNode: () => this.#host?.leaderNode,
-      applied: () => this.#host?.applied ?? 0,
+      applied: () => this.#machine?.applied.index ?? 0,
       nowMs: () => this.#context.clock.monotonicMs(),
       retryLater: (delayMs) => this.#context.setTimer('retry', delayMs, { type: 'retry' }),
       inTurn: (run) => this.#context.self.reply({ type: 'forwarded', run }),
-      proposeHere: (request, respond) => this.#proposeHere(request, respond),
-      readHere: (respond) => this.#readHere(respond),
+      proposeHere: (request, respond) => {
+        if (this.#leader === undefined) respond({ error: notLeader() })
+        else this.#leader.propose(request, respond)
+      },
+      readHere: (respond) => {
+        if (this.#leader === undefined) respond({ error: notLeader() })
+        else this.#leader.read(respond)
+      },
     })
   }
 
   started(context: ActorContext<MetadataMessage>): void {
     this.#context = context
-    const { incarnation } = context
+    const reason = this.#options.history.haltReason()
+    if (reason !== undefined) {
+      this.halted(reason)
+      return
+    }
+    const { self, incarnation } = context
     this.#options.storage.recover(key, (error, recovered) => {
-      context.self.reply({
-        type: 'recovered',
-        incarnation,
-        begin: () => {
-          if (error !== undefined || recovered === undefined) {
-            this.halted(error?.message ?? 'the metadata replica has no files')
-          } else this.#begin(recovered)
-        },
-      })
+      self.reply({ type: 'recovered', incarnation, error, recovered })
     })
   }
 
   stopped(): void {
-    this.#abandon(new QuorateError('QUORATE_SHUTTING_DOWN'))
+    this.#leader?.close()
     this.#requests.close()
   }
 
-  receive(message: MetadataMessage, context: ActorContext<MetadataMessage>): void {
-    this.#context = context
+  receive(message: MetadataMessage): void {
     switch (message.type) {
       case 'recovered':
-        if (message.incarnation === context.incarnation) message.begin()
+        if (message.incarnation !== this.#context.incarnation) return
+        if (message.recovered !== undefined) this.#begin(message.recovered)
+        else this.halted(message.error?.message ?? 'the metadata replica has no files')
         return
       case 'propose':
         this.#requests.propose(message.request, message.deadlineMs, message.respond)
@@ -110,10 +120,12 @@ export class MetadataActor implements Actor<MetadataMessage>, RaftHostOwner {
         this.#requests.read(message.deadlineMs, message.respond)
         return
       case 'peer-propose':
-        this.#proposeHere(message.request, message.respond)
+        if (this.#leader === undefined) message.respond({ error: notLeader() })
+        else this.#leader.propose(message.request, message.respond)
         return
       case 'peer-read':
-        this.#readHere(message.respond)
+        if (this.#leader === undefined) message.respond({ error: notLeader() })
+        else this.#leader.read(message.respond)
         return
       case 'forwarded':
         message.run()
@@ -121,39 +133,17 @@ export class MetadataActor implements Actor<MetadataMessage>, RaftHostOwner {
       case 'retry':
         this.#requests.retryDue()
         return
+      case 'look-again':
+        this.#lookAgainAsked = false
+        this.#requests.retry()
+        return
       default:
-        this.#replicate(message)
+        if (this.#host !== undefined) this.#replicate(message, this.#host)
+        else if (message.type === 'checkpoint') message.respond()
     }
   }
 
-  #replicate(
-    message: Extract<
-      MetadataMessage,
-      {
-        type:
-          | 'raft'
-          | 'completion'
-          | 'tick'
-          | 'tick-due'
-          | 'connection-lost'
-          | 'transfer'
-          | 'checkpoint'
-          | 'checkpoint-saved'
-      }
-    >,
-  ): void {
-    const host = this.#host
-    if (message.type === 'checkpoint-saved') {
-      this.#checkpointer.written()
-      if (message.error !== undefined) {
-        this.#event('checkpoint.failed', { index: message.index, reason: message.error.message })
-      }
-      return
-    }
-    if (host === undefined) {
-      if (message.type === 'checkpoint') message.respond()
-      return
-    }
+  #replicate(message: ReplicaMessage, host: RaftHost): void {
     switch (message.type) {
       case 'raft':
         host.receive(message.from, message.message)
@@ -161,7 +151,11 @@ export class MetadataActor implements Actor<MetadataMessage>, RaftHostOwner {
       case 'completion':
         if (message.incarnation !== this.#context.incarnation) return
         host.complete(message.completion)
-        this.#checkpointer.write(host.stored)
+        this.#maintenance!.stored()
+        return
+      case 'checkpoint-saved':
+        if (message.incarnation !== this.#context.incarnation) return
+        this.#maintenance!.checkpointSaved(message.index, message.error)
         return
       case 'tick':
         // After a pause of the process answers wait beside the timer: they are heard first.
@@ -170,6 +164,12 @@ export class MetadataActor implements Actor<MetadataMessage>, RaftHostOwner {
       case 'tick-due':
         host.tick()
         return
+      case 'propose-next':
+        this.#leader?.proposeNext()
+        return
+      case 'maintain':
+        this.#maintain()
+        return
       case 'connection-lost':
         host.connectionLost(message.node)
         return
@@ -177,90 +177,133 @@ export class MetadataActor implements Actor<MetadataMessage>, RaftHostOwner {
         host.step({ type: 'transfer', to: message.to })
         return
       case 'checkpoint':
-        this.#takeCheckpoint(host)
-        this.#checkpointer.whenIdle(message.respond)
+        this.#maintenance!.checkpointNow(message.respond)
         return
     }
   }
 
   #begin(recovered: RecoveredGroup): void {
     const { clock, random, incarnation, self } = this.#context
+    const { initial, session, storage, nodes, timing, events } = this.#options
     const { checkpoint } = recovered
-    this.#machine =
-      checkpoint === undefined ? this.#options.initial() : MetadataMachine.restore(checkpoint.state)
-    this.#checkpointer = new Checkpointer(
+    let machine: MetadataMachine
+    let host: RaftHost
+    try {
+      machine = checkpoint === undefined ? initial() : MetadataMachine.restore(checkpoint.state)
+      host = new RaftHost(
+        {
+          ...this.#options,
+          recovered,
+          session: replicaSession(session, incarnation),
+          clock,
+          draw: (purpose, bound) => random.integer(`${key}/${purpose}`, bound),
+        },
+        this,
+      )
+    } catch (error) {
+      if (!(error instanceof QuorateError)) throw error
+      this.halted(error.message)
+      return
+    }
+    this.#machine = machine
+    this.#host = host
+    this.#maintenance = new ReplicaMaintenance({
       key,
-      this.#options.storage,
-      checkpoint?.index ?? 0,
-      (index, error) =>
-        self.reply({
-          type: 'checkpoint-saved',
-          index,
-          ...(error === undefined ? {} : { error }),
-        }),
-    )
-    this.#host = new RaftHost(
-      {
-        ...this.#options,
-        recovered,
-        session: this.#options.session + incarnation,
-        clock,
-        draw: (purpose, bound) => random.integer(`${key}/${purpose}`, bound),
+      storage,
+      rule: retention,
+      nodes,
+      preferred: undefined,
+      silenceMs: timing.electionTimeoutMinMs,
+      checkpointEntries,
+      host,
+      machine,
+      checkpointIndex: checkpoint?.index ?? 0,
+      saved: (index, error) => self.reply({ type: 'checkpoint-saved', incarnation, index, error }),
+      event: (name, fields) => this.#event(name, fields),
+      retentionHeld: (reason) => events.retentionHeld(reason),
+    })
+    events.applied(machine, true)
+    this.#maintenance.dropRetired()
+    host.start()
+    this.#context.setTimer('maintain', limits.maintainIntervalMs, { type: 'maintain' })
+  }
+
+  #maintain(): void {
+    this.#context.setTimer('maintain', limits.maintainIntervalMs, { type: 'maintain' })
+    this.#maintenance!.look()
+    const host = this.#host!
+    if (this.#leader?.ready !== true) return
+    this.#maintenance!.lead({
+      monotonicMs: this.#context.clock.monotonicMs(),
+      wallMs: undefined,
+      sinceLeaderMs: 0,
+      proposeLogStart: (logStart) => {
+        const run = host.draft()
+        run.add(EntryType.logStart, encodeLogStart(logStart))
+        host.propose(run)
       },
-      this,
-    )
-    this.#options.events.applied(this.#machine, this.#host.applied)
-    this.#host.start()
+      transfer: () => {},
+    })
   }
 
   // ── RaftHostOwner ──────────────────────────────────────────────────────────────────────────
 
   apply(entries: readonly LogEntry[]): void {
-    const host = this.#host!
-    let changed = false
+    const { history, events } = this.#options
+    const machine = this.#machine!
+    let topicsChanged = false
     for (const entry of entries) {
-      const result = this.#machine.apply(entry)
-      if (entry.type === EntryType.metadata) changed = true
-      const respond = this.#proposed.get(entry.index)
-      this.#proposed.delete(entry.index)
-      // An index this leader proposed at can only be applied with its own entry: it still leads.
-      if (respond !== undefined) {
-        if (result.reply === undefined) throw new Error(`entry ${entry.index} has no reply`)
-        respond({ value: { index: entry.index, reply: result.reply } })
+      history.applying(entry.index)
+      try {
+        const result = machine.apply(entry)
+        const kind = result.change?.kind
+        topicsChanged ||= kind === 'topic-created' || kind === 'topic-deleted'
+        this.#maintenance!.applied(result)
+        this.#leader?.applied(entry, result)
+      } catch (error) {
+        if (!(error instanceof MachineDisagreement)) throw error
+        this.#host!.halt(error.message)
+        return
       }
     }
-    if (this.#leading && entries.at(-1)!.term === host.term) this.#ready = true
-    this.#options.events.applied(this.#machine, host.applied)
-    if (changed) this.#takeCheckpoint(host)
-    if (this.#ready) this.#proposeNext(host)
-    this.#requests.retry()
+    history.applied()
+    this.#maintenance!.runApplied()
+    events.applied(machine, topicsChanged)
+    this.#leader?.runApplied()
+    this.#lookAgain()
   }
 
   roleChanged(role: Role, term: number, leader: ReplicaId): void {
-    const leads = role === 'leader'
-    if (this.#leading && !leads) {
-      this.#ready = false
-      this.#abandon(new QuorateError('QUORATE_UNKNOWN_OUTCOME'))
+    if (role === 'leader') {
+      this.#event('raft.leader_elected', { term })
+      const { self } = this.#context
+      this.#leader = new MetadataLeader({
+        host: this.#host!,
+        machine: this.#machine!,
+        isUp: (node) => this.#options.isUp(node),
+        proposeSoon: () => self.reply({ type: 'propose-next' }),
+      })
+    } else {
+      this.#maintenance?.release()
+      const closing = this.#leader
+      this.#leader = undefined
+      closing?.close()
     }
-    this.#leading = leads
-    if (leads) this.#event('raft.leader_elected', { term })
-    this.#options.events.leaderChanged(this.#options.nodes.get(leader), term, leads)
-    this.#requests.retry()
+    this.#options.events.leaderChanged(this.#options.nodes.get(leader), term)
+    this.#lookAgain()
   }
 
   readReady(readId: number, index: number): void {
-    const respond = this.#reads.get(readId)
-    this.#reads.delete(readId)
-    respond?.({ value: index })
+    this.#leader?.readReady(readId, index)
   }
 
   readRefused(readId: number): void {
-    const respond = this.#reads.get(readId)
-    this.#reads.delete(readId)
-    respond?.({ error: new QuorateError('QUORATE_NOT_LEADER') })
+    this.#leader?.readRefused(readId)
   }
 
   halted(reason: string): void {
+    this.#leader?.close()
+    this.#leader = undefined
     this.#event('metadata.halted', { reason })
     this.#options.events.halted(reason)
   }
@@ -279,83 +322,18 @@ export class MetadataActor implements Actor<MetadataMessage>, RaftHostOwner {
     this.#event('replication.damaged_message', { from, reason })
   }
 
-  // ── as leader ──────────────────────────────────────────────────────────────────────────────
-
-  #proposeHere(
-    request: MetadataRequest,
-    respond: (outcome: Outcome<ProposalResult>) => void,
-  ): void {
-    const host = this.#host
-    if (host === undefined || !this.#leading || !this.#ready) {
-      respond({ error: new QuorateError('QUORATE_NOT_LEADER', 'metadata group') })
-      return
-    }
-    if (this.#queue.length >= limits.metadataRequestsMax) {
-      respond({ error: new QuorateError('QUORATE_OVERLOADED', 'metadata group') })
-      return
-    }
-    this.#queue.push({ request, respond })
-    this.#proposeNext(host)
-  }
-
-  /**
-   * One command at a time is in the log unapplied: placement and ids of the next are computed from
-   * a state that holds the one before.
-   */
-  #proposeNext(host: RaftHost): void {
-    while (this.#proposed.size === 0) {
-      const next = this.#queue.shift()
-      if (next === undefined) return
-      let payload: Uint8Array
-      try {
-        payload = encodeCommand(commandFor(next.request, this.#machine))
-      } catch (error) {
-        if (!(error instanceof QuorateError)) throw error
-        next.respond({ error })
-        continue
-      }
-      const run = host.draft()
-      const entry = run.add({
-        type: EntryType.metadata,
-        payload: { pieces: [payload], byteLength: payload.byteLength },
-      })
-      this.#proposed.set(entry.index, next.respond)
-      host.propose(run)
-    }
-  }
-
-  #readHere(respond: (outcome: Outcome<number>) => void): void {
-    if (this.#host === undefined || !this.#leading || !this.#ready) {
-      respond({ error: new QuorateError('QUORATE_NOT_LEADER', 'metadata group') })
-      return
-    }
-    this.#readIds += 1
-    this.#reads.set(this.#readIds, respond)
-    this.#host.step({ type: 'read', readId: this.#readIds })
-  }
-
-  #abandon(error: QuorateError): void {
-    const open = [...this.#proposed.values(), ...this.#reads.values()]
-    this.#proposed.clear()
-    this.#reads.clear()
-    for (const respond of open) respond({ error })
-    const queued = this.#queue
-    this.#queue = []
-    for (const { respond } of queued) {
-      respond({ error: new QuorateError('QUORATE_NOT_LEADER', 'metadata group') })
-    }
-  }
-
-  #takeCheckpoint(host: RaftHost): void {
-    const point = host.log.pointAt(host.applied)
-    if (point !== undefined && host.applied > this.#checkpointer.lastIndex) {
-      const { index, term, chain } = point
-      this.#checkpointer.take({ index, term, chain, state: this.#machine.snapshot() })
-    }
-    this.#checkpointer.write(host.stored)
+  /** In a message of its own: what is tried again may go straight into the log. */
+  #lookAgain(): void {
+    if (this.#lookAgainAsked || this.#requests.waiting === 0) return
+    this.#lookAgainAsked = true
+    this.#context.self.reply({ type: 'look-again' })
   }
 
   #event(name: string, fields: Readonly<Record<string, unknown>>): void {
     this.#options.events.event(name, { group: key, ...fields })
   }
+}
+
+function notLeader(): QuorateError {
+  return new QuorateError('QUORATE_NOT_LEADER', 'metadata group')
 }

@@ -3,8 +3,9 @@
 // attempt, answered at once).
 import type { QuorateError } from '@quorate/protocol'
 import type { RaftMessage, ReplicaId } from '@quorate/raft'
-import type { HostCompletion } from '../replication/raft-host.ts'
+import type { HostCompletion } from '../replication/raft-owner.ts'
 import type { LogEntry } from '../storage/log-entry.ts'
+import type { RecoveredGroup } from '../storage/storage.ts'
 import type { CommandReply } from './machine.ts'
 import type { MetadataRequest } from './metadata-request.ts'
 
@@ -15,36 +16,57 @@ export interface ProposalResult {
 }
 
 export type Outcome<Value> = { readonly value: Value } | { readonly error: QuorateError }
+export type Respond<Value> = (outcome: Outcome<Value>) => void
 
-export type MetadataMessage =
-  | {
-      readonly type: 'propose'
-      readonly request: MetadataRequest
-      readonly deadlineMs: number
-      respond(outcome: Outcome<ProposalResult>): void
-    }
-  /** Linearizable read: answered once this node has applied everything committed at the call. */
-  | { readonly type: 'read'; readonly deadlineMs: number; respond(outcome: Outcome<number>): void }
-  | {
-      readonly type: 'peer-propose'
-      readonly request: MetadataRequest
-      respond(outcome: Outcome<ProposalResult>): void
-    }
-  | { readonly type: 'peer-read'; respond(outcome: Outcome<number>): void }
-  /** Answer of the leader's node to a forwarded request or read. */
-  | { readonly type: 'forwarded'; readonly run: () => void }
+/** What is done with the replica of the group, whoever asks for it. */
+export type ReplicaMessage =
   | { readonly type: 'raft'; readonly from: ReplicaId; readonly message: RaftMessage<LogEntry> }
   | {
       readonly type: 'completion'
       readonly incarnation: number
       readonly completion: HostCompletion
     }
-  | { readonly type: 'recovered'; readonly incarnation: number; readonly begin: () => void }
-  | { readonly type: 'checkpoint-saved'; readonly index: number; readonly error?: Error }
+  | {
+      readonly type: 'checkpoint-saved'
+      readonly incarnation: number
+      readonly index: number
+      readonly error: Error | undefined
+    }
   | { readonly type: 'checkpoint'; respond(): void }
   | { readonly type: 'tick' }
   /** The tick, behind the messages that were waiting when its timer fired. */
   | { readonly type: 'tick-due' }
-  | { readonly type: 'retry' }
+  | { readonly type: 'maintain' }
+  /** The next queued request goes to the log. */
+  | { readonly type: 'propose-next' }
   | { readonly type: 'connection-lost'; readonly node: string }
   | { readonly type: 'transfer'; readonly to: ReplicaId }
+
+export type MetadataMessage =
+  | ReplicaMessage
+  | {
+      readonly type: 'propose'
+      readonly request: MetadataRequest
+      readonly deadlineMs: number
+      readonly respond: Respond<ProposalResult>
+    }
+  /** Linearizable read: answered once this node has applied everything committed at the call. */
+  | { readonly type: 'read'; readonly deadlineMs: number; readonly respond: Respond<number> }
+  | {
+      readonly type: 'peer-propose'
+      readonly request: MetadataRequest
+      readonly respond: Respond<ProposalResult>
+    }
+  | { readonly type: 'peer-read'; readonly respond: Respond<number> }
+  /** Answer of the leader's node to a forwarded request or read. */
+  | { readonly type: 'forwarded'; readonly run: () => void }
+  | {
+      readonly type: 'recovered'
+      readonly incarnation: number
+      readonly error: Error | undefined
+      readonly recovered: RecoveredGroup | undefined
+    }
+  /** Time has passed for requests that wait. */
+  | { readonly type: 'retry' }
+  /** A leader or an applied entry may have changed something for requests that wait. */
+  | { readonly type: 'look-again' }

@@ -4,17 +4,13 @@
 // stop: handlers/; next stop: metadata-actor.ts here or on the leader's node.
 import { QuorateError } from '@quorate/protocol'
 import { limits } from '../limits.ts'
-import type { Outcome, ProposalResult } from './metadata-message.ts'
+import type { Outcome, ProposalResult, Respond } from './metadata-message.ts'
 import type { MetadataRequest } from './metadata-request.ts'
 
 export interface MetadataForwarder {
   /** One attempt at the leader's node; `done` is called exactly once, on a later turn. */
-  propose(
-    node: string,
-    request: MetadataRequest,
-    done: (outcome: Outcome<ProposalResult>) => void,
-  ): void
-  read(node: string, done: (outcome: Outcome<number>) => void): void
+  propose(node: string, request: MetadataRequest, done: Respond<ProposalResult>): void
+  read(node: string, done: Respond<number>): void
 }
 
 export interface RequestSurroundings {
@@ -27,48 +23,55 @@ export interface RequestSurroundings {
   retryLater(delayMs: number): void
   /** Runs in the actor's turn. */
   inTurn(run: () => void): void
-  proposeHere(request: MetadataRequest, respond: (outcome: Outcome<ProposalResult>) => void): void
-  readHere(respond: (outcome: Outcome<number>) => void): void
+  proposeHere(request: MetadataRequest, respond: Respond<ProposalResult>): void
+  readHere(respond: Respond<number>): void
 }
 
 interface PendingProposal {
   readonly kind: 'propose'
   readonly request: MetadataRequest
   readonly deadlineMs: number
-  readonly respond: (outcome: Outcome<ProposalResult>) => void
+  readonly respond: Respond<ProposalResult>
   /** An attempt is out: in this replica's log or at the leader's node. */
   attempted: boolean
+  /** An attempt ended without a certain answer: no later refusal makes it not-applied. */
+  doubtful: boolean
 }
 
 interface PendingRead {
   readonly kind: 'read'
   readonly deadlineMs: number
-  readonly respond: (outcome: Outcome<number>) => void
+  readonly respond: Respond<number>
   attempted: boolean
   /** Index to apply before answering, once the leader has confirmed it. */
   index: number | undefined
 }
 
 const retryMs = 50
+/** Half of what the machine remembers of a node: a retry finds the answer to the attempt before. */
+const attemptsMax = Math.floor(limits.rememberedRequestsMax / 2)
 
 export class MetadataRequests {
   readonly #around: RequestSurroundings
   readonly #pending = new Set<PendingProposal | PendingRead>()
+  /** Proposals of which an attempt is out. */
+  #attempts = 0
   #retryArmed = false
 
   constructor(around: RequestSurroundings) {
     this.#around = around
   }
 
-  propose(
-    request: MetadataRequest,
-    deadlineMs: number,
-    respond: (outcome: Outcome<ProposalResult>) => void,
-  ): void {
-    this.#admit({ kind: 'propose', request, deadlineMs, respond, attempted: false })
+  get waiting(): number {
+    return this.#pending.size
   }
 
-  read(deadlineMs: number, respond: (outcome: Outcome<number>) => void): void {
+  propose(request: MetadataRequest, deadlineMs: number, respond: Respond<ProposalResult>): void {
+    const begun = { attempted: false, doubtful: false }
+    this.#admit({ kind: 'propose', request, deadlineMs, respond, ...begun })
+  }
+
+  read(deadlineMs: number, respond: Respond<number>): void {
     this.#admit({ kind: 'read', deadlineMs, respond, attempted: false, index: undefined })
   }
 
@@ -84,17 +87,19 @@ export class MetadataRequests {
       if (pending.kind === 'read' && this.#settleRead(pending)) continue
       if (pending.deadlineMs <= nowMs) {
         this.#pending.delete(pending)
-        pending.respond({ error: new QuorateError('QUORATE_TIMEOUT', 'metadata group') })
+        pending.respond({ error: lateError(pending) })
       } else if (!pending.attempted) this.#attempt(pending)
     }
     this.#armRetry()
   }
 
+  /** Nobody will answer any more. */
   close(): void {
-    const pending = [...this.#pending]
+    const open = [...this.#pending]
     this.#pending.clear()
-    for (const { respond } of pending) {
-      respond({ error: new QuorateError('QUORATE_SHUTTING_DOWN') })
+    for (const pending of open) {
+      const code = isDoubtful(pending) ? 'QUORATE_UNKNOWN_OUTCOME' : 'QUORATE_SHUTTING_DOWN'
+      pending.respond({ error: new QuorateError(code, 'metadata group') })
     }
   }
 
@@ -118,26 +123,35 @@ export class MetadataRequests {
     const { node, forwarder, leaderNode, proposeHere, readHere } = this.#around
     const leader = leaderNode()
     if (leader === undefined) return
-    pending.attempted = true
     if (pending.kind === 'propose') {
+      if (this.#attempts >= attemptsMax) return
+      this.#attempts += 1
+      pending.attempted = true
       const settle = (outcome: Outcome<ProposalResult>) => this.#settleProposal(pending, outcome)
       if (leader === node) proposeHere(pending.request, settle)
       else forwarder.propose(leader, pending.request, this.#inTurn(settle))
     } else {
+      pending.attempted = true
       const settle = (outcome: Outcome<number>) => this.#confirmRead(pending, outcome)
       if (leader === node) readHere(settle)
       else forwarder.read(leader, this.#inTurn(settle))
     }
   }
 
-  #inTurn<Value>(settle: (outcome: Outcome<Value>) => void): (outcome: Outcome<Value>) => void {
+  #inTurn<Value>(settle: Respond<Value>): Respond<Value> {
     return (outcome) => this.#around.inTurn(() => settle(outcome))
   }
 
   #settleProposal(pending: PendingProposal, outcome: Outcome<ProposalResult>): void {
+    this.#attempts -= 1
     pending.attempted = false
-    if ('error' in outcome && outcome.error.retriable) return
-    if (this.#pending.delete(pending)) pending.respond(outcome)
+    if ('error' in outcome) {
+      const { error } = outcome
+      pending.doubtful ||= error.outcome === 'unknown'
+      if (error.retriable) return
+      if (!this.#pending.delete(pending)) return
+      pending.respond({ error: pending.doubtful ? doubted(error) : error })
+    } else if (this.#pending.delete(pending)) pending.respond(outcome)
   }
 
   #confirmRead(pending: PendingRead, outcome: Outcome<number>): void {
@@ -155,4 +169,19 @@ export class MetadataRequests {
     if (this.#pending.delete(pending)) pending.respond({ value: applied })
     return true
   }
+}
+
+function isDoubtful(pending: PendingProposal | PendingRead): boolean {
+  return pending.kind === 'propose' && (pending.attempted || pending.doubtful)
+}
+
+/** A request that never got to a leader is certainly not applied. */
+function lateError(pending: PendingProposal | PendingRead): QuorateError {
+  const code =
+    pending.kind === 'propose' && !isDoubtful(pending) ? 'QUORATE_NO_LEADER' : 'QUORATE_TIMEOUT'
+  return new QuorateError(code, 'metadata group')
+}
+
+function doubted(error: QuorateError): QuorateError {
+  return new QuorateError(error.code, error.detail, { outcome: 'unknown' })
 }

@@ -70,7 +70,9 @@ function registerMeshMetrics(metrics: Metrics, mesh: Mesh): void {
   metrics.counterRead(
     'quorate_mesh_dropped_total',
     'Items not sent to a peer.',
-    perLink(({ droppedDown, droppedFull, droppedLarge }) => droppedDown + droppedFull + droppedLarge),
+    perLink(
+      ({ droppedDown, droppedFull, droppedLarge }) => droppedDown + droppedFull + droppedLarge,
+    ),
   )
 }
 

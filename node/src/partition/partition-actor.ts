@@ -3,68 +3,42 @@
 // core's, what enters the log is admission's, what it means is the machine's. Previous stop of a
 // write: handlers/write.ts; next stop: partition-leader.ts, then replication/raft-host.ts.
 import type { Actor, ActorContext } from '@quorate/actors'
+import { QuorateError } from '@quorate/protocol'
 import type { ReplicaId, Role } from '@quorate/raft'
 import { limits } from '../limits.ts'
-import type { TopicConfig } from '../metadata/topic-config.ts'
-import type { LeaderHint } from '../replication/leader-table.ts'
+import { RaftHost } from '../replication/raft-host.ts'
 import {
   type HostCompletion,
-  RaftHost,
-  type RaftHostOptions,
   type RaftHostOwner,
-} from '../replication/raft-host.ts'
-import { type GroupId, type GroupKey, groupKey, type LogEntry } from '../storage/log-entry.ts'
+  replicaSession,
+} from '../replication/raft-owner.ts'
+import { type GroupKey, groupKey, type LogEntry } from '../storage/log-entry.ts'
 import type { RecoveredGroup } from '../storage/storage.ts'
 import { MachineDisagreement } from './disagreement.ts'
 import { PartitionMachine } from './machine.ts'
 import { PartitionLeader } from './partition-leader.ts'
-import { PartitionMaintenance } from './partition-maintenance.ts'
-import type { PartitionMessage } from './partition-message.ts'
+import type { PartitionMessage, ServedCommand } from './partition-message.ts'
+import type { PartitionActorOptions } from './partition-options.ts'
+import { type LeaderAddress, refuse } from './refusal.ts'
 import { describeReplica, type ReplicaDescription } from './replica-description.ts'
-import type { LeaderAddress } from './write-queue.ts'
+import { ReplicaMaintenance } from './replica-maintenance.ts'
 
-export interface PartitionEvents {
-  leaderChanged(hint: LeaderHint): void
-  /** Why retention of a partition led here waits; undefined when it does not any more. */
-  retentionHeld(group: GroupKey, reason: string | undefined): void
-  event(name: string, fields: Readonly<Record<string, unknown>>): void
-}
-
-export interface PartitionActorOptions
-  extends Omit<RaftHostOptions, 'recovered' | 'clock' | 'draw' | 'session'> {
-  readonly group: GroupId
-  readonly node: string
-  readonly config: TopicConfig
-  /** Replica the metadata group wants to lead. */
-  readonly preferred: ReplicaId
-  /** Boot session of the process; each incarnation of the actor adds one. */
-  readonly session: number
-  readonly events: PartitionEvents
-  addressOf(node: string): string | undefined
-  /** Survives restarts of the actor: where it failed, and how often in a row. */
-  readonly history: ApplyHistory
-}
-
-export interface ApplyHistory {
-  /** Index being applied; 0 when none is. Found above 0 at a restart: that entry threw. */
-  applying: number
-  failedIndex: number
-  failures: number
-}
+type Running = Exclude<PartitionMessage, { type: 'recovered' | 'describe' | 'retire' }>
 
 export class PartitionActor implements Actor<PartitionMessage>, RaftHostOwner {
   readonly #options: PartitionActorOptions
-  readonly #key: string
+  readonly #key: GroupKey
   #context!: ActorContext<PartitionMessage>
+  /** Present together with `#machine` and `#maintenance`, once the log was read back. */
   #host: RaftHost | undefined
-  #machine!: PartitionMachine
+  #machine: PartitionMachine | undefined
+  #maintenance: ReplicaMaintenance | undefined
   #leader: PartitionLeader | undefined
   #halted: string | undefined
-  #maintenance: PartitionMaintenance | undefined
   /** Since when this replica leads, or last tried to hand over to the preferred one. */
   #leaderSinceMs = 0
   /** Messages that arrived before the log was read back. */
-  #early: PartitionMessage[] = []
+  #early: Running[] = []
 
   constructor(options: PartitionActorOptions) {
     this.#options = options
@@ -73,59 +47,43 @@ export class PartitionActor implements Actor<PartitionMessage>, RaftHostOwner {
 
   started(context: ActorContext<PartitionMessage>): void {
     this.#context = context
-    if (this.#failedTooOften()) return
-    const { incarnation } = context
+    const reason = this.#options.history.haltReason()
+    if (reason !== undefined) {
+      this.halted(reason)
+      return
+    }
+    const { self, incarnation } = context
     this.#options.storage.recover(this.#key, (error, recovered) => {
-      context.self.reply({
-        type: 'recovered',
-        incarnation,
-        begin: () => {
-          if (error !== undefined || recovered === undefined) {
-            this.halted(error?.message ?? 'the replica has no files')
-          } else this.#begin(recovered)
-        },
-      })
+      self.reply({ type: 'recovered', incarnation, error, recovered })
     })
   }
 
-  #failedTooOften(): boolean {
-    const { history } = this.#options
-    if (history.applying > 0) {
-      history.failures = history.applying === history.failedIndex ? history.failures + 1 : 1
-      history.failedIndex = history.applying
-      history.applying = 0
-    }
-    if (history.failures < limits.replicaFailuresMax) return false
-    this.halted(`entry ${history.failedIndex} failed ${history.failures} times`)
-    return true
-  }
-
   stopped(): void {
-    this.#leader?.close(undefined)
-    this.#leader = undefined
+    this.#close()
   }
 
-  receive(message: PartitionMessage, context: ActorContext<PartitionMessage>): void {
-    this.#context = context
-    if (message.type === 'recovered') {
-      if (message.incarnation === context.incarnation) message.begin()
-      return
+  receive(message: PartitionMessage): void {
+    switch (message.type) {
+      case 'recovered':
+        if (message.incarnation !== this.#context.incarnation) return
+        if (message.recovered !== undefined) this.#begin(message.recovered)
+        else this.halted(message.error?.message ?? 'the replica has no files')
+        return
+      case 'describe':
+        message.respond(this.#describe())
+        return
+      case 'retire':
+        this.#close()
+        this.#context.stop()
+        message.respond()
+        return
+      default:
+        if (this.#host !== undefined) this.#receive(message, this.#host)
+        else this.#receiveEarly(message)
     }
-    if (message.type === 'describe') {
-      message.respond(this.#describe())
-      return
-    }
-    if (this.#host === undefined) {
-      this.#receiveEarly(message)
-      return
-    }
-    this.#receive(message, this.#host)
   }
 
-  #receive(
-    message: Exclude<PartitionMessage, { type: 'recovered' | 'describe' }>,
-    host: RaftHost,
-  ): void {
+  #receive(message: Running, host: RaftHost): void {
     switch (message.type) {
       case 'raft':
         host.receive(message.from, message.message)
@@ -133,7 +91,7 @@ export class PartitionActor implements Actor<PartitionMessage>, RaftHostOwner {
       case 'completion':
         if (message.incarnation !== this.#context.incarnation) return
         host.complete(message.completion)
-        this.#maintenance?.writeCheckpoints()
+        this.#maintenance!.stored()
         return
       case 'write':
       case 'fetch':
@@ -153,7 +111,7 @@ export class PartitionActor implements Actor<PartitionMessage>, RaftHostOwner {
       case 'expire-fetches':
         this.#leader?.expireFetches()
         return
-      case 'fetched':
+      case 'continue':
         message.run()
         return
       case 'maintain':
@@ -165,67 +123,89 @@ export class PartitionActor implements Actor<PartitionMessage>, RaftHostOwner {
       case 'transfer':
         this.#transfer(host, message.to)
         return
+      case 'hand-over-due':
+        if (this.#leader !== undefined) this.#leader.handingOver = false
+        return
       case 'campaign':
         this.#campaign(host, message.attemptsLeft)
         return
       case 'checkpoint':
-        this.#maintenance?.checkpointNow(message.respond)
+        this.#maintenance!.checkpointNow(message.respond)
         return
       case 'checkpoint-saved':
-        this.#maintenance?.checkpointSaved(message.index, message.error)
+        if (message.incarnation !== this.#context.incarnation) return
+        this.#maintenance!.checkpointSaved(message.index, message.error)
         return
     }
   }
 
-  #receiveEarly(message: PartitionMessage): void {
-    if (this.#halted !== undefined) this.#refuse(message)
-    else if (message.type !== 'raft' && this.#early.length < limits.earlyMessagesMax) {
-      this.#early.push(message)
-    } else this.#refuse(message)
+  #receiveEarly(message: Running): void {
+    const waits = this.#halted === undefined && message.type !== 'raft'
+    if (waits && this.#early.length < limits.earlyMessagesMax) this.#early.push(message)
+    else this.#refuseEarly(message)
+  }
+
+  #refuseEarly(message: Running): void {
+    if (message.type === 'checkpoint') message.respond()
+    else if (message.type === 'continue') message.run()
+    else if (isServed(message)) this.#refuse(message)
   }
 
   #begin(recovered: RecoveredGroup): void {
     const { clock, random, incarnation } = this.#context
+    const { config, session } = this.#options
     const { checkpoint } = recovered
-    this.#machine =
-      checkpoint === undefined
-        ? new PartitionMachine(this.#options.config)
-        : PartitionMachine.restore(checkpoint.state, this.#options.config)
-    this.#host = new RaftHost(
-      {
-        ...this.#options,
-        recovered,
-        session: this.#options.session + incarnation,
-        clock,
-        draw: (purpose, bound) => random.integer(`${this.#key}/${purpose}`, bound),
-      },
-      this,
-    )
-    this.#maintenance = this.#createMaintenance(this.#host, checkpoint?.index ?? 0)
+    try {
+      this.#machine =
+        checkpoint === undefined
+          ? new PartitionMachine(config)
+          : PartitionMachine.restore(checkpoint.state, config)
+      this.#host = new RaftHost(
+        {
+          ...this.#options,
+          recovered,
+          session: replicaSession(session, incarnation),
+          clock,
+          draw: (purpose, bound) => random.integer(`${this.#key}/${purpose}`, bound),
+        },
+        this,
+      )
+    } catch (error) {
+      if (!(error instanceof QuorateError)) throw error
+      this.halted(error.message)
+      return
+    }
+    this.#maintenance = this.#maintenanceOf(this.#host, this.#machine, checkpoint?.index ?? 0)
+    this.#maintenance.dropRetired()
+    // An incarnation before this one may have led.
+    this.#tellLeader(this.#host.term, undefined)
     this.#host.start()
     this.#context.setTimer('maintain', limits.maintainIntervalMs, { type: 'maintain' })
+    this.#options.events.settled(this.#options.group)
     const early = this.#early
     this.#early = []
-    for (const message of early) this.receive(message, this.#context)
+    for (const message of early) this.#receive(message, this.#host)
   }
 
-  #createMaintenance(host: RaftHost, checkpointIndex: number): PartitionMaintenance {
-    const { self } = this.#context
-    const { storage, config, preferred, events } = this.#options
-    return new PartitionMaintenance({
+  #maintenanceOf(
+    host: RaftHost,
+    machine: PartitionMachine,
+    checkpointIndex: number,
+  ): ReplicaMaintenance {
+    const { self, incarnation } = this.#context
+    const { storage, config, preferred, events, nodes, timing } = this.#options
+    return new ReplicaMaintenance({
       key: this.#key,
       storage,
-      config,
+      rule: { retentionMs: config.retentionMs, retentionBytes: config.retentionBytes },
+      nodes,
       preferred,
+      silenceMs: timing.electionTimeoutMinMs,
+      checkpointEntries: limits.checkpointEntries,
       host,
-      machine: this.#machine,
+      machine,
       checkpointIndex,
-      saved: (index, error) =>
-        self.reply({
-          type: 'checkpoint-saved',
-          index,
-          ...(error === undefined ? {} : { error }),
-        }),
+      saved: (index, error) => self.reply({ type: 'checkpoint-saved', incarnation, index, error }),
       event: (name, fields) => this.#event(name, fields),
       retentionHeld: (reason) => events.retentionHeld(this.#key, reason),
     })
@@ -234,68 +214,50 @@ export class PartitionActor implements Actor<PartitionMessage>, RaftHostOwner {
   // ── RaftHostOwner ──────────────────────────────────────────────────────────────────────────
 
   apply(entries: readonly LogEntry[]): void {
+    const { history } = this.#options
     for (const entry of entries) {
-      this.#options.history.applying = entry.index
+      history.applying(entry.index)
       if (!this.#applyOne(entry)) return
     }
-    this.#options.history.applying = 0
+    history.applied()
+    this.#maintenance!.runApplied()
     this.#leader?.applied(entries)
-    const last = entries.at(-1)!
-    const maintenance = this.#maintenance!
-    if (last.index - maintenance.lastCheckpoint >= limits.checkpointEntries) {
-      maintenance.takeCheckpoint(last)
-    }
-    maintenance.writeCheckpoints()
   }
 
   /** False when this replica disagrees with what its leader decided and has halted. */
   #applyOne(entry: LogEntry): boolean {
-    const host = this.#host!
     try {
-      const result = this.#machine.apply(entry)
-      if (result.roll) {
-        host.log.roll(entry.index)
-        this.#maintenance!.takeCheckpoint(entry)
-      }
-      if (result.logStart !== undefined) this.#maintenance!.dropBelow(result.logStart.index)
+      this.#maintenance!.applied(this.#machine!.apply(entry))
       return true
     } catch (error) {
       if (!(error instanceof MachineDisagreement)) throw error
-      host.halt(error.message)
+      this.#host!.halt(error.message)
       return false
     }
   }
 
   roleChanged(role: Role, term: number, leader: ReplicaId): void {
-    const host = this.#host!
-    const node = this.#options.nodes.get(leader)
-    const { topicId, partition } = this.#options.group
     if (role === 'leader' && this.#leader === undefined) {
       this.#leaderSinceMs = this.#context.clock.monotonicMs()
-      this.#leader = new PartitionLeader({
-        host,
-        machine: this.#machine,
-        storage: this.#options.storage,
-        clock: this.#context.clock,
-        proposeSoon: () => this.#context.self.reply({ type: 'propose' }),
-        runLater: (run) => this.#context.self.reply({ type: 'fetched', run }),
-        wakeFetchesAt: (atMs) => this.#wake('fetches', atMs, { type: 'expire-fetches' }),
-      })
-    } else if (role !== 'leader' && this.#leader !== undefined) {
-      const closing = this.#leader
-      this.#leader = undefined
-      this.#maintenance?.release()
-      closing.close(this.#leaderAddress())
-    }
+      this.#leader = this.#createLeader(this.#host!, this.#machine!)
+      this.#event('raft.leader_elected', { term, replica: this.#host!.replicaId })
+    } else if (role !== 'leader') this.#close()
     this.#context.inspect('role', { role, term, leader })
-    if (role === 'leader') {
-      this.#event('raft.leader_elected', { term, replica: host.replicaId })
-    }
-    this.#options.events.leaderChanged({
-      topicId,
-      partition,
-      term,
-      ...(node === undefined ? {} : { node }),
+    this.#tellLeader(term, this.#options.nodes.get(leader))
+  }
+
+  #createLeader(host: RaftHost, machine: PartitionMachine): PartitionLeader {
+    const { self, clock } = this.#context
+    return new PartitionLeader({
+      host,
+      machine,
+      storage: this.#options.storage,
+      clock,
+      proposeSoon: () => self.reply({ type: 'propose' }),
+      runLater: (run) => {
+        if (!self.reply({ type: 'continue', run })) run()
+      },
+      wakeFetchesAt: (atMs) => this.#wake('fetches', atMs, { type: 'expire-fetches' }),
     })
   }
 
@@ -310,10 +272,10 @@ export class PartitionActor implements Actor<PartitionMessage>, RaftHostOwner {
   halted(reason: string): void {
     this.#halted = reason
     this.#event('partition.halted', { reason })
-    this.#leader?.close(undefined)
-    this.#leader = undefined
-    for (const message of this.#early) this.#refuse(message)
-    this.#early = []
+    this.#close()
+    // What the others do without this replica is theirs; it leads nothing any more.
+    this.#tellLeader(this.#host?.term ?? 0, undefined)
+    this.#options.events.settled(this.#options.group)
   }
 
   completeLater(completion: HostCompletion): void {
@@ -331,38 +293,33 @@ export class PartitionActor implements Actor<PartitionMessage>, RaftHostOwner {
 
   // ── serving ────────────────────────────────────────────────────────────────────────────────
 
-  #serve(message: Extract<PartitionMessage, { type: 'write' | 'fetch' | 'offsets' }>): void {
+  #serve(message: ServedCommand): void {
     const leader = this.#leader
-    if (leader === undefined) this.#refuse(message)
-    else if (message.type === 'write') leader.write(message)
-    else if (message.type === 'fetch') leader.fetch(message)
-    else leader.offsets(message)
+    try {
+      if (leader === undefined) this.#refuse(message)
+      else if (message.type === 'write') leader.write(message)
+      else if (message.type === 'fetch') leader.fetch(message)
+      else leader.offsets(message)
+    } catch (error) {
+      // A defect: this actor restarts, and the message is lost with it. Somebody waits for it.
+      this.#refuse(message)
+      throw error
+    }
   }
 
-  #refuse(message: PartitionMessage): void {
-    const leader = this.#leaderAddress()
-    const hint = leader === undefined ? {} : { leader }
-    if (message.type === 'write') {
-      message.respond({
-        ...this.#options.group,
-        error: 'QUORATE_NOT_LEADER',
-        offset: -1,
-        duplicate: false,
-        ...hint,
-      })
-    } else if (message.type === 'fetch') {
-      message.respond({
-        error: 'QUORATE_NOT_LEADER',
-        highWatermark: -1,
-        logStartOffset: -1,
-        batches: { pieces: [], byteLength: 0 },
-        ...hint,
-      })
-    } else if (message.type === 'offsets') {
-      message.respond({ error: 'QUORATE_NOT_LEADER' })
-    } else if (message.type === 'checkpoint') {
-      message.respond()
-    }
+  #refuse(message: ServedCommand): void {
+    refuse(message, this.#options.group, this.#leaderAddress())
+  }
+
+  /** Answers everybody who waits here. */
+  #close(): void {
+    const leader = this.#leader
+    this.#leader = undefined
+    this.#maintenance?.release()
+    leader?.close(this.#leaderAddress())
+    const early = this.#early
+    this.#early = []
+    for (const message of early) this.#refuseEarly(message)
   }
 
   #leaderAddress(): LeaderAddress | undefined {
@@ -370,6 +327,12 @@ export class PartitionActor implements Actor<PartitionMessage>, RaftHostOwner {
     if (node === undefined || node === this.#options.node) return undefined
     const address = this.#options.addressOf(node)
     return address === undefined ? undefined : { node, address, term: this.#host!.term }
+  }
+
+  #tellLeader(term: number, node: string | undefined): void {
+    const { topicId, partition } = this.#options.group
+    const hint = { topicId, partition, term }
+    this.#options.events.leaderChanged(node === undefined ? hint : { ...hint, node })
   }
 
   /** The other replicas may not exist yet: their nodes create them as they apply the same entry. */
@@ -382,31 +345,29 @@ export class PartitionActor implements Actor<PartitionMessage>, RaftHostOwner {
     })
   }
 
+  /** Nothing new is admitted until leadership has gone, or the core has given up: one time-out. */
   #transfer(host: RaftHost, to: ReplicaId): void {
     if (this.#leader === undefined) return
-    this.#leader.handingOver = true
     host.step({ type: 'transfer', to })
-    // A transfer that did not happen is over after one election time-out; then writes go on.
-    this.#context.setTimer('hand-over', this.#options.timing.electionTimeoutMaxMs, {
-      type: 'fetched',
-      run: () => {
-        if (this.#leader !== undefined) this.#leader.handingOver = false
-      },
-    })
+    if (this.#leader === undefined || host.inspect().transferring === 0) return
+    this.#leader.handingOver = true
+    const dueMs = this.#options.timing.electionTimeoutMaxMs
+    this.#context.setTimer('hand-over', dueMs, { type: 'hand-over-due' })
   }
 
   #maintain(): void {
     this.#context.setTimer('maintain', limits.maintainIntervalMs, { type: 'maintain' })
+    this.#maintenance!.look()
     const leader = this.#leader
     if (leader?.ready !== true) return
-    const { clock } = this.#context
-    const nowMs = clock.monotonicMs()
-    this.#maintenance?.lead({
-      wallMs: clock.wallMs(),
-      sinceLeaderMs: nowMs - this.#leaderSinceMs,
+    const monotonicMs = this.#context.clock.monotonicMs()
+    this.#maintenance!.lead({
+      monotonicMs,
+      wallMs: this.#options.trustedWallMs(),
+      sinceLeaderMs: monotonicMs - this.#leaderSinceMs,
       proposeLogStart: (logStart) => leader.proposeLogStart(logStart),
       transfer: (to) => {
-        this.#leaderSinceMs = nowMs
+        this.#leaderSinceMs = monotonicMs
         this.#transfer(this.#host!, to)
       },
     })
@@ -430,4 +391,8 @@ export class PartitionActor implements Actor<PartitionMessage>, RaftHostOwner {
       heldBy: this.#maintenance?.heldBy,
     })
   }
+}
+
+function isServed(message: Running): message is ServedCommand {
+  return message.type === 'write' || message.type === 'fetch' || message.type === 'offsets'
 }

@@ -3,8 +3,15 @@
 // an entry of its own term has committed. What may enter the log is decided by
 // admission.ts, what is visible by the machine; a write's next stop is raft-host.ts.
 import type { Clock } from '@quorate/actors'
-import { type FetchReply, stampBatch } from '@quorate/protocol'
+import {
+  type ErrorCode,
+  type FetchReply,
+  type FetchRequest,
+  QuorateError,
+  stampBatch,
+} from '@quorate/protocol'
 import { limits } from '../limits.ts'
+import type { EntryRun } from '../replication/entry-run.ts'
 import type { RaftHost } from '../replication/raft-host.ts'
 import { EntryType, type LogEntry } from '../storage/log-entry.ts'
 import type { Storage } from '../storage/storage.ts'
@@ -14,7 +21,8 @@ import { FetchQueue } from './fetch-queue.ts'
 import { encodeLogStart, type LogStart } from './log-start.ts'
 import type { PartitionMachine } from './machine.ts'
 import type { FetchCommand, OffsetsCommand, WriteCommand } from './partition-message.ts'
-import { type LeaderAddress, WriteQueue } from './write-queue.ts'
+import { type LeaderAddress, refusedFetch } from './refusal.ts'
+import { WriteQueue } from './write-queue.ts'
 
 export interface LeaderSurroundings {
   readonly host: RaftHost
@@ -23,7 +31,7 @@ export interface LeaderSurroundings {
   readonly clock: Clock
   /** Asks for a `propose` message behind everything that is ready in this turn. */
   proposeSoon(): void
-  /** Runs `run` in this actor's turn; used by reads that complete later. */
+  /** Runs `run` in this actor's turn, or now when the actor is gone: somebody waits for it. */
   runLater(run: () => void): void
   wakeFetchesAt(monotonicMs: number): void
 }
@@ -41,6 +49,7 @@ export class PartitionLeader {
   readonly #positions = new Map<number, PendingPosition>()
   /** Fetches that arrived before this leader may serve. */
   #early: FetchCommand[] = []
+  #lost: LeaderAddress | undefined
   #admission: Admission | undefined
   #proposeAsked = false
   #readIds = 0
@@ -78,25 +87,42 @@ export class PartitionLeader {
     const admission = this.#admission
     if (admission === undefined) return
     const { host } = this.#around
+    const gathered = this.#writes.takeGathered()
+    if (gathered.length === 0) return
     const run = host.draft()
-    for (const write of this.#writes.takeGathered()) {
-      const decision = admission.admit(write.header, run.appendTimeMs)
-      if (decision.kind === 'append') {
-        const payload = stampBatch(write.batch, decision.baseOffset, host.term)
-        const header = { ...write.header, baseOffset: decision.baseOffset, leaderEpoch: host.term }
-        const entry = run.add({ type: EntryType.records, payload, header })
-        admission.appended(entry)
-        this.#writes.await(entry.index, write, decision.baseOffset, false)
-      } else if (decision.kind === 'refused') {
-        const { code, detail } = decision.error
-        this.#writes.refuse(write, code, undefined, detail)
-      } else if (decision.index > host.applied) {
-        this.#writes.await(decision.index, write, decision.offset, false)
-      } else {
-        this.#writes.succeed(write, decision.offset, false)
+    let admitted = 0
+    try {
+      for (const write of gathered) {
+        this.#admit(write, admission, run)
+        admitted += 1
       }
+    } catch (error) {
+      // A defect: this actor restarts. Nothing of the run was proposed.
+      for (const write of gathered.slice(admitted)) this.#writes.refuse(write, 'QUORATE_NOT_LEADER')
+      throw error
     }
     host.propose(run)
+  }
+
+  #admit(write: WriteCommand, admission: Admission, run: EntryRun): void {
+    const { host } = this.#around
+    const { header, batch } = write
+    const decision = admission.admit(header, run.appendTimeMs)
+    if (decision.kind === 'append') {
+      const { baseOffset } = decision
+      const payload = stampBatch(batch, baseOffset, host.term)
+      const entry = run.addRecords(payload, { ...header, baseOffset, leaderEpoch: host.term })
+      admission.appended(entry)
+      this.#writes.await(entry.index, write, baseOffset)
+    } else if (decision.kind === 'refused') {
+      const { code, detail } = decision.error
+      this.#writes.refuse(write, code, undefined, detail)
+    } else if (decision.index > host.applied) {
+      // Its original may yet be lost with this leader: no answer before that is committed.
+      this.#writes.await(decision.index, write, decision.offset)
+    } else {
+      this.#writes.succeed(write, decision.offset)
+    }
   }
 
   /** Retention: the log begins later once this has committed. */
@@ -105,7 +131,7 @@ export class PartitionLeader {
     if (admission === undefined) return
     const { host } = this.#around
     const run = host.draft()
-    admission.appended(run.add({ type: EntryType.logStart, payload: encodeLogStart(logStart) }))
+    admission.appended(run.add(EntryType.logStart, encodeLogStart(logStart)))
     host.propose(run)
   }
 
@@ -131,8 +157,9 @@ export class PartitionLeader {
       command.respond(this.#emptyReply())
     } else {
       const untilMs = clock.monotonicMs() + Math.min(waitMs, limits.fetchWaitMsMax)
+      const earlier = this.#fetches.deadlineMs
       this.#fetches.wait(command, untilMs)
-      this.#around.wakeFetchesAt(untilMs)
+      if (untilMs < earlier) this.#around.wakeFetchesAt(untilMs)
     }
   }
 
@@ -177,9 +204,9 @@ export class PartitionLeader {
       this.#early = []
       for (const fetch of early) this.fetch(fetch)
     }
-    for (const entry of entries) {
-      this.#admission?.committed(entry.index)
-      this.#writes.committed(entry.index)
+    this.#admission?.committed(entries.at(-1)!.index)
+    if (this.#writes.waiting > 0) {
+      for (const entry of entries) this.#writes.committed(entry.index)
     }
     for (const fetch of this.#fetches.takeServable(machine.nextOffset)) this.#serve(fetch)
     this.#answerPositions()
@@ -188,10 +215,11 @@ export class PartitionLeader {
   /** Leadership ended. Every open request is answered now. */
   close(leader: LeaderAddress | undefined): void {
     this.#closed = true
+    this.#lost = leader
     this.#writes.abandon(leader)
-    const refusal = this.#emptyReply('QUORATE_NOT_LEADER')
-    const reply = leader === undefined ? refusal : { ...refusal, leader }
-    for (const fetch of [...this.#early, ...this.#fetches.takeAll()]) fetch.respond(reply)
+    for (const fetch of [...this.#early, ...this.#fetches.takeAll()]) {
+      fetch.respond(refusedFetch(leader))
+    }
     this.#early = []
     for (const { command } of this.#positions.values()) {
       command.respond({ error: 'QUORATE_NOT_LEADER' })
@@ -224,7 +252,11 @@ export class PartitionLeader {
         this.#around.runLater(() => {
           if (error !== undefined) command.respond({ error: 'QUORATE_STORAGE_FAILED' })
           else if (found === undefined) command.respond({ offset: machine.nextOffset })
-          else command.respond({ offset: found.offset, timestampMs: found.appendTimeMs })
+          else {
+            // Storage may still hold what retention has retired.
+            const offset = Math.max(found.offset, machine.logStart.offset)
+            command.respond({ offset, timestampMs: found.appendTimeMs })
+          }
         })
       })
     }
@@ -237,23 +269,30 @@ export class PartitionLeader {
     const bytes = Math.max(1, Math.min(maxBytes, limits.fetchReplyBytesMax))
     let inline = true
     host.log.read({ offset }, { index: host.applied, bytes }, (error, _previous, entries) => {
-      const answer = () => {
-        if (error !== undefined) {
-          command.respond(this.#emptyReply('QUORATE_STORAGE_FAILED', error.message))
-        } else {
-          command.respond(this.#recordsReply(entries, bytes))
-        }
-      }
-      if (inline) answer()
-      else
-        this.#around.runLater(() =>
-          this.#closed ? command.respond(this.#emptyReply('QUORATE_NOT_LEADER')) : answer(),
-        )
+      if (inline) this.#answerFetch(command, error, entries)
+      else this.#around.runLater(() => this.#answerFetch(command, error, entries))
     })
     inline = false
   }
 
-  #recordsReply(entries: readonly LogEntry[], bytesMax: number): FetchReply {
+  #answerFetch(
+    command: FetchCommand,
+    error: Error | undefined,
+    entries: readonly LogEntry[],
+  ): void {
+    if (this.#closed) command.respond(refusedFetch(this.#lost))
+    else if (error === undefined) command.respond(this.#recordsReply(entries, command.request))
+    else if (command.request.offset < this.#around.machine.logStart.offset) {
+      // Retired while it was being read.
+      command.respond(this.#emptyReply('QUORATE_OFFSET_OUT_OF_RANGE'))
+    } else {
+      const code = error instanceof QuorateError ? error.code : 'QUORATE_STORAGE_FAILED'
+      command.respond(this.#emptyReply(code, error.message))
+    }
+  }
+
+  #recordsReply(entries: readonly LogEntry[], { maxBytes }: FetchRequest): FetchReply {
+    const bytesMax = Math.min(maxBytes, limits.fetchReplyBytesMax)
     const pieces: Uint8Array[] = []
     let byteLength = 0
     for (const entry of entries) {
@@ -262,10 +301,15 @@ export class PartitionLeader {
       for (const piece of entry.payload.pieces) pieces.push(piece)
       byteLength += entry.payload.byteLength
     }
-    return { ...this.#emptyReply(), batches: { pieces, byteLength } }
+    const { nextOffset, logStart } = this.#around.machine
+    return {
+      highWatermark: nextOffset,
+      logStartOffset: logStart.offset,
+      batches: { pieces, byteLength },
+    }
   }
 
-  #emptyReply(error?: FetchReply['error'], detail?: string): FetchReply {
+  #emptyReply(error?: ErrorCode, detail?: string): FetchReply {
     const { machine } = this.#around
     return {
       ...(error === undefined ? {} : { error }),

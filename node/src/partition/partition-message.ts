@@ -3,8 +3,9 @@
 // callbacks they carry, exactly once each.
 import type { BatchHeader, Chunks, FetchReply, FetchRequest, WriteResult } from '@quorate/protocol'
 import type { RaftMessage, ReplicaId } from '@quorate/raft'
-import type { HostCompletion } from '../replication/raft-host.ts'
+import type { HostCompletion } from '../replication/raft-owner.ts'
 import type { LogEntry } from '../storage/log-entry.ts'
+import type { RecoveredGroup } from '../storage/storage.ts'
 import type { ReplicaDescription } from './replica-description.ts'
 
 export interface WriteCommand {
@@ -34,10 +35,11 @@ export type OffsetsAnswer =
   /** This replica does not lead, or stopped leading before it could be sure. */
   | { readonly error: 'QUORATE_NOT_LEADER' | 'QUORATE_STORAGE_FAILED' }
 
+/** Asks for an answer of the leader. */
+export type ServedCommand = WriteCommand | FetchCommand | OffsetsCommand
+
 export type PartitionMessage =
-  | WriteCommand
-  | FetchCommand
-  | OffsetsCommand
+  | ServedCommand
   | { readonly type: 'describe'; respond(description: ReplicaDescription): void }
   | {
       readonly type: 'raft'
@@ -50,9 +52,20 @@ export type PartitionMessage =
       readonly completion: HostCompletion
     }
   /** Storage has the group's state ready for this incarnation (after the WAL barrier). */
-  | { readonly type: 'recovered'; readonly incarnation: number; readonly begin: () => void }
-  | { readonly type: 'checkpoint-saved'; readonly index: number; readonly error?: Error }
-  | { readonly type: 'fetched'; readonly run: () => void }
+  | {
+      readonly type: 'recovered'
+      readonly incarnation: number
+      readonly error: Error | undefined
+      readonly recovered: RecoveredGroup | undefined
+    }
+  | {
+      readonly type: 'checkpoint-saved'
+      readonly incarnation: number
+      readonly index: number
+      readonly error: Error | undefined
+    }
+  /** Work of this actor that waited for a read. */
+  | { readonly type: 'continue'; readonly run: () => void }
   /** Gathered writes of this turn go to the log. */
   | { readonly type: 'propose' }
   | { readonly type: 'tick' }
@@ -63,7 +76,11 @@ export type PartitionMessage =
   | { readonly type: 'connection-lost'; readonly node: string }
   /** Hand leadership over (0: to the most advanced voter). */
   | { readonly type: 'transfer'; readonly to: ReplicaId }
+  /** A hand-over that has not happened by now is given up. */
+  | { readonly type: 'hand-over-due' }
   /** Campaign at once: this replica is the preferred leader of a new partition. */
   | { readonly type: 'campaign'; readonly attemptsLeft: number }
   /** Clean stop: write a checkpoint, then call. */
   | { readonly type: 'checkpoint'; respond(): void }
+  /** The topic is deleted: answer everybody, call, and end. Nothing is sent after this. */
+  | { readonly type: 'retire'; respond(): void }

@@ -1,101 +1,91 @@
 // Keeps the partition actors of this node equal to what the metadata group has committed: creates a
 // replica only when a committed entry assigns it here, starts those whose files were found, drops
 // one only by its committed tombstone. A replica that must exist but has no files is amnesiac: it
-// is reported and never created anew. Fed by the metadata actor; next stop:
-// partition-actor.ts.
-import type { Actor, ActorContext, ActorRef } from '@quorate/actors'
+// is reported and never created anew. Fed by the metadata actor; next stop: partition-actor.ts.
+import type { Actor, ActorContext } from '@quorate/actors'
 import type { MetadataMachine } from '../metadata/machine.ts'
 import type { Assignment, DropOrder } from '../metadata/views.ts'
+import { ApplyHistory } from '../replication/apply-history.ts'
 import { type GroupId, type GroupKey, groupKey } from '../storage/log-entry.ts'
-import type { Storage } from '../storage/storage.ts'
-import { PartitionActor, type PartitionActorOptions } from './partition-actor.ts'
-import type { PartitionMessage } from './partition-message.ts'
+import { PartitionActor } from './partition-actor.ts'
+import type { HostedReplica, PartitionDirectory } from './partition-directory.ts'
+import type { PartitionActorOptions, PartitionSurroundings } from './partition-options.ts'
 
 export type SupervisorMessage =
+  /** Topics are not what they were. */
   | { readonly type: 'reconcile' }
   | {
       readonly type: 'created'
       readonly assignment: Assignment
-      readonly error?: Error
+      readonly error: Error | undefined
     }
-  | { readonly type: 'dropped'; readonly order: DropOrder; readonly error?: Error }
+  | { readonly type: 'retry' }
+  | { readonly type: 'settled'; readonly group: GroupId }
+  | { readonly type: 'retired'; readonly order: DropOrder }
+  | { readonly type: 'dropped'; readonly order: DropOrder; readonly error: Error | undefined }
 
-export interface SupervisorOptions {
-  readonly node: string
-  readonly storage: Storage
+export interface SupervisorOptions extends PartitionSurroundings {
   readonly metadata: () => MetadataMachine
-  /** Groups found on disk at start, with their replica ids. */
-  readonly found: ReadonlyMap<GroupKey, number>
+  /** Replica ids of the groups whose files are on disk: those found at start, kept up to date. */
+  readonly files: Map<GroupKey, number>
   /** Creations up to this metadata index were carried out in an earlier life. */
   readonly executedIndex: number
-  readonly partition: (
-    assignment: Assignment,
-  ) => Omit<
-    PartitionActorOptions,
-    'group' | 'config' | 'nodes' | 'storage' | 'preferred' | 'history'
-  >
-  event(name: string, fields: Readonly<Record<string, unknown>>): void
   /** The replica here is stopped for good: hints about its group are worthless. */
   dropping(group: GroupId): void
   /** Every replica of a deleted topic is gone from this node; to be told to the metadata group. */
   removed(topicId: number): void
 }
 
-interface Replica {
-  readonly group: GroupId
-  readonly replicaId: number
-  ref: ActorRef<PartitionMessage> | undefined
-  state: 'creating' | 'running' | 'dropping' | 'gone' | 'amnesiac'
-}
-
-/** Read by handlers and the mesh between turns; written by the supervisor alone. */
-export class PartitionDirectory {
-  readonly replicas = new Map<GroupKey, Replica>()
-
-  ref(group: GroupId): ActorRef<PartitionMessage> | undefined {
-    const replica = this.replicas.get(groupKey(group))
-    return replica?.state === 'running' ? replica.ref : undefined
-  }
-
-  replicaId(group: GroupId): number | undefined {
-    return this.replicas.get(groupKey(group))?.replicaId
-  }
-
-  running(): ActorRef<PartitionMessage>[] {
-    return [...this.replicas.values()].flatMap(({ state, ref }) =>
-      state === 'running' && ref !== undefined ? [ref] : [],
-    )
-  }
-
-  amnesiac(): GroupKey[] {
-    return [...this.replicas].flatMap(([key, { state }]) => (state === 'amnesiac' ? [key] : []))
-  }
-
-  /** True when no replica of this node is still being created. */
-  get settled(): boolean {
-    for (const { state } of this.replicas.values()) if (state === 'creating') return false
-    return true
-  }
-}
+/** After this time what failed for want of disk is tried again. */
+const retryMs = 1000
+const campaignAttempts = 8
 
 export class PartitionSupervisor implements Actor<SupervisorMessage> {
   readonly #options: SupervisorOptions
   readonly #directory: PartitionDirectory
   #context!: ActorContext<SupervisorMessage>
+  /** Metadata index up to which orders were looked at. Never acts on an older state. */
+  #seenIndex = 0
+  /** Orders that are not carried out yet. */
+  readonly #creating = new Map<HostedReplica, Assignment>()
+  #createdSince = false
+  #failed: (() => void)[] = []
 
   constructor(options: SupervisorOptions, directory: PartitionDirectory) {
     this.#options = options
     this.#directory = directory
   }
 
-  receive(message: SupervisorMessage, context: ActorContext<SupervisorMessage>): void {
+  started(context: ActorContext<SupervisorMessage>): void {
     this.#context = context
+    // A restart of this actor has stopped all its partitions: they are started again.
+    for (const replica of [...this.#directory.all()]) {
+      if (replica.state !== 'amnesiac') this.#directory.remove(replica.group)
+    }
+    this.#reconcile()
+  }
+
+  receive(message: SupervisorMessage): void {
     switch (message.type) {
       case 'reconcile':
         this.#reconcile()
         return
       case 'created':
         this.#created(message.assignment, message.error)
+        return
+      case 'retry': {
+        const failed = this.#failed
+        this.#failed = []
+        for (const again of failed) again()
+        return
+      }
+      case 'settled': {
+        const replica = this.#directory.get(message.group)
+        if (replica !== undefined) replica.settled = true
+        return
+      }
+      case 'retired':
+        this.#removeFiles(message.order)
         return
       case 'dropped':
         this.#dropped(message.order, message.error)
@@ -105,107 +95,184 @@ export class PartitionSupervisor implements Actor<SupervisorMessage> {
 
   #reconcile(): void {
     const { metadata, node } = this.#options
-    for (const assignment of metadata().assignmentsOf(node)) {
-      const key = groupKey(assignment.group)
-      if (!this.#directory.replicas.has(key)) this.#begin(key, assignment)
-    }
-    for (const order of metadata().dropOrdersOf(node)) this.#drop(order)
+    const machine = metadata()
+    // The metadata actor may have gone back to its checkpoint.
+    if (machine.applied.index < this.#seenIndex) return
+    this.#seenIndex = machine.applied.index
+    const ordered = machine
+      .assignmentsOf(node)
+      .filter(({ group }) => this.#directory.get(group) === undefined)
+      .map((assignment) => [this.#enter(assignment), assignment] as const)
+    for (const [replica, assignment] of ordered) this.#begin(replica, assignment)
+    const orders = machine.dropOrdersOf(node)
+    for (const order of orders) this.#drop(order)
+    this.#forget(machine, new Set(orders.map(({ group }) => groupKey(group))))
   }
 
-  #begin(key: GroupKey, assignment: Assignment): void {
-    const { found, executedIndex, storage } = this.#options
-    const { group, replicaId } = assignment
-    const replica: Replica = { group, replicaId, ref: undefined, state: 'creating' }
-    this.#directory.replicas.set(key, replica)
-    if (found.get(key) === assignment.replicaId) {
-      this.#run(replica, assignment, false)
-    } else if (assignment.createdIndex <= executedIndex) {
-      replica.state = 'amnesiac'
-      this.#options.event('replica.amnesiac', { group: key, replica: replicaId })
-    } else {
-      const { self } = this.#context
-      storage.createReplica(
-        assignment.group,
-        assignment.replicaId,
-        assignment.configuration,
-        { term: 0, votedFor: 0 },
-        assignment.createdIndex,
-        (error) =>
-          self.reply({ type: 'created', assignment, ...(error === undefined ? {} : { error }) }),
-      )
+  /** All orders are known before the first is carried out: none is counted as executed too early. */
+  #enter(assignment: Assignment): HostedReplica {
+    const { files, executedIndex } = this.#options
+    const { group, replicaId, createdIndex } = assignment
+    const hasFiles = files.get(groupKey(group)) === replicaId
+    const mustHaveFiles = createdIndex <= executedIndex
+    const state = hasFiles ? 'running' : mustHaveFiles ? 'amnesiac' : 'creating'
+    const replica: HostedReplica = {
+      group,
+      replicaId,
+      createdIndex,
+      state,
+      ref: undefined,
+      settled: false,
     }
+    this.#directory.put(replica)
+    if (state === 'creating') this.#creating.set(replica, assignment)
+    return replica
+  }
+
+  #begin(replica: HostedReplica, assignment: Assignment): void {
+    if (replica.state === 'running') this.#run(replica, assignment, false)
+    else if (replica.state === 'creating') this.#create(replica, assignment)
+    else this.#event('replica.amnesiac', replica.group, { replica: replica.replicaId })
+  }
+
+  #create(replica: HostedReplica, assignment: Assignment): void {
+    const { self } = this.#context
+    const { group, replicaId, configuration } = assignment
+    this.#options.storage.createReplica(
+      group,
+      replicaId,
+      configuration,
+      { term: 0, votedFor: 0 },
+      Math.min(replica.createdIndex, this.#executedBut(replica)),
+      (error) => self.reply({ type: 'created', assignment, error }),
+    )
+  }
+
+  /** Metadata index up to which all orders but that of `replica` are carried out on this node. */
+  #executedBut(replica: HostedReplica | undefined): number {
+    let index = this.#seenIndex
+    for (const open of this.#creating.keys()) {
+      if (open !== replica) index = Math.min(index, open.createdIndex - 1)
+    }
+    return index
   }
 
   #created(assignment: Assignment, error: Error | undefined): void {
-    const key = groupKey(assignment.group)
-    const replica = this.#directory.replicas.get(key)
-    if (replica === undefined) return
+    const replica = this.#directory.get(assignment.group)
+    if (replica?.state !== 'creating') return
+    const isWanted = this.#options.metadata().topicById(assignment.group.topicId) !== undefined
     if (error !== undefined) {
-      this.#options.event('replica.create_failed', { group: key, reason: error.message })
-      this.#directory.replicas.delete(key)
-      return
+      this.#event('replica.create_failed', replica.group, { reason: error.message })
+      if (isWanted) this.#later(() => this.#create(replica, assignment))
+    } else {
+      this.#options.files.set(groupKey(replica.group), replica.replicaId)
+      this.#createdSince = true
     }
-    this.#run(replica, assignment, true)
-    // The topic may have been deleted while its files were being made.
-    this.#reconcile()
+    if (error !== undefined && isWanted) return
+    this.#creating.delete(replica)
+    if (this.#creating.size === 0 && this.#createdSince) {
+      this.#createdSince = false
+      this.#options.storage.setExecuted(this.#executedBut(undefined), () => {})
+    }
+    if (isWanted) this.#run(replica, assignment, true)
+    else {
+      // Deleted while its files were being made.
+      replica.state = 'running'
+      this.#reconcile()
+    }
   }
 
-  #run(replica: Replica, assignment: Assignment, isNew: boolean): void {
-    const { members } = assignment
+  #run(replica: HostedReplica, assignment: Assignment, isNew: boolean): void {
+    const { group, members, config, replicaId } = assignment
+    const { node, session, timing, storage, send, addressOf, trustedWallMs, events } = this.#options
+    const { self } = this.#context
     const options: PartitionActorOptions = {
-      ...this.#options.partition(assignment),
-      group: assignment.group,
-      config: assignment.config,
-      nodes: new Map(members.map(({ nodeId, replicaId }) => [replicaId, nodeId])),
+      node,
+      session,
+      timing,
+      storage,
+      send,
+      addressOf,
+      trustedWallMs,
+      group,
+      config,
+      nodes: new Map(members.map((member) => [member.replicaId, member.nodeId])),
       preferred: members[0]!.replicaId,
-      history: { applying: 0, failedIndex: 0, failures: 0 },
-      storage: this.#options.storage,
+      history: new ApplyHistory(),
+      events: { ...events, settled: (settled) => self.reply({ type: 'settled', group: settled }) },
     }
-    replica.ref = this.#context.spawn(
-      `partition-${groupKey(assignment.group)}`,
-      () => new PartitionActor(options),
-    )
+    const name = `partition-${groupKey(group)}`
+    const ref = this.#context.spawn(name, () => new PartitionActor(options))
     replica.state = 'running'
-    if (isNew && members[0]!.replicaId === assignment.replicaId)
-      replica.ref.reply({ type: 'campaign', attemptsLeft: 8 })
+    replica.ref = ref
+    if (isNew && members[0]!.replicaId === replicaId) {
+      ref.reply({ type: 'campaign', attemptsLeft: campaignAttempts })
+    }
   }
 
   /** Also reaches files of a replica whose topic was deleted while this node was away. */
   #drop(order: DropOrder): void {
-    const { group, replicaId, deletedIndex } = order
-    const key = groupKey(group)
-    const replica = this.#directory.replicas.get(key)
-    if (replica?.state === 'creating' || replica?.state === 'dropping') return
-    if (replica?.state === 'gone') return
-    if (replica?.ref !== undefined) this.#context.stop(replica.ref as ActorRef<never>)
-    this.#directory.replicas.set(key, { group, replicaId, ref: undefined, state: 'dropping' })
+    const { group, replicaId } = order
+    const replica = this.#directory.get(group)
+    if (replica !== undefined && replica.state !== 'running' && replica.state !== 'amnesiac') return
+    const dropping = { group, replicaId, createdIndex: 0, ref: undefined, settled: true }
+    this.#directory.put({ ...dropping, state: 'dropping' })
     this.#options.dropping(group)
+    // Who has written to it is answered before it ends: nobody can reach it from here on.
     const { self } = this.#context
-    const dropped = (error?: Error) =>
-      self.reply({ type: 'dropped', order, ...(error === undefined ? {} : { error }) })
-    if (replica?.ref === undefined && this.#options.found.get(key) !== replicaId) dropped()
-    else this.#options.storage.dropReplica(group, replicaId, deletedIndex, dropped)
+    const respond = () => self.reply({ type: 'retired', order })
+    if (replica?.ref?.reply({ type: 'retire', respond }) !== true) this.#removeFiles(order)
+  }
+
+  #removeFiles(order: DropOrder): void {
+    if (this.#directory.get(order.group)?.state !== 'dropping') return
+    const { self } = this.#context
+    const { files, storage } = this.#options
+    if (files.get(groupKey(order.group)) !== order.replicaId) {
+      self.reply({ type: 'dropped', order, error: undefined })
+      return
+    }
+    const executed = this.#executedBut(undefined)
+    storage.dropReplica(order.group, order.replicaId, executed, (error) =>
+      self.reply({ type: 'dropped', order, error }),
+    )
   }
 
   #dropped(order: DropOrder, error: Error | undefined): void {
-    const { topicId } = order.group
+    const replica = this.#directory.get(order.group)
+    if (replica?.state !== 'dropping') return
     if (error !== undefined) {
-      this.#options.event('replica.drop_failed', {
-        group: groupKey(order.group),
-        reason: error.message,
-      })
+      this.#event('replica.drop_failed', order.group, { reason: error.message })
+      this.#later(() => this.#removeFiles(order))
       return
     }
-    // Kept as gone: the id of a group never comes back.
-    this.#directory.replicas.get(groupKey(order.group))!.state = 'gone'
-    const open = this.#options
-      .metadata()
-      .dropOrdersOf(this.#options.node)
+    replica.state = 'gone'
+    const { metadata, node, removed, files } = this.#options
+    files.delete(groupKey(order.group))
+    const { topicId } = order.group
+    const isOpen = metadata()
+      .dropOrdersOf(node)
       .some(
-        (each) =>
-          each.group.topicId === topicId &&
-          this.#directory.replicas.get(groupKey(each.group))?.state !== 'gone',
+        ({ group }) => group.topicId === topicId && this.#directory.get(group)?.state !== 'gone',
       )
-    if (!open) this.#options.removed(topicId)
+    if (!isOpen) removed(topicId)
+  }
+
+  /** What is gone and confirmed, or was missed only because this node's metadata was old. */
+  #forget(machine: MetadataMachine, ordered: ReadonlySet<GroupKey>): void {
+    for (const { state, group } of [...this.#directory.all()]) {
+      if (state !== 'gone' && state !== 'amnesiac') continue
+      if (machine.topicById(group.topicId) !== undefined || ordered.has(groupKey(group))) continue
+      this.#directory.remove(group)
+    }
+  }
+
+  #later(again: () => void): void {
+    this.#failed.push(again)
+    this.#context.setTimer('retry', retryMs, { type: 'retry' })
+  }
+
+  #event(name: string, group: GroupId, fields: Readonly<Record<string, unknown>>): void {
+    this.#options.events.event(name, { group: groupKey(group), ...fields })
   }
 }

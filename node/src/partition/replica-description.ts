@@ -47,7 +47,7 @@ export function describeReplica(replica: DescribedReplica): ReplicaDescription {
     logStart: host?.log.firstIndex ?? 0,
     lastIndex: host?.log.lastIndex ?? 0,
     commitIndex: host?.commit ?? 0,
-    appliedIndex: host?.applied ?? 0,
+    appliedIndex: machine?.applied.index ?? 0,
     chainAtCommit: point === undefined ? '' : chainText(point.chain),
     startOffset: machine?.logStart.offset ?? 0,
     endOffset: machine?.nextOffset ?? 0,

@@ -5,23 +5,18 @@
 import type { ErrorCode, WriteResult } from '@quorate/protocol'
 import type { GroupId } from '../storage/log-entry.ts'
 import type { WriteCommand } from './partition-message.ts'
+import type { LeaderAddress } from './refusal.ts'
 
 interface Waiter {
   readonly write: WriteCommand
   readonly offset: number
-  readonly duplicate: boolean
-}
-
-export interface LeaderAddress {
-  readonly node: string
-  readonly address: string
-  readonly term: number
 }
 
 export class WriteQueue {
   readonly #group: GroupId
   #gathered: WriteCommand[] = []
   #gatheredBytes = 0
+  /** Writes answered by the entry at an index; several when a batch was sent again. */
   readonly #waiting = new Map<number, Waiter[]>()
 
   constructor(group: GroupId) {
@@ -31,6 +26,7 @@ export class WriteQueue {
   get gatheredBytes(): number {
     return this.#gatheredBytes
   }
+  /** Entries that somebody waits for. */
   get waiting(): number {
     return this.#waiting.size
   }
@@ -40,7 +36,7 @@ export class WriteQueue {
     this.#gatheredBytes += write.batch.byteLength
   }
 
-  takeGathered(): WriteCommand[] {
+  takeGathered(): readonly WriteCommand[] {
     const taken = this.#gathered
     this.#gathered = []
     this.#gatheredBytes = 0
@@ -48,8 +44,8 @@ export class WriteQueue {
   }
 
   /** Answers the write when the entry at `index` commits. */
-  await(index: number, write: WriteCommand, offset: number, duplicate: boolean): void {
-    const waiter = { write, offset, duplicate }
+  await(index: number, write: WriteCommand, offset: number): void {
+    const waiter = { write, offset }
     const others = this.#waiting.get(index)
     if (others === undefined) this.#waiting.set(index, [waiter])
     else others.push(waiter)
@@ -59,16 +55,20 @@ export class WriteQueue {
     const waiters = this.#waiting.get(index)
     if (waiters === undefined) return
     this.#waiting.delete(index)
-    for (const { write, offset, duplicate } of waiters) this.succeed(write, offset, duplicate)
+    for (const { write, offset } of waiters) this.succeed(write, offset)
   }
 
-  succeed(write: WriteCommand, offset: number, duplicate: boolean): void {
-    write.respond({ ...this.#place(), offset, duplicate })
+  /** A resend answered here is no duplicate to its sender: it has never had an answer. */
+  succeed(write: WriteCommand, offset: number): void {
+    const { topicId, partition } = this.#group
+    write.respond({ topicId, partition, offset, duplicate: false })
   }
 
   refuse(write: WriteCommand, error: ErrorCode, leader?: LeaderAddress, detail?: string): void {
+    const { topicId, partition } = this.#group
     const result: WriteResult = {
-      ...this.#place(),
+      topicId,
+      partition,
       error,
       offset: -1,
       duplicate: false,
@@ -86,9 +86,5 @@ export class WriteQueue {
     for (const waiters of waiting) {
       for (const { write } of waiters) this.refuse(write, 'QUORATE_UNKNOWN_OUTCOME', leader)
     }
-  }
-
-  #place(): { topicId: number; partition: number } {
-    return { topicId: this.#group.topicId, partition: this.#group.partition }
   }
 }

@@ -1,28 +1,36 @@
 // Holds machine states that are to become checkpoint files and writes each once this replica's own
-// disk holds its index: no checkpoint covers what the WAL has not synced. Knows
-// nothing of what the state means. Fed by the partition and metadata actors; next stop:
-// storage/checkpoint.ts.
+// disk holds its index, one at a time: no checkpoint covers what the WAL has not synced. One that
+// could not be written is tried again. Knows nothing of what the state means. Fed by the partition
+// and metadata actors; next stop: storage/checkpoint-store.ts.
 import type { GroupKey } from '../storage/log-entry.ts'
-import type { Checkpoint, Storage } from '../storage/storage.ts'
+import type { Checkpoint, GroupLog, Storage } from '../storage/storage.ts'
+
+/** States held in memory; above it the oldest is let go, and retention takes a later one. */
+const waitingMax = 8
 
 export class Checkpointer {
   readonly #key: GroupKey
   readonly #storage: Storage
-  /** Called on a later turn with the outcome of one checkpoint file. */
+  readonly #log: GroupLog
+  /** Called out of storage's turn with the outcome of one file; its owner calls `written` later. */
   readonly #saved: (index: number, error: Error | undefined) => void
-  #waiting: Checkpoint[] = []
-  #writing = 0
+  readonly #waiting: Checkpoint[] = []
+  #writing: Checkpoint | undefined
+  /** The last attempt failed: nothing is tried before `retry`. */
+  #paused = false
   #idle: (() => void)[] = []
   #lastIndex: number
 
   constructor(
     key: GroupKey,
     storage: Storage,
+    log: GroupLog,
     lastIndex: number,
     saved: (index: number, error: Error | undefined) => void,
   ) {
     this.#key = key
     this.#storage = storage
+    this.#log = log
     this.#lastIndex = lastIndex
     this.#saved = saved
   }
@@ -32,26 +40,42 @@ export class Checkpointer {
     return this.#lastIndex
   }
 
-  take(checkpoint: Checkpoint): void {
-    this.#waiting.push(checkpoint)
-    this.#lastIndex = checkpoint.index
+  /** Keeps the state at an index, unless its file is there: after a restart it often is. */
+  take(index: number, checkpoint: () => Checkpoint): void {
+    if (index <= this.#lastIndex) return
+    this.#lastIndex = index
+    if (this.#log.checkpoints().includes(index)) return
+    if (this.#waiting.length >= waitingMax) this.#waiting.shift()
+    this.#waiting.push(checkpoint())
   }
 
   /** Writes what lies at or below the index this disk holds. */
-  write(storedIndex: number): void {
-    while (this.#waiting[0] !== undefined && this.#waiting[0].index <= storedIndex) {
-      const checkpoint = this.#waiting.shift()!
-      this.#writing += 1
-      this.#storage.saveCheckpoint(this.#key, checkpoint, (error) => {
-        this.#saved(checkpoint.index, error)
-      })
-    }
+  write(): void {
+    const next = this.#waiting[0]
+    if (this.#writing !== undefined || this.#paused || next === undefined) return
+    if (next.index > this.#log.durableIndex) return
+    this.#waiting.shift()
+    this.#writing = next
+    this.#storage.saveCheckpoint(this.#key, next, (error) => this.#saved(next.index, error))
   }
 
-  /** To be called in the owner's turn when `saved` has told of a file. */
-  written(): void {
-    this.#writing -= 1
+  /** In the owner's turn, when `saved` has told of a file. */
+  written(error: Error | undefined): void {
+    const written = this.#writing
+    this.#writing = undefined
+    // One below log start is of no use to anybody any more.
+    if (error !== undefined && written !== undefined && written.index >= this.#log.start.index) {
+      this.#paused = true
+      this.#waiting.unshift(written)
+    }
+    this.write()
     this.#settleIdle()
+  }
+
+  /** Another attempt at what could not be written. */
+  retry(): void {
+    this.#paused = false
+    this.write()
   }
 
   /** Calls when nothing that could be written is under way. */
@@ -61,7 +85,7 @@ export class Checkpointer {
   }
 
   #settleIdle(): void {
-    if (this.#writing > 0) return
+    if (this.#writing !== undefined) return
     const calls = this.#idle
     this.#idle = []
     for (const call of calls) call()

@@ -4,14 +4,7 @@
 import type { BatchHeader, Chunks } from '@quorate/protocol'
 import type { LogPoint } from '@quorate/raft'
 import { makeEntry, verifyEntry } from '../storage/entry-format.ts'
-import type { EntryType, LogEntry } from '../storage/log-entry.ts'
-
-export interface EntryDraft {
-  readonly type: EntryType
-  readonly payload: Chunks
-  /** Present for record batches, whose payload is stamped already. */
-  readonly header?: BatchHeader
-}
+import { EntryType, type LogEntry } from '../storage/log-entry.ts'
 
 /** Entries on their way into the log: each is chained to the one before it as it is added. */
 export class EntryRun {
@@ -27,14 +20,25 @@ export class EntryRun {
     this.appendTimeMs = appendTimeMs
   }
 
-  add(draft: EntryDraft): LogEntry {
-    const entry = makeEntry(this.#previous, {
+  add(type: Exclude<EntryType, typeof EntryType.records>, payload: Chunks): LogEntry {
+    const { appendTimeMs } = this
+    return this.#push(makeEntry(this.#previous, { term: this.#term, type, appendTimeMs, payload }))
+  }
+
+  /** `payload` is stamped already, and `recordsHeader` says what it says. */
+  addRecords(payload: Chunks, recordsHeader: BatchHeader): LogEntry {
+    const { appendTimeMs } = this
+    const fields = {
       term: this.#term,
-      type: draft.type,
-      appendTimeMs: this.appendTimeMs,
-      payload: draft.payload,
-      ...(draft.header === undefined ? {} : { recordsHeader: draft.header }),
-    })
+      type: EntryType.records,
+      appendTimeMs,
+      payload,
+      recordsHeader,
+    }
+    return this.#push(makeEntry(this.#previous, fields))
+  }
+
+  #push(entry: LogEntry): LogEntry {
     this.entries.push(entry)
     this.#previous = entry
     return entry

@@ -1,7 +1,7 @@
 // What this node has heard of who leads which group. A hint only: a partition's own Raft group is
-// the authority. The highest term wins; within a term a known leader is never
-// replaced by nobody. Fed by local replicas and by the mesh; read by handlers and pushed to clients.
-import { type GroupId, type GroupKey, groupKey } from '../storage/log-entry.ts'
+// the authority. The highest term wins; within a term a known leader is never replaced by nobody.
+// Fed by local replicas and by the mesh; read by handlers and pushed to clients.
+import type { GroupId } from '../storage/log-entry.ts'
 
 export interface LeaderHint {
   readonly topicId: number
@@ -12,32 +12,35 @@ export interface LeaderHint {
 }
 
 export class LeaderTable {
-  readonly #hints = new Map<GroupKey, LeaderHint>()
+  /** By topic id, then by partition. */
+  readonly #topics = new Map<number, Map<number, LeaderHint>>()
 
   /** True when the hint told something new. */
   observe(hint: LeaderHint): boolean {
-    const key = groupKey(hint)
-    const known = this.#hints.get(key)
+    const known = this.get(hint)
     if (known !== undefined) {
       if (hint.term < known.term) return false
       if (hint.term === known.term && (known.node !== undefined || hint.node === undefined)) {
         return false
       }
     }
-    this.#hints.set(key, hint)
+    const partitions = this.#topics.get(hint.topicId)
+    if (partitions === undefined) this.#topics.set(hint.topicId, new Map([[hint.partition, hint]]))
+    else partitions.set(hint.partition, hint)
     return true
   }
 
-  get(group: GroupId): LeaderHint | undefined {
-    return this.#hints.get(groupKey(group))
+  get({ topicId, partition }: GroupId): LeaderHint | undefined {
+    return this.#topics.get(topicId)?.get(partition)
   }
 
-  forget(group: GroupId): void {
-    this.#hints.delete(groupKey(group))
+  /** A topic that is no more. */
+  forget(topicId: number): void {
+    this.#topics.delete(topicId)
   }
 
-  /** Groups this node believes `node` to lead; told to a peer when its link comes up. */
-  ledBy(node: string): LeaderHint[] {
-    return [...this.#hints.values()].filter((hint) => hint.node === node)
+  /** Topics that somebody said something about. */
+  topicIds(): IterableIterator<number> {
+    return this.#topics.keys()
   }
 }

@@ -3,16 +3,12 @@
 // into inputs. It decides nothing about elections or commits (the core does) and knows nothing of
 // what entries mean (the owner's `apply` does). Previous stop of a write: partition-actor.ts or
 // metadata-actor.ts; next stops: storage/wal.ts and mesh/.
-
-import type { Clock } from '@quorate/actors'
-import { emptyChunks } from '@quorate/protocol'
+import { emptyChunks, QuorateError } from '@quorate/protocol'
 import {
   createRaft,
-  type Draw,
   deadlineMs,
   defaultRaftOptions,
   inspectRaft,
-  type LogPoint,
   type Raft,
   type RaftEffect,
   type RaftInput,
@@ -23,67 +19,14 @@ import {
 } from '@quorate/raft'
 import { sameChain } from '../storage/chain.ts'
 import { EntryType, type GroupId, groupKey, type LogEntry } from '../storage/log-entry.ts'
-import type { GroupLog, RecoveredGroup, Storage } from '../storage/storage.ts'
+import type { GroupLog } from '../storage/storage.ts'
 import { EntryRun, firstDamage } from './entry-run.ts'
+import type { HostCompletion, RaftHostOptions, RaftHostOwner } from './raft-owner.ts'
 
-/** What comes back to the owner's mailbox later; the owner hands it to `complete`. */
-export type HostCompletion =
-  | { readonly kind: 'stored'; readonly id: number }
-  | { readonly kind: 'failed'; readonly error: Error }
-  | { readonly kind: 'apply'; readonly entries: readonly LogEntry[] }
-  | {
-      readonly kind: 'catch-up'
-      readonly to: ReplicaId
-      readonly previous: LogPoint
-      readonly entries: readonly LogEntry[]
-    }
-
-export interface RaftHostOwner {
-  /** Committed entries in index order; each index once in the life of this host. */
-  apply(entries: readonly LogEntry[]): void
-  roleChanged(role: Role, term: number, leader: ReplicaId): void
-  readReady(readId: number, index: number): void
-  readRefused(readId: number): void
-  /** The replica must not go on: its log or its disk cannot be trusted. */
-  halted(reason: string): void
-  /** Delivers the completion to the owner's own mailbox, past its capacity. */
-  completeLater(completion: HostCompletion): void
-  /** `deadlineMs` of the core moved: call `tick` at that monotonic time. */
-  wakeAt(monotonicMs: number): void
-  /** A message that is not what its sender wrote; dropped. */
-  damagedMessage(from: ReplicaId, reason: string): void
-}
-
-export interface RaftHostOptions {
-  readonly recovered: RecoveredGroup
-  /** Node of each replica of the group, this one included. */
-  readonly nodes: ReadonlyMap<ReplicaId, string>
-  readonly session: number
-  readonly storage: Storage
-  readonly clock: Clock
-  readonly draw: Draw
-  readonly timing: RaftTiming
-  send(
-    toNode: string,
-    group: GroupId,
-    from: ReplicaId,
-    to: ReplicaId,
-    message: RaftMessage<LogEntry>,
-  ): void
-}
-
-export interface RaftTiming {
-  /** Default 100. */
-  readonly heartbeatMs: number
-  /** Default 600. */
-  readonly electionTimeoutMinMs: number
-  /** Default 900. */
-  readonly electionTimeoutMaxMs: number
-}
-
-/** Entries the core keeps in memory after they are applied, for followers a little behind. */
+/** Applied entries the core keeps at most, for followers a little behind. */
 const retainedEntries = 512
-const nothingHeld = () => false
+/** Entries let go of at once: fewer are not worth moving the rest. */
+const releasedAtLeast = 16
 const applyBytesMax = 4 * 1024 * 1024
 
 export class RaftHost {
@@ -100,12 +43,15 @@ export class RaftHost {
   /** Invariant: #applied ≤ #commit ≤ log.lastIndex. */
   #applied: number
   #commit: number
-  #released = 0
+  #released: number
   #reading = false
   #termStartDue = false
   #halted = false
+  /** A step or an apply is under way: the owner may not ask for another one inside of it. */
+  #busy = false
   #wakeMs = Number.POSITIVE_INFINITY
 
+  /** Throws QUORATE_STORAGE_DAMAGED when the state before the retained log is gone. */
   constructor(options: RaftHostOptions, owner: RaftHostOwner) {
     const { recovered } = options
     this.#options = options
@@ -117,9 +63,14 @@ export class RaftHost {
     // Without a checkpoint the machine is as empty as the log was at its start, however much of it is
     // on disk only: what is known to be committed is applied again from there.
     this.#applied = recovered.checkpoint?.index ?? this.log.start.index
+    if (recovered.checkpoint === undefined && this.log.start.index > 0) {
+      const detail = `${this.#key}: no readable checkpoint at or above its log start`
+      throw new QuorateError('QUORATE_STORAGE_DAMAGED', detail)
+    }
     const base = this.log.base
     const entries = this.log.entriesFrom(base.index + 1)
     this.#commit = Math.max(this.#applied, base.index)
+    this.#released = base.index
     this.#term = recovered.hardState.term
     this.#raft = createRaft<LogEntry>(
       {
@@ -137,7 +88,7 @@ export class RaftHost {
 
   /** Applies what is known to be committed already, and arms the first timer. */
   start(): void {
-    this.#applyCommitted()
+    this.#applyRead([])
     this.#arm()
   }
 
@@ -220,15 +171,13 @@ export class RaftHost {
     switch (completion.kind) {
       case 'stored':
         this.step({ type: 'stored', id: completion.id })
-        this.#applyCommitted()
         return
       case 'failed':
         this.halt(completion.error.message)
         return
       case 'apply':
         this.#reading = false
-        this.#apply(completion.entries)
-        this.#applyCommitted()
+        this.#applyRead(completion.entries)
         return
       case 'catch-up': {
         const { to, previous, entries } = completion
@@ -238,20 +187,38 @@ export class RaftHost {
     }
   }
 
+  /**
+   * Never to be called out of a call of the owner: a proposal made inside of `apply` would overtake
+   * appends that are still to be sent. What a callback asks for belongs into a later message.
+   */
   step(input: RaftInput<LogEntry>): void {
     if (this.#halted) return
+    this.#enter()
+    try {
+      this.#run(input)
+      if (this.#termStartDue && !this.#halted) {
+        this.#termStartDue = false
+        const run = this.draft()
+        run.add(EntryType.termStart, emptyChunks)
+        this.#run({ type: 'propose', entries: run.entries })
+      }
+    } finally {
+      this.#busy = false
+    }
+    if (!this.#halted) this.#arm()
+  }
+
+  #enter(): void {
+    if (this.#busy) throw new Error(`${this.#key}: a step inside of a step`)
+    this.#busy = true
+  }
+
+  #run(input: RaftInput<LogEntry>): void {
     const effects = step(this.#raft, input, this.#options.clock.monotonicMs())
     for (const effect of effects) {
       this.#execute(effect)
       if (this.#halted) return
     }
-    if (this.#termStartDue) {
-      this.#termStartDue = false
-      const run = this.draft()
-      run.add({ type: EntryType.termStart, payload: emptyChunks })
-      this.propose(run)
-    }
-    this.#arm()
   }
 
   #execute(effect: RaftEffect<LogEntry>): void {
@@ -328,13 +295,24 @@ export class RaftHost {
         (error, _previous, entries) => {
           if (error !== undefined) this.#owner.completeLater({ kind: 'failed', error })
           else if (inline) ready = entries
-          else this.#owner.completeLater({ kind: 'apply', entries })
+          else this.#owner.completeLater(readOf(this.#key, entries))
         },
       )
       inline = false
       if (ready === undefined) return
       this.#reading = false
       this.#apply(ready)
+    }
+  }
+
+  /** Entries that came from disk, and then what else is committed. */
+  #applyRead(entries: readonly LogEntry[]): void {
+    this.#enter()
+    try {
+      if (entries.length > 0) this.#apply(entries)
+      this.#applyCommitted()
+    } finally {
+      this.#busy = false
     }
   }
 
@@ -351,25 +329,33 @@ export class RaftHost {
     }
     this.#applied = last.index
     this.#owner.apply(entries)
+    if (this.#halted) return
     // After applying: only now is every segment end at or below this index known.
-    if (!this.#halted) this.log.commit(this.#applied)
-    if (this.#applied - this.#released > 2 * retainedEntries) {
-      this.#released = this.#applied - retainedEntries
-      step(
-        this.#raft,
-        { type: 'release', index: this.#released },
-        this.#options.clock.monotonicMs(),
-      )
-    }
+    this.log.commit(last.index)
+    this.#release(Math.max(this.log.base.index, last.index - retainedEntries), releasedAtLeast)
   }
 
+  /**
+   * Lets go of entries that storage does not hold in memory either. Called now and then, since
+   * storage evicts entries of a group in which nothing happens, too.
+   */
+  releaseEvicted(): void {
+    if (!this.#halted) this.#release(this.log.base.index, 1)
+  }
+
+  #release(index: number, atLeast: number): void {
+    if (index - this.#released < atLeast) return
+    this.#released = index
+    step(this.#raft, { type: 'release', index }, this.#options.clock.monotonicMs())
+  }
+
+  /** What storage reads from disk it has verified: never send what could not be read (duty 8). */
   #readForPeer(to: ReplicaId, fromIndex: number, bytesMax: number): void {
     this.log.read(
       { index: fromIndex },
       { index: this.log.lastIndex, bytes: bytesMax },
       (error, previous, entries) => {
-        // A read error or damage ends here: never send what could not be read (duty 8).
-        if (error !== undefined || firstDamage(previous, entries, nothingHeld) !== undefined) return
+        if (error !== undefined) return
         this.#owner.completeLater({ kind: 'catch-up', to, previous, entries })
       },
     )
@@ -390,4 +376,10 @@ export class RaftHost {
       this.#owner.wakeAt(deadline)
     }
   }
+}
+
+/** A read that brought nothing would leave the replica waiting for ever. */
+function readOf(key: string, entries: readonly LogEntry[]): HostCompletion {
+  if (entries.length > 0) return { kind: 'apply', entries }
+  return { kind: 'failed', error: new Error(`${key}: committed entries cannot be read`) }
 }

@@ -1,10 +1,10 @@
 // Writes and reads checkpoint files while the node runs, and removes those that are no longer
 // needed: kept are all at or above the log start (each may become the snapshot) and the newest two.
 // The caller has made sure that the WAL holds the index. File layout: checkpoint.ts.
-import { QuorateError } from '@quorate/protocol'
 import { sameChain } from './chain.ts'
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from './checkpoint.ts'
-import type { Disk, DiskError } from './disk.ts'
+import type { Disk } from './disk.ts'
+import { ofDisk } from './disk-error.ts'
 import type { GroupLogState } from './group-log.ts'
 import type { Pending } from './pending.ts'
 import type { Remover } from './remover.ts'
@@ -48,7 +48,7 @@ export class CheckpointStore {
     replaceFile(this.#disk, checkpointPath(log.folder, index), bytes, (error) => {
       ended()
       if (error !== undefined) {
-        done(named(error))
+        done(ofDisk(error))
         return
       }
       if (!log.checkpointList.includes(index)) {
@@ -111,9 +111,4 @@ export class CheckpointStore {
   #owner(log: GroupLogState): SegmentOwner {
     return { identity: this.#identity, group: log.group, replicaId: log.replicaId }
   }
-}
-
-function named(error: DiskError): QuorateError {
-  const code = error.code === 'ENOSPC' ? 'QUORATE_DISK_FULL' : 'QUORATE_STORAGE_FAILED'
-  return new QuorateError(code, error.message, { cause: error })
 }

@@ -4,12 +4,19 @@
 import { QuorateError } from '@quorate/protocol'
 import { folderOf, writeNewFileSync } from './checked-text.ts'
 import type { Disk } from './disk.ts'
+import { quorateErrorOf } from './disk-error.ts'
 import { formatVersion } from './format-version.ts'
 import { formatHardStateSync, type HardStateRecord } from './hard-state-format.ts'
 import { type Identity, secretPath, writeIdentitySync } from './identity.ts'
 import { groupKey, metadataGroup } from './log-entry.ts'
 import { emptyManifest, writeManifestsSync } from './manifest.ts'
-import { metadataConfiguration, metadataReplicaId, type Plan, parsePlan } from './plan.ts'
+import {
+  metadataConfiguration,
+  metadataReplicaId,
+  type Plan,
+  type PlanNode,
+  parsePlan,
+} from './plan.ts'
 import { replicaFolder } from './replica-files.ts'
 
 /** Throws QUORATE_DATA_EXISTS, or QUORATE_INVALID_ARGUMENT when the plan has no such node. */
@@ -20,7 +27,16 @@ export function formatNode(disk: Disk, plan: Plan, nodeId: string, folder: strin
     throw new QuorateError('QUORATE_INVALID_ARGUMENT', `the plan has no node ${nodeId}`)
   }
   if (disk.listSync(folder).length > 0) throw new QuorateError('QUORATE_DATA_EXISTS', folder)
+  try {
+    formatSync(disk, checked, node, folder)
+  } catch (error) {
+    throw quorateErrorOf(error)
+  }
+}
+
+function formatSync(disk: Disk, checked: Plan, node: PlanNode, folder: string): void {
   const temporary = `${folder}.tmp`
+  const nodeId = node.id
   removeTreeSync(disk, temporary)
   for (const name of ['', '/wal', '/groups', '/trash']) disk.makeFolderSync(`${temporary}${name}`)
   const identity: Identity = {

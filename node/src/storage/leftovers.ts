@@ -2,13 +2,12 @@
 // Nothing here was ever promised to anybody; what a record does name is never touched. Folders of
 // replicas go to the trash first, so that an interrupted removal is finished by the next start.
 import type { Disk } from './disk.ts'
-import { groupKey } from './log-entry.ts'
 import { type Manifest, manifestPaths } from './manifest.ts'
 import type { RecoveredStore } from './recovery.ts'
 import {
   checkpointIndexOf,
   groupsFolder,
-  replicaFolderName,
+  replicaName,
   segmentIndexOf,
   trashFolder,
 } from './replica-files.ts'
@@ -26,9 +25,7 @@ export function removeLeftoversSync(
     const number = walNumberOf(name)
     if (number !== undefined && !listed.has(number)) disk.removeSync(walPath(folder, number))
   }
-  const live = new Map(
-    store.replicas.map(({ log }) => [replicaFolderName(groupKey(log.group), log.replicaId), log]),
-  )
+  const live = new Map(store.replicas.map(({ log }) => [replicaName(log), log]))
   const groups = groupsFolder(folder)
   const trash = trashFolder(folder)
   for (const name of disk.listSync(groups)) {

@@ -11,6 +11,7 @@ import type { GroupLogState, ReadDone, ReadFrom, ReadLimit, TimedOffset } from '
 import type { IoGate } from './io-gate.ts'
 import type { LogEntry } from './log-entry.ts'
 import type { OpenFiles } from './open-files.ts'
+import type { Pending } from './pending.ts'
 import type { Segment } from './segment.ts'
 import { type IndexRow, indexBlockType } from './segment-format.ts'
 import type { TailRecord } from './tail.ts'
@@ -34,10 +35,12 @@ interface Scan {
 export class LogReader {
   readonly #gate: IoGate
   readonly #files: OpenFiles
+  readonly #pending: Pending
 
-  constructor(gate: IoGate, files: OpenFiles) {
+  constructor(gate: IoGate, files: OpenFiles, pending: Pending) {
     this.#gate = gate
     this.#files = files
+    this.#pending = pending
   }
 
   read(log: GroupLogState, from: ReadFrom, limit: ReadLimit, done: ReadDone): void {
@@ -72,8 +75,10 @@ export class LogReader {
     limitIndex: number,
     done: (error: QuorateError | undefined, found: TimedOffset | undefined) => void,
   ): void {
+    const { before } = log.tail
     const segment = log.segmentList.find((each) => each.last.appendTimeMs >= timeMs)
-    if (segment !== undefined && segment.last.index < log.cachedFrom) {
+    // The tail decides when everything before it is too old.
+    if (segment !== undefined && before.appendTimeMs >= timeMs && before.index > log.start.index) {
       this.#timeInSegment(log, segment, timeMs, limitIndex, done)
       return
     }
@@ -128,6 +133,7 @@ export class LogReader {
       last = record
     }
     file.readers += 1
+    const ended = this.#pending.begin()
     const scan: Scan = {
       path: file.path,
       from: first.position,
@@ -138,6 +144,7 @@ export class LogReader {
     }
     this.#scanFile(file.file, scan, (error, previous, entries) => {
       file.readers -= 1
+      ended()
       done(error, previous, entries)
     })
   }

@@ -95,8 +95,8 @@ export class NodeStorage implements Storage {
     this.#cache = new EntryCache(settings.cacheBytesMax)
     this.#gate = new IoGate(settings.backgroundIoMax)
     const openFiles = new OpenFiles(disk, settings.openFilesMax)
-    this.#reader = new LogReader(this.#gate, openFiles)
     const pending = new Pending()
+    this.#reader = new LogReader(this.#gate, openFiles, pending)
     const remover = new Remover(disk, pending)
     const failed = (error: DiskError): void => this.#fail(error)
 
@@ -329,7 +329,8 @@ export class NodeStorage implements Storage {
         })
       })
     }
-    close(segments, () => close(wal, () => close(hardState, closeManifest)))
+    // Reads from WAL files and checkpoints under way end before their files are closed.
+    close(segments, () => pending.whenIdle(() => close(wal, () => close(hardState, closeManifest))))
   }
 
   #adopt(replica: Replica): void {

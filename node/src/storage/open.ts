@@ -2,15 +2,15 @@
 // removes leftovers, and begins a new WAL file. A file that a crash may have torn is never written
 // again: the last batch, if nothing proves that it was synced, is written once more into the new
 // file. Synchronous. Next stop: storage.ts.
-import { QuorateError } from '@quorate/protocol'
-import { type Disk, DiskError } from './disk.ts'
+import type { Disk } from './disk.ts'
+import { quorateErrorOf } from './disk-error.ts'
 import { encodeSlot, slotPosition } from './hard-state-format.ts'
 import type { RecoveredHardState } from './hard-state-recovery.ts'
 import { removeLeftoversSync } from './leftovers.ts'
 import { type Manifest, writeManifestsSync } from './manifest.ts'
 import type { StorageSettings } from './options.ts'
 import { type RecoveredStore, readStoreSync } from './recovery.ts'
-import { groupsFolder } from './replica-files.ts'
+import { groupsFolder, replicaName } from './replica-files.ts'
 import type { WalStart } from './wal.ts'
 import { WalBatch, type WalWork } from './wal-batch.ts'
 import { createWalFileSync, WalFile, walFolder } from './wal-file.ts'
@@ -38,7 +38,7 @@ export function openStoreSync(disk: Disk, folder: string, settings: StorageSetti
     const wal = startWal(store, file, manifest, batch)
     return { store, hard, manifest, wal }
   } catch (error) {
-    throw named(error)
+    throw quorateErrorOf(error)
   }
 }
 
@@ -47,12 +47,6 @@ function syncWhatWasRead(disk: Disk, folder: string, store: RecoveredStore): voi
   for (const { file } of store.wal.files) file.syncSync()
   for (const path of [folder, walFolder(folder), groupsFolder(folder)]) disk.syncFolderSync(path)
   for (const { log } of store.replicas) disk.syncFolderSync(log.folder)
-}
-
-function named(error: unknown): unknown {
-  if (!(error instanceof DiskError)) return error
-  const code = error.code === 'ENOSPC' ? 'QUORATE_DISK_FULL' : 'QUORATE_STORAGE_FAILED'
-  return new QuorateError(code, error.message, { cause: error })
 }
 
 /** The WAL says these replicas are dropped; their slots follow. */
@@ -78,11 +72,11 @@ function finishDrops({ hard, droppedPairs }: RecoveredStore): RecoveredHardState
 
 function manifestOfLive(store: RecoveredStore): Manifest {
   const { manifest } = store.found
-  const live = new Set(store.replicas.map(({ record }) => record.replicaId))
+  const live = new Set(store.replicas.map(({ record }) => replicaName(record)))
   return {
     ...manifest,
     sequence: manifest.sequence + 1,
-    groups: manifest.groups.filter((each) => live.has(each.replicaId)),
+    groups: manifest.groups.filter((each) => live.has(replicaName(each))),
   }
 }
 
@@ -210,11 +204,11 @@ function placeAgain(
   file: WalFile,
   base: number,
 ): void {
-  const logs = new Map(store.replicas.map(({ record, log }) => [record.replicaId, log]))
+  const logs = new Map(store.replicas.map(({ record, log }) => [replicaName(record), log]))
   let position = base
   for (const { record, entries } of read) {
     for (const entry of entries) {
-      logs.get(record.replicaId)?.recordOf(entry)?.place(file, position)
+      logs.get(replicaName(record))?.recordOf(entry)?.place(file, position)
       position += entry.sizeBytes
     }
   }

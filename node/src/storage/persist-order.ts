@@ -24,10 +24,6 @@ export class PersistOrder {
   /** Those that wait for hard state, their own or an earlier one's. */
   readonly #gate: PersistStep[] = []
 
-  get isEmpty(): boolean {
-    return this.#open.length === 0
-  }
-
   add(step: PersistStep): void {
     this.#open.push(step)
     this.#gate.push(step)
@@ -43,12 +39,6 @@ export class PersistOrder {
   settle(step: PersistStep): void {
     step.settled = true
     while (this.#open[0]?.settled === true) this.#open.shift()!.done()
-  }
-
-  /** Completes all that is open with an error: the replica is gone. */
-  abandon(error: Error): void {
-    this.#gate.length = 0
-    for (const step of this.#open.splice(0)) step.done(error)
   }
 
   #advance(): void {

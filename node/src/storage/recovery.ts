@@ -17,7 +17,7 @@ import {
   checkpointIndexOf,
   checkpointPath,
   replicaFolder,
-  replicaFolderName,
+  replicaName,
   segmentPath,
 } from './replica-files.ts'
 import { openSegmentSync, type Segment } from './segment.ts'
@@ -110,15 +110,13 @@ function findReplicas(
   hard: RecoveredHardState,
   groups: readonly ManifestGroup[],
 ): FoundReplica[] {
-  const listed = new Map(
-    groups.map((each) => [replicaFolderName(groupKey(each.group), each.replicaId), each]),
-  )
+  const listed = new Map(groups.map((each) => [replicaName(each), each]))
   const replicas: FoundReplica[] = []
   for (const { pair, slot } of hard.pairs) {
     if (slot.content.kind !== 'replica') continue
     const { record } = slot.content
     const key = groupKey(record.group)
-    const name = replicaFolderName(key, record.replicaId)
+    const name = replicaName(record)
     const path = replicaFolder(folder, key, record.replicaId)
     const group = listed.get(name)
     const start = logStartOf(group)

@@ -1,7 +1,7 @@
 // Where the files of a replica lie and what they are called. Group and replica id are both in the
 // folder's name, because two replicas of one group may lie on one node (a dead one and the one that
 // replaces it). Indexes are padded, so that names sort as indexes do.
-import { type GroupId, type GroupKey, parseGroupKey } from './log-entry.ts'
+import { type GroupId, type GroupKey, groupKey, parseGroupKey } from './log-entry.ts'
 
 const indexDigits = 16
 
@@ -19,6 +19,14 @@ export function replicaFolder(folder: string, key: GroupKey, replicaId: number):
 
 export function replicaFolderName(key: GroupKey, replicaId: number): string {
   return `${key}.${replicaId}`
+}
+
+/** Names a replica on this node: group and replica id together. */
+export function replicaName(replica: {
+  readonly group: GroupId
+  readonly replicaId: number
+}): string {
+  return replicaFolderName(groupKey(replica.group), replica.replicaId)
 }
 
 /** Undefined for other names. */

@@ -2,8 +2,8 @@
 // then the executed index in both, so that an executed creation without files is known to be lost
 // and never taken for one that has not happened. Dropping: WAL record, slot, executed index,
 // manifest, then the files by way of the trash. Only committed metadata entries lead here.
-import { QuorateError } from '@quorate/protocol'
 import type { DiskError } from './disk.ts'
+import { ofDisk } from './disk-error.ts'
 import { GroupLogState } from './group-log.ts'
 import { type HardStateRecord, nodePair } from './hard-state-format.ts'
 import type { RecoveredHardState } from './hard-state-recovery.ts'
@@ -12,7 +12,7 @@ import { groupKey } from './log-entry.ts'
 import type { Replica, StorageParts } from './node-storage.ts'
 import { Pending } from './pending.ts'
 import { PersistOrder, PersistStep } from './persist-order.ts'
-import { groupsFolder, replicaFolder, replicaFolderName, trashFolder } from './replica-files.ts'
+import { groupsFolder, replicaFolder, replicaName, trashFolder } from './replica-files.ts'
 import { logBeginMark } from './tail.ts'
 
 export class ReplicaLifecycle {
@@ -83,7 +83,7 @@ export class ReplicaLifecycle {
     }
     this.#makeFolder(key, record.replicaId, (error) => {
       if (error === undefined) this.#register(record, executedIndex, finish)
-      else finish(named(error))
+      else finish(ofDisk(error))
     })
   }
 
@@ -173,7 +173,7 @@ export class ReplicaLifecycle {
         return
       }
       this.#freePairs.push(pair)
-      done(named(error))
+      done(ofDisk(error))
     })
   }
 
@@ -218,7 +218,7 @@ export class ReplicaLifecycle {
             type: 'change',
             change: (found) => ({
               ...found,
-              groups: found.groups.filter((each) => each.replicaId !== log.replicaId),
+              groups: found.groups.filter((each) => replicaName(each) !== replicaName(log)),
             }),
             done: () => {
               this.#freePairs.push(pair)
@@ -243,7 +243,7 @@ export class ReplicaLifecycle {
   /** What an error leaves behind is removed by the next start. */
   #trash(log: GroupLogState): void {
     const { disk, folder, openFiles, remover, pending } = this.#parts
-    const to = `${trashFolder(folder)}/${replicaFolderName(log.key, log.replicaId)}`
+    const to = `${trashFolder(folder)}/${replicaName(log)}`
     for (const { path } of log.segmentList) openFiles.forget(path)
     const ended = pending.begin()
     disk.rename(log.folder, to, (error) => {
@@ -259,9 +259,4 @@ export class ReplicaLifecycle {
       })
     })
   }
-}
-
-function named(error: DiskError): QuorateError {
-  const code = error.code === 'ENOSPC' ? 'QUORATE_DISK_FULL' : 'QUORATE_STORAGE_FAILED'
-  return new QuorateError(code, error.message, { cause: error })
 }

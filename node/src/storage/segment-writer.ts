@@ -11,6 +11,7 @@ import type { ManifestMessage } from './manifest-store.ts'
 import type { OpenFiles } from './open-files.ts'
 import type { StorageSettings } from './options.ts'
 import type { Remover } from './remover.ts'
+import { replicaName } from './replica-files.ts'
 import type { Segment } from './segment.ts'
 import { type MovedSegment, type MoveOutcome, SegmentMove } from './segment-move.ts'
 import type { LogMark } from './tail.ts'
@@ -114,6 +115,7 @@ export class SegmentActor implements Actor<SegmentMessage> {
     this.#options.wal.reply({ type: 'release' })
     const tasks = this.#dueTasks()
     if (tasks.length === 0) {
+      this.#options.diskFull(false)
       this.#copyForward()
       return
     }
@@ -269,16 +271,16 @@ export class SegmentActor implements Actor<SegmentMessage> {
 }
 
 function withMoved(manifest: Manifest, outcomes: readonly MoveOutcome[]): Manifest {
-  const groups = new Map(manifest.groups.map((each) => [each.replicaId, each]))
+  const groups = new Map(manifest.groups.map((each) => [replicaName(each), each]))
   for (const { log, moved } of outcomes) {
     if (log.dropped) continue
-    const known = groups.get(log.replicaId) ?? {
+    const known = groups.get(replicaName(log)) ?? {
       group: log.group,
       replicaId: log.replicaId,
       start: log.start,
       segments: [],
     }
-    groups.set(log.replicaId, { ...known, segments: mergeSegments(known.segments, moved) })
+    groups.set(replicaName(log), { ...known, segments: mergeSegments(known.segments, moved) })
   }
   return { ...manifest, groups: [...groups.values()] }
 }
@@ -294,7 +296,7 @@ function mergeSegments(
 
 function withStart(manifest: Manifest, log: GroupLogState, start: LogMark): Manifest {
   const groups = manifest.groups.map((each): ManifestGroup => {
-    if (each.replicaId !== log.replicaId) return each
+    if (replicaName(each) !== replicaName(log)) return each
     const segments = each.segments.filter((segment) => segment.last.index > start.index)
     return { ...each, start, segments }
   })

@@ -30,6 +30,19 @@ export interface WalWork {
 /** Directory records of a batch; one more request may add a few. */
 export const recordsMax = 1_000
 
+/** Small requests of one group that follow each other share a record. */
+function continues(work: WalWork, first: LogEntry, last: DirectoryRecord): boolean {
+  return (
+    last.kind === RecordKind.append &&
+    last.copied === work.copied &&
+    last.replicaId === work.replicaId &&
+    last.group.topicId === work.group.topicId &&
+    last.group.partition === work.group.partition &&
+    last.term === first.term &&
+    last.index + last.count === first.index
+  )
+}
+
 const padding = new Uint8Array(blockBytes)
 const noChain = { high: 0, low: 0 }
 
@@ -110,6 +123,14 @@ export class WalBatch {
       this.payloadBytes += entry.sizeBytes
     }
     const first = work.entries[from]!
+    const { chain } = work.entries[to - 1]!
+    const last = this.records.at(-1)
+    if (last !== undefined && continues(work, first, last)) {
+      const count = last.count + to - from
+      const byteLength = last.byteLength + this.payloadBytes - start
+      this.records[this.records.length - 1] = { ...last, count, byteLength, chain }
+      return
+    }
     this.records.push({
       kind: RecordKind.append,
       copied: work.copied,
@@ -120,7 +141,7 @@ export class WalBatch {
       count: to - from,
       position: start,
       byteLength: this.payloadBytes - start,
-      chain: work.entries[to - 1]!.chain,
+      chain,
     })
   }
 

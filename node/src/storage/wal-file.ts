@@ -64,10 +64,16 @@ export function createWalFileSync(
   const path = walPath(folder, number)
   const file = disk.openSync(path, 'create')
   const zeros = new Uint8Array(Math.min(1024 * 1024, sizeBytes))
-  file.writeSync(encodeWalFileHeader({ fileNumber: number, sizeBytes, salt, ...identity }), 0)
-  for (let position = blockBytes; position < sizeBytes; position += zeros.byteLength) {
-    file.writeSync(zeros.subarray(0, Math.min(zeros.byteLength, sizeBytes - position)), position)
+  try {
+    file.writeSync(encodeWalFileHeader({ fileNumber: number, sizeBytes, salt, ...identity }), 0)
+    for (let position = blockBytes; position < sizeBytes; position += zeros.byteLength) {
+      file.writeSync(zeros.subarray(0, Math.min(zeros.byteLength, sizeBytes - position)), position)
+    }
+    file.syncSync()
+  } catch (error) {
+    file.close()
+    disk.removeSync(path)
+    throw error
   }
-  file.syncSync()
   return new WalFile(number, path, file, sizeBytes, salt)
 }

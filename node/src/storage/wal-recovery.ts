@@ -5,7 +5,7 @@ import { decideUnreadableBatch } from './damage-decision.ts'
 import type { Disk } from './disk.ts'
 import { groupKey } from './log-entry.ts'
 import type { Manifest } from './manifest.ts'
-import { replicaFolderName } from './replica-files.ts'
+import { replicaName } from './replica-files.ts'
 import type { LogMark } from './tail.ts'
 import type { WalIdentity } from './wal-file.ts'
 import {
@@ -76,9 +76,7 @@ export function recoverWalSync(
       break
     }
     for (const one of read) {
-      const { group, replicaId } = one.record
-      const replica = replicas.get(replicaFolderName(groupKey(group), replicaId))
-      replica?.play(one, each.file.number)
+      replicas.get(replicaName(one.record))?.play(one, each.file.number)
     }
     last = { ...each, read }
   }

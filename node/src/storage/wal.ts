@@ -281,6 +281,7 @@ export class WalActor implements Actor<WalMessage> {
       return
     }
     this.#options.diskFull(true)
+    this.#sealed = false
     this.#queue = [...this.#writing, ...this.#queue.slice(this.#taken)]
     this.#taken = 0
     this.#writing = []

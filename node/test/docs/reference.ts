@@ -138,7 +138,10 @@ function clientValue(text: string): unknown {
   const plain = text.replaceAll('_', '').replaceAll('maxPayloadBytes', String(1024 * 1024))
   const list = /^\[(\d+), (\d+)\]$/.exec(plain)
   if (list !== null) return [Number(list[1]), Number(list[2])]
-  return plain.split(' - ').map(product).reduce((left, right) => left - right)
+  return plain
+    .split(' - ')
+    .map(product)
+    .reduce((left, right) => left - right)
 }
 
 function product(text: string): number {

@@ -1,0 +1,117 @@
+// The node's side of the mesh: where its peers are, and where what they say goes. Raft messages go
+// to the replica they name, requests to the same handlers a client reaches, questions between nodes
+// to node-requests.ts. Decides nothing about links (mesh/).
+import type { ActorRef, ActorSystem } from '@quorate/actors'
+import { QuorateError } from '@quorate/protocol'
+import type { CoreRouter } from './core-messaging/router.ts'
+import { type ApiHandler, serveApi } from './doors/api.ts'
+import type { Broker } from './handlers/broker.ts'
+import { jsonBody } from './handlers/json-body.ts'
+import { answerNode, internalPrefix } from './handlers/node-requests.ts'
+import type { MeshEvents, PeerRequest } from './mesh/events.ts'
+import { createMesh, type Mesh } from './mesh/mesh.ts'
+import type { MetadataMessage } from './metadata/metadata-message.ts'
+import type { NodeEnvironment } from './node-environment.ts'
+import type { NodeLeadership } from './node-leadership.ts'
+import type { PartitionDirectory } from './partition/partition-directory.ts'
+import { metadataGroup } from './storage/log-entry.ts'
+import type { OpenedStorage } from './storage/storage.ts'
+
+export interface MeshWiring {
+  readonly environment: NodeEnvironment
+  readonly system: ActorSystem
+  readonly opened: Pick<OpenedStorage, 'identity' | 'secret'>
+  /** What others are told. */
+  readonly address: string
+  /** Addresses that replace those of the plan. */
+  readonly pinned: ReadonlyMap<string, string>
+  readonly router: CoreRouter
+  readonly directory: PartitionDirectory
+  readonly leadership: NodeLeadership
+  readonly handler: ApiHandler
+  /** Asked for when they are needed: they are built after the mesh. */
+  metadata(): ActorRef<MetadataMessage>
+  broker(): Broker
+}
+
+export function createNodeMesh(wiring: MeshWiring): Mesh {
+  const { environment, system, opened, address, pinned } = wiring
+  const { identity, secret } = opened
+  const { network, host, session } = environment
+  const { nodeId, incarnation, clusterId, plan } = identity
+  const others = plan.nodes.filter(({ id }) => id !== nodeId)
+  const peers = new Map(
+    others.map((node) => {
+      const given = pinned.get(node.id)
+      const peer = { address: given ?? node.address, incarnation: node.incarnation }
+      return [node.id, { ...peer, pinned: given !== undefined }] as const
+    }),
+  )
+  return createMesh({
+    network,
+    system,
+    clock: host,
+    self: { nodeId, incarnation, clusterId, secret, session, address },
+    peers,
+    nonce: () => environment.nonce(),
+    events: meshEvents(wiring),
+  })
+}
+
+function meshEvents(wiring: MeshWiring): MeshEvents {
+  const { router, directory, leadership, metadata } = wiring
+  const { log } = wiring.environment
+  return {
+    raft: (group, from, toReplica, message) => {
+      if (group.topicId === metadataGroup.topicId) metadata().send({ type: 'raft', from, message })
+      else {
+        const replica = directory.get(group)
+        if (replica?.replicaId === toReplica) replica.ref?.send({ type: 'raft', from, message })
+      }
+    },
+    request: (request) => servePeer(wiring, request),
+    message: (fromNode, kind, bytes) => {
+      if (kind === 'leaders') leadership.heard(fromNode, bytes)
+      else router.receive(fromNode, kind, bytes)
+    },
+    peerUp: (node) => {
+      router.peerUp(node)
+      leadership.peerUp(node)
+    },
+    peerDown: (node) => {
+      router.peerDown(node)
+      leadership.peerDown(node)
+    },
+    connectionLost: (node) => {
+      log.warn('mesh.connection-lost', { peer: node })
+      metadata().reply({ type: 'connection-lost', node })
+      for (const partition of directory.running())
+        partition.reply({ type: 'connection-lost', node })
+    },
+    // The mesh itself dials the new address; clients learn it from metadata.
+    addressChanged: () => {},
+    log: ({ event, node: peer, ...fields }) => {
+      if (event !== 'mesh.connection-lost') log.info(event, { peer, ...fields })
+    },
+  }
+}
+
+function servePeer(wiring: MeshWiring, request: PeerRequest): void {
+  const { subject, headers, payload, deadlineMs } = request
+  const defect = (error: unknown) => wiring.broker().defect(subject, error)
+  if (!subject.startsWith(internalPrefix)) {
+    const call = { subject, headers, payload, deadlineMs, origin: 'peer' } as const
+    serveApi(call, wiring.handler, request.respond, defect)
+    return
+  }
+  try {
+    const question = subject.slice(internalPrefix.length)
+    answerNode(wiring.broker(), wiring.metadata(), question, jsonBody(payload), request.respond)
+  } catch (error) {
+    if (error instanceof QuorateError) request.respond(error)
+    else {
+      request.respond(new QuorateError('QUORATE_INTERNAL'))
+      defect(error)
+    }
+  }
+}

@@ -1,0 +1,40 @@
+// What a partition actor is given by the node: who it is, what it may call, and whom it tells. Types
+// only; built by partition-supervisor.ts out of an assignment, used by partition-actor.ts.
+import type { ReplicaId } from '@quorate/raft'
+import type { TopicConfig } from '../metadata/topic-config.ts'
+import type { ApplyHistory } from '../replication/apply-history.ts'
+import type { LeaderHint } from '../replication/leader-table.ts'
+import type { RaftHostOptions } from '../replication/raft-owner.ts'
+import type { GroupId, GroupKey } from '../storage/log-entry.ts'
+
+export interface PartitionEvents {
+  /** The replica has been read back from disk, or has halted: it is as ready as it gets. */
+  settled(group: GroupId): void
+  leaderChanged(hint: LeaderHint): void
+  /** Why retention of a partition led here waits; undefined when it does not any more. */
+  retentionHeld(group: GroupKey, reason: string | undefined): void
+  event(name: string, fields: Readonly<Record<string, unknown>>): void
+}
+
+export interface PartitionActorOptions
+  extends Omit<RaftHostOptions, 'recovered' | 'clock' | 'draw' | 'session'> {
+  readonly group: GroupId
+  readonly node: string
+  readonly config: TopicConfig
+  /** Replica the metadata group wants to lead. */
+  readonly preferred: ReplicaId
+  /** Boot session of the process. */
+  readonly session: number
+  readonly events: PartitionEvents
+  addressOf(node: string): string | undefined
+  /** Wall clock; undefined while it cannot be trusted with retiring records by age. */
+  trustedWallMs(): number | undefined
+  /** Survives restarts of the actor. */
+  readonly history: ApplyHistory
+}
+
+/** The same for every partition of the node. */
+export type PartitionSurroundings = Pick<
+  PartitionActorOptions,
+  'node' | 'session' | 'timing' | 'storage' | 'send' | 'addressOf' | 'trustedWallMs'
+> & { readonly events: Omit<PartitionEvents, 'settled'> }

@@ -1,0 +1,75 @@
+// What runs a Raft host: the seam between raft-host.ts and its owner, an actor with a mailbox, and
+// the node around both. Types only, and the number a replica goes by from one life to the next.
+import type { Clock } from '@quorate/actors'
+import type { Draw, LogPoint, RaftMessage, ReplicaId, Role } from '@quorate/raft'
+import type { GroupId, LogEntry } from '../storage/log-entry.ts'
+import type { RecoveredGroup, Storage } from '../storage/storage.ts'
+
+/** What comes back to the owner's mailbox later; the owner hands it to `complete`. */
+export type HostCompletion =
+  | { readonly kind: 'stored'; readonly id: number }
+  | { readonly kind: 'failed'; readonly error: Error }
+  | { readonly kind: 'apply'; readonly entries: readonly LogEntry[] }
+  | {
+      readonly kind: 'catch-up'
+      readonly to: ReplicaId
+      readonly previous: LogPoint
+      readonly entries: readonly LogEntry[]
+    }
+
+export interface RaftHostOwner {
+  /** Committed entries in index order; each index once in the life of this host. */
+  apply(entries: readonly LogEntry[]): void
+  roleChanged(role: Role, term: number, leader: ReplicaId): void
+  readReady(readId: number, index: number): void
+  readRefused(readId: number): void
+  /** The replica must not go on: its log or its disk cannot be trusted. */
+  halted(reason: string): void
+  /** Delivers the completion to the owner's own mailbox, past its capacity. */
+  completeLater(completion: HostCompletion): void
+  /** `deadlineMs` of the core moved: call `tick` at that monotonic time. */
+  wakeAt(monotonicMs: number): void
+  /** A message that is not what its sender wrote; dropped. */
+  damagedMessage(from: ReplicaId, reason: string): void
+}
+
+export interface RaftHostOptions {
+  readonly recovered: RecoveredGroup
+  /** Node of each replica of the group, this one included. */
+  readonly nodes: ReadonlyMap<ReplicaId, string>
+  readonly session: number
+  readonly storage: Storage
+  readonly clock: Clock
+  readonly draw: Draw
+  readonly timing: RaftTiming
+  send(
+    toNode: string,
+    group: GroupId,
+    from: ReplicaId,
+    to: ReplicaId,
+    message: RaftMessage<LogEntry>,
+  ): void
+}
+
+export interface RaftTiming {
+  /** Default 100. */
+  readonly heartbeatMs: number
+  /** Default 600. */
+  readonly electionTimeoutMinMs: number
+  /** Default 900. */
+  readonly electionTimeoutMaxMs: number
+  /** Entry bytes in one append message. Default 512 KiB. */
+  readonly appendBytesMax?: number
+  /** Appends on their way to one peer. Default 64. */
+  readonly inflightMessagesMax?: number
+}
+
+const sessionMax = 0xffff_ffff
+
+/**
+ * What a replica calls itself in its replies: another value for each start of the process and each
+ * restart of its actor, so that a leader forgets what the one before had on disk. An uint32 above 0.
+ */
+export function replicaSession(bootSession: number, incarnation: number): number {
+  return ((bootSession - 1 + incarnation) % sessionMax) + 1
+}
