@@ -77,7 +77,9 @@ function main(commandLine: readonly string[]): number {
 
 function runFile(path: string, trace: boolean): number {
   // npm runs scripts in the repository's folder: names are meant from where the user stands.
-  const plan = parsePlan(JSON.parse(readFileSync(resolve(process.env['INIT_CWD'] ?? '.', path), 'utf8')))
+  const plan = parsePlan(
+    JSON.parse(readFileSync(resolve(process.env['INIT_CWD'] ?? '.', path), 'utf8')),
+  )
   const result = runPlan(plan, trace ? printEvent : undefined)
   const totals = new Totals()
   totals.add(result)

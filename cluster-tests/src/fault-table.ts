@@ -42,6 +42,11 @@ export const faultTable = {
     targets: ['one', 'minority', 'all'],
     meaning: 'the process dies, its writes stay in the page cache, and it starts again afterwards',
   },
+  stop: {
+    targets: ['one', 'minority', 'all'],
+    meaning:
+      'the process ends as on SIGTERM, handing over what it leads, and starts again afterwards',
+  },
   pause: { targets: ['one'], meaning: 'the process stands still, as under SIGSTOP' },
   'stall-disk': { targets: ['one', 'all'], meaning: 'no write or sync completes' },
   'full-disk': { targets: ['one', 'minority', 'all'], meaning: 'writes that need room fail' },

@@ -21,11 +21,14 @@ const resetAgainMs = 200
 /** A step that waits for an election strikes without one after this time. */
 const waitMs = 2_000
 
+type Path = readonly [from: string, to: string]
+
 export class Faults {
   /** How often a step of each fault found its target in a state it could change. */
   readonly applied: Record<FaultName, number>
   readonly #cluster: SimulatedCluster
   #waiting: Waiting[] = []
+  readonly #spoiled = new Set<{ readonly path: Path; readonly apply: () => void }>()
   #healed = false
 
   constructor(cluster: SimulatedCluster) {
@@ -77,11 +80,13 @@ export class Faults {
   healAll(): void {
     this.#healed = true
     this.#waiting = []
+    this.#spoiled.clear()
     const { network, nodes } = this.#cluster
     network.healAll()
     this.#cluster.splitBytes()
     for (const node of nodes) {
       node.resume()
+      node.startAfterStop()
       node.disk.capacityBytes = Number.POSITIVE_INFINITY
       node.start()
     }
@@ -129,6 +134,8 @@ export class Faults {
       case 'power':
       case 'kill':
         return this.#crash(nodes, step.fault)
+      case 'stop':
+        return this.#stop(nodes)
       case 'pause':
         return this.#pause(nodes)
       case 'stall-disk':
@@ -143,37 +150,47 @@ export class Faults {
   }
 
   /** Paths from the given nodes to all others of a list. */
-  #apart(nodes: readonly string[], all: readonly string[]): (readonly [string, string])[] {
+  #apart(nodes: readonly string[], all: readonly string[]): Path[] {
     const others = all.filter((name) => !nodes.includes(name))
     return nodes.flatMap((node) => others.map((other) => [node, other] as const))
   }
 
   /** Paths between the given nodes and everybody, each pair once. */
-  #around(nodes: readonly string[]): (readonly [string, string])[] {
+  #around(nodes: readonly string[]): Path[] {
     const inside = nodes.flatMap((node, position) =>
       nodes.slice(position + 1).map((other) => [node, other] as const),
     )
     return [...inside, ...this.#apart(nodes, this.#everybody())]
   }
 
-  #cut(paths: readonly (readonly [string, string])[], direction: 'both' | 'forward'): () => void {
-    const { network } = this.#cluster
-    for (const [from, to] of paths) network.cut(from, to, direction)
-    return () => this.#heal(paths)
+  #cut(paths: readonly Path[], direction: 'both' | 'forward'): () => void {
+    return this.#spoil(paths, (from, to) => this.#cluster.network.cut(from, to, direction))
   }
 
-  #delay(paths: readonly (readonly [string, string])[]): () => void {
-    const { network } = this.#cluster
-    for (const [from, to] of paths) network.delay(from, to, delayed)
-    return () => this.#heal(paths)
+  #delay(paths: readonly Path[]): () => void {
+    return this.#spoil(paths, (from, to) => this.#cluster.network.delay(from, to, delayed))
   }
 
-  #heal(paths: readonly (readonly [string, string])[]): void {
-    for (const [from, to] of paths) this.#cluster.network.heal(from, to)
-    this.#cluster.splitBytes()
+  /** Faults of one path may overlap: the end of one leaves the others as they are. */
+  #spoil(paths: readonly Path[], apply: (from: string, to: string) => void): () => void {
+    const spoiled = paths.map((path) => ({ path, apply: () => apply(...path) }))
+    for (const each of spoiled) {
+      each.apply()
+      this.#spoiled.add(each)
+    }
+    return () => {
+      for (const each of spoiled) this.#spoiled.delete(each)
+      for (const [from, to] of paths) {
+        this.#cluster.network.heal(from, to)
+        for (const { path, apply: again } of this.#spoiled) {
+          if (path.includes(from) && path.includes(to)) again()
+        }
+      }
+      this.#cluster.splitBytes()
+    }
   }
 
-  #reset(step: Step, paths: readonly (readonly [string, string])[]): () => void {
+  #reset(step: Step, paths: readonly Path[]): () => void {
     const { network, simulation } = this.#cluster
     const untilMs = simulation.nowMs + step.forMs
     const again = (): void => {
@@ -192,6 +209,15 @@ export class Faults {
     for (const node of nodes) node.crash(what)
     return () => {
       for (const node of nodes) node.start()
+    }
+  }
+
+  #stop(names: readonly string[]): (() => void) | undefined {
+    const nodes = names.map((name) => this.#cluster.node(name)).filter((node) => node.running)
+    if (nodes.length === 0) return undefined
+    for (const node of nodes) node.stop()
+    return () => {
+      for (const node of nodes) node.startAfterStop()
     }
   }
 

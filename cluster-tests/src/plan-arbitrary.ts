@@ -16,10 +16,11 @@ import {
   chainGapsMs,
   chainLinksMax,
   deliveries,
+  disks,
   durationsMs,
   forMenuMs,
-  latencies,
   lateMenuMs,
+  latencies,
   oneBusyPartition,
   sizes,
   slowAppends,
@@ -27,7 +28,6 @@ import {
   stepMs,
   stepsMax,
   swarms,
-  disks,
   usualTiming,
 } from './plan-menu.ts'
 import { type Cursor, firstCursor, simpler } from './plan-shrink.ts'
@@ -169,16 +169,28 @@ const drawn: fc.Arbitrary<Plan> = fc
     drafts: fc.array(draft, { minLength: 1, maxLength: stepsMax, size: 'max' }),
     links: fc.array(link, { minLength: 2, maxLength: chainLinksMax, size: 'max' }),
   })
-  .map(({ seed, nodes, everywhere, settings: chosen, traffic: rest, swarm, chained, drafts, links }) => ({
-    version: 1,
-    seed,
-    nodes,
-    settings: chained ? { ...chosen, ...slowAppends } : chosen,
-    workload: { ...rest, ...(chained ? oneBusyPartition : {}), replicas: everywhere ? nodes : 3 },
-    steps: chained
-      ? chainedSteps(links, rest.durationMs)
-      : mixedSteps(drafts, swarm, rest.durationMs),
-  }))
+  .map(
+    ({
+      seed,
+      nodes,
+      everywhere,
+      settings: chosen,
+      traffic: rest,
+      swarm,
+      chained,
+      drafts,
+      links,
+    }) => ({
+      version: 1,
+      seed,
+      nodes,
+      settings: chained ? { ...chosen, ...slowAppends } : chosen,
+      workload: { ...rest, ...(chained ? oneBusyPartition : {}), replicas: everywhere ? nodes : 3 },
+      steps: chained
+        ? chainedSteps(links, rest.durationMs)
+        : mixedSteps(drafts, swarm, rest.durationMs),
+    }),
+  )
 
 /** Draws as above; shrinks plans, not what they were drawn from. */
 class PlanArbitrary extends fc.Arbitrary<Plan> {

@@ -49,7 +49,10 @@ export const appends: readonly Pick<PlanSettings, 'appendBytesMax' | 'inflightMe
   { appendBytesMax: 1, inflightMessagesMax: 1 },
 ]
 
-export const sizes: readonly Pick<PlanSettings, 'walFileBytes' | 'segmentBytes' | 'cacheBytesMax'>[] = [
+export const sizes: readonly Pick<
+  PlanSettings,
+  'walFileBytes' | 'segmentBytes' | 'cacheBytesMax'
+>[] = [
   { walFileBytes: 1024 * 1024, segmentBytes: 64 * 1024, cacheBytesMax: 1024 * 1024 },
   { walFileBytes: 256 * 1024, segmentBytes: 32 * 1024, cacheBytesMax: 16 * 1024 },
   { walFileBytes: 128 * 1024, segmentBytes: 16 * 1024, cacheBytesMax: 0 },
@@ -69,7 +72,8 @@ export const swarms: readonly (readonly FaultName[])[] = [
   ['power', 'cut', 'stall-disk'],
   ['cut', 'cut-forward', 'delay', 'reset'],
   ['reset', 'isolate-peers', 'power'],
-  ['pause', 'kill', 'reset'],
+  ['pause', 'kill', 'reset', 'stop'],
+  ['stop', 'power', 'isolate-peers'],
   ['stall-disk', 'full-disk', 'power'],
   ['power', 'isolate', 'cut', 'reset', 'delay', 'pause', 'stall-disk', 'kill', 'mute', 'full-disk'],
 ]
@@ -99,7 +103,7 @@ export const lateMenuMs: readonly number[] = [0, 0, 5, 20, 50, 100, 200]
  * not replicated, its successor with what only it has, and the one after that while it replicates.
  */
 export const chainCuts: readonly FaultName[] = ['isolate-peers', 'isolate', 'pause']
-export const chainEnds: readonly FaultName[] = ['isolate', 'power', 'kill', 'pause']
+export const chainEnds: readonly FaultName[] = ['isolate', 'power', 'kill', 'pause', 'stop']
 export const chainEndLateMs: readonly number[] = [40, 80, 120, 160]
 export const chainLinksMax = 6
 export const chainGapsMs: readonly number[] = [2_000, 2_400]

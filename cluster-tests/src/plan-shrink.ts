@@ -5,11 +5,11 @@ import type { Plan, PlanSettings, Workload } from './plan.ts'
 import {
   appends,
   deliveries,
+  disks,
   durationsMs,
   latencies,
   sizes,
   splitsPerMille,
-  disks,
   usualTiming,
 } from './plan-menu.ts'
 
@@ -26,7 +26,11 @@ export interface Candidate {
 }
 
 /** `chunk` is halved before its first use. */
-export const firstCursor: Cursor = { chunk: Number.POSITIVE_INFINITY, position: 0, simplification: 0 }
+export const firstCursor: Cursor = {
+  chunk: Number.POSITIVE_INFINITY,
+  position: 0,
+  simplification: 0,
+}
 
 export function* simpler(plan: Plan, from: Cursor): Generator<Candidate> {
   yield* fewerSteps(plan, from)
@@ -74,7 +78,10 @@ const simplifications: readonly ((plan: Plan) => Plan)[] = [
   knobs(disks[0]!),
   knobs(usualTiming),
   (plan) => work({ durationMs: Math.min(plan.workload.durationMs, durationsMs[0]) })(plan),
-  (plan) => ({ ...plan, steps: plan.steps.map((step) => ({ ...step, forMs: roundUp(step.forMs) })) }),
+  (plan) => ({
+    ...plan,
+    steps: plan.steps.map((step) => ({ ...step, forMs: roundUp(step.forMs) })),
+  }),
 ]
 
 /** A fault that lasts long reads better than one of odd length, if it does the same. */

@@ -2,7 +2,7 @@
 // is JSON so that a failing plan outlives the code that drew it; every fault is total (it does
 // nothing when its target is gone), so any subset of the steps is a plan again. Here are its shape
 // and its check; targets.ts and faults.ts carry it out.
-import { faultTable, isFault, type FaultName } from './fault-table.ts'
+import { type FaultName, faultTable, isFault } from './fault-table.ts'
 import { parseTarget, type TargetKind } from './target-grammar.ts'
 
 export const planVersion = 1

@@ -35,6 +35,8 @@ export interface RunResult {
   readonly applied: Readonly<Record<FaultName, number>>
   /** Network faults that something met. */
   readonly network: Readonly<Record<NetworkFault, number>>
+  /** Operations that met a fault of their disk. */
+  readonly disks: { readonly stalled: number; readonly full: number }
   /** Acks whose copies were looked for on the disks. */
   readonly copiesChecked: number
   /** Processes that ended by themselves and were started again. */
@@ -232,7 +234,8 @@ class Run {
 
   #result(): RunResult {
     const { history } = this.#workload
-    const { simulation, network, roles, copies, exits } = this.#cluster
+    const { simulation, network, nodes, roles, copies, exits } = this.#cluster
+    const disks = nodes.map(({ disk }) => disk.counters)
     const count = (outcome: string) =>
       history.sends.filter((send) => send.outcome === outcome).length
     const violations = [...new Set(this.#violations)]
@@ -247,6 +250,10 @@ class Run {
       elections: roles.elections,
       applied: this.#faults.applied,
       network: network.counters,
+      disks: {
+        stalled: disks.reduce((sum, { stalled }) => sum + stalled, 0),
+        full: disks.reduce((sum, { full }) => sum + full, 0),
+      },
       copiesChecked: copies.checked,
       exits,
       history,

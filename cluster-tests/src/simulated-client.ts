@@ -21,7 +21,9 @@ export class SimulatedClient {
     const { simulation, network, addresses, plan } = cluster
     this.host = simulation.host(name)
     const { random } = simulation
-    const own = { integer: (purpose: string, bound: number) => random.integer(`${name}/${purpose}`, bound) }
+    const own = {
+      integer: (purpose: string, bound: number) => random.integer(`${name}/${purpose}`, bound),
+    }
     this.core = clientCore({
       servers: addresses,
       host: this.host,

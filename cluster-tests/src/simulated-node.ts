@@ -39,6 +39,8 @@ export class SimulatedNode {
   readonly #random: Random
   #host: SimulatedHost | undefined
   #broker: BrokerNode | undefined
+  #stopping = false
+  #startAfterStop = false
 
   constructor(name: string, disk: SimulatedDisk, around: NodeSurroundings) {
     this.name = name
@@ -84,6 +86,29 @@ export class SimulatedNode {
     host.crash()
     this.disk.crash(what)
     this.#around.network.crash(this.name, what === 'power' ? 'machine' : 'process')
+    if (!this.#stopping) return
+    this.#stopping = false
+    const { simulation } = this.#around
+    if (this.#startAfterStop) simulation.at(simulation.nowMs, eventClass.fault, () => this.start())
+  }
+
+  /** A clean stop begins; it takes a while. */
+  stop(): void {
+    const host = this.#host
+    if (host === undefined || this.#broker === undefined) return
+    this.#stopping = true
+    this.#startAfterStop = false
+    this.#broker.stop(() => {
+      if (this.#host !== host) return
+      this.#around.logged(this.name, 'info', 'node.stopped', {})
+      this.crash('kill')
+    })
+  }
+
+  /** Starts now, or as soon as a clean stop under way is over. */
+  startAfterStop(): void {
+    if (this.#stopping) this.#startAfterStop = true
+    else this.start()
   }
 
   pause(): void {

@@ -12,11 +12,20 @@ export function counts(result: RunResult): boolean {
 }
 
 /** Faults of all kinds that something met. */
-export function effects({ applied, network }: RunResult): number {
-  // Faults of processes and disks hit what they are aimed at; one of the network only if it is met.
-  const { power, kill, pause } = applied
+export function effects({ applied, network, disks }: RunResult): number {
+  // Faults of processes hit what they are aimed at; one of network or disk only if it is met.
+  const { power, kill, stop, pause } = applied
   const met = Object.entries(network).filter(([kind]) => kind !== 'split' && kind !== 'crash')
-  return power + kill + pause + met.reduce((sum, [, count]) => sum + count, 0)
+  const counts = [
+    power,
+    kill,
+    stop,
+    pause,
+    disks.stalled,
+    disks.full,
+    ...met.map(([, count]) => count),
+  ]
+  return counts.reduce((sum, count) => sum + count, 0)
 }
 
 export class Totals {
@@ -28,11 +37,12 @@ export class Totals {
     this.runs += 1
     if (counts(result)) this.counted += 1
     const { acked, unknown, notApplied, elections, copiesChecked, exits } = result
-    const { simulatedMs, events, applied, network } = result
+    const { simulatedMs, events, applied, network, disks } = result
     const plain = { acked, unknown, notApplied, elections, copiesChecked, exits, events }
     this.#add('', { simulatedSeconds: simulatedMs / 1000, ...plain })
     this.#add('fault ', applied)
-    this.#add('met ', network)
+    this.#add('met network ', network)
+    this.#add('met disk ', disks)
   }
 
   of(name: string): number {

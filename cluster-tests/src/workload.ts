@@ -1,7 +1,7 @@
 // The traffic of a run: one client per producer, which sends unique values at its pace and asks now
 // and then where a partition ends; and one reader per partition from the beginning on. Writes down
 // everything in the history. It knows of no faults and has no opinion on what it sees.
-import type { QuorateError, OffsetsReply } from '@quorate/protocol'
+import type { OffsetsReply, QuorateError } from '@quorate/protocol'
 import { decodeBatch } from '@quorate/protocol'
 import type { SimulatedCluster } from './cluster.ts'
 import { type History, newHistory, type Reading, type Send } from './history.ts'
@@ -196,7 +196,13 @@ export class Workload {
       done(failure)
     }
     const reader = core.reader(
-      { topic: topicName, from: { kind: 'earliest' }, partitions, untilEnd, maxBufferedBytes: bufferBytes },
+      {
+        topic: topicName,
+        from: { kind: 'earliest' },
+        partitions,
+        untilEnd,
+        maxBufferedBytes: bufferBytes,
+      },
       {
         started: () => {},
         ready: () => {

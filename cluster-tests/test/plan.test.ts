@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { parsePlan, type Plan } from '../src/plan.ts'
+import { type Plan, parsePlan } from '../src/plan.ts'
 import { planOfSeed, shrinkPlan } from '../src/plan-of-seed.ts'
 import { firstCursor, simpler } from '../src/plan-shrink.ts'
 import { parseTarget } from '../src/target-grammar.ts'

@@ -13,7 +13,8 @@ export interface Patching {
 }
 
 /** To be called before anything of the product is imported. */
-export function patchSources({ name, file, find, replace }: Mutant): Patching {
+export function patchSources(mutant: Mutant): Patching {
+  const { name, file } = mutant
   const target = pathToFileURL(resolve(repository, file)).href
   let loaded = 0
   registerHooks({
@@ -21,12 +22,7 @@ export function patchSources({ name, file, find, replace }: Mutant): Patching {
       const found = nextLoad(url, context)
       if (url !== target) return found
       loaded += 1
-      const text = textOf(found.source)
-      const occurrences = text.split(find).length - 1
-      if (occurrences !== 1) {
-        throw new Error(`mutant ${name}: ${file} holds ${occurrences} times: ${find}`)
-      }
-      return { ...found, source: text.replace(find, () => replace) }
+      return { ...found, source: patchedText(mutant, textOf(found.source)) }
     },
   })
   return {
@@ -34,6 +30,13 @@ export function patchSources({ name, file, find, replace }: Mutant): Patching {
       if (loaded !== 1) throw new Error(`mutant ${name}: ${file} was loaded ${loaded} times`)
     },
   }
+}
+
+/** Throws unless the text holds exactly one place to patch. */
+export function patchedText({ name, file, find, replace }: Mutant, text: string): string {
+  const places = text.split(find).length - 1
+  if (places !== 1) throw new Error(`mutant ${name}: ${file} holds ${places} times: ${find}`)
+  return text.replace(find, () => replace)
 }
 
 function textOf(source: string | ArrayBuffer | NodeJS.TypedArray | undefined | null): string {

@@ -1,7 +1,9 @@
 // Child process that runs plans on a patched build: `mutant-main.ts NAME replay FILE`, or
-// `mutant-main.ts NAME search FIRST-SEED PLANS SHRINK-MS`. The name `none` patches nothing. Prints one
-// line of JSON: what failed, and for a search the seed, the number of plans and the shrunk plan.
-import { readFileSync } from 'node:fs'
+// `… NAME search FIRST-SEED PLANS`, or `… NAME keep FIRST-SEED PLANS`, which also makes the plan that
+// failed smaller and writes it to mutants/NAME.json. Prints one line of JSON: what failed, and for
+// the others where.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import type { Plan } from '../plan.ts'
 import { patchSources } from './loader.ts'
 import { mutants } from './table.ts'
@@ -11,34 +13,51 @@ export interface Answer {
   readonly plans: number
   readonly realMs: number
   readonly seed?: number
-  readonly plan?: Plan
+}
+
+const shrinkLimitMs = 120_000
+
+/** Patches a file that no part of a cluster needs: proves that such a patch is noticed. */
+const unloaded = {
+  name: 'unloaded',
+  harm: '',
+  file: 'node/src/main.ts',
+  find: 'hostOfNode',
+  replace: 'hostOfNode',
 }
 
 async function main([name, mode, ...rest]: readonly string[]): Promise<Answer> {
-  const mutant = mutants.find((each) => each.name === name)
-  if (mutant === undefined && name !== 'none') throw new Error(`no mutant ${String(name)}`)
-  const patching = mutant === undefined ? undefined : patchSources(mutant)
+  const mutant = [...mutants, unloaded].find((each) => each.name === name)
+  if (mutant === undefined) throw new Error(`no mutant ${String(name)}`)
+  const patching = patchSources(mutant)
   const { runPlan } = await import('../run-plan.ts')
   const { parsePlan } = await import('../plan.ts')
   const { planOfSeed, shrinkPlan } = await import('../plan-of-seed.ts')
-  patching?.assertLoaded()
+  patching.assertLoaded()
   const startMs = performance.now()
+  const elapsedMs = () => performance.now() - startMs
   if (mode === 'replay') {
     const plan = parsePlan(JSON.parse(readFileSync(rest[0]!, 'utf8')))
-    const { violations } = runPlan(plan)
-    return { violations, plans: 1, realMs: performance.now() - startMs }
+    return { violations: runPlan(plan).violations, plans: 1, realMs: elapsedMs() }
   }
-  const [first, plans, shrinkMs] = rest.map(Number) as [number, number, number]
+  const [first, plans] = rest.map(Number) as [number, number]
   for (let seed = first; seed < first + plans; seed += 1) {
     const plan = planOfSeed(seed)
     const { violations } = runPlan(plan)
     if (violations.length === 0) continue
-    const realMs = performance.now() - startMs
-    const fails = (candidate: Plan) => runPlan(candidate).violations.length > 0
-    const smallest = shrinkMs > 0 ? shrinkPlan(plan, fails, shrinkMs) : plan
-    return { violations, plans: seed - first + 1, realMs, seed, plan: smallest }
+    const realMs = elapsedMs()
+    if (mode === 'keep') {
+      const fails = (candidate: Plan) => runPlan(candidate).violations.length > 0
+      keep(mutant.name, shrinkPlan(plan, fails, shrinkLimitMs))
+    }
+    return { violations, plans: seed - first + 1, realMs, seed }
   }
-  return { violations: [], plans, realMs: performance.now() - startMs }
+  return { violations: [], plans, realMs: elapsedMs() }
+}
+
+function keep(name: string, plan: Plan): void {
+  const path = resolve(import.meta.dirname, `../../mutants/${name}.json`)
+  writeFileSync(path, `${JSON.stringify(plan, null, 2)}\n`)
 }
 
 process.stdout.write(`${JSON.stringify(await main(process.argv.slice(2)))}\n`)

@@ -7,6 +7,10 @@ import { planOfSeed, shrinkPlan } from '../../src/plan-of-seed.ts'
 import { runPlan } from '../../src/run-plan.ts'
 import { Totals } from '../../src/totals.ts'
 
+/** Plans of properties.test.ts; mutants are looked for among the same. */
+export const firstSeed = 1
+export const plansPerFile = 100
+
 const folder = resolve(import.meta.dirname, '../..')
 const shrinkLimitMs = 60_000
 

@@ -92,7 +92,12 @@ export function endWithReader(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EPIPE') process.exit(exitCodeWithoutReader)
-      throw error
+      if (stream === process.stdout) {
+        const code = error.code === 'ENOSPC' ? 'QUORATE_DISK_FULL' : 'QUORATE_INTERNAL'
+        const next = 'next: send the output somewhere else\n'
+        process.stderr.write(`${code}: standard output: ${error.message}\n${next}`)
+      }
+      process.exit(1)
     })
   }
 }

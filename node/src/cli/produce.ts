@@ -34,24 +34,34 @@ export async function runProduce(name: string, options: ProduceOptions): Promise
   failWithoutReader()
   const signal = interruption()
   signal.addEventListener('abort', () => input.stream.destroy())
-  await withClient(
+  const sent = withClient(
     options,
     async (client) => {
       const sending = new Sending(client.producer(), target, format !== 'table', input)
+      sending.failed = () => input.stream.destroy()
       try {
         for await (const line of lines(input.stream, maxBatchBytes)) {
           if (sending.failure !== undefined) break
           const key = keyOf(line, options.keyField, sending.sent + 1)
-          sending.send(line, { ...(key && { key }), ...(partition !== undefined && { partition }) })
+          sending.send(line, {
+            ...(key === undefined ? {} : { key }),
+            ...(partition === undefined ? {} : { partition }),
+          })
           await sending.room()
         }
       } catch (error) {
+        // A stream that was destroyed says so here; why it was is known.
         if (!signal.aborted) sending.failure ??= error
       }
       await sending.end(signal)
     },
     signal,
   )
+  await sent.catch((error: unknown) => {
+    if (error !== signal.reason || !signal.aborted) throw error
+    process.stderr.write('interrupted; nothing was sent\n')
+    process.exitCode = 1
+  })
 }
 
 async function openInput(file: string | undefined): Promise<Input> {
@@ -76,6 +86,8 @@ class Sending {
   sent = 0
   /** Of the first line that failed. */
   failure: unknown
+  /** Called with it: nothing more need be read, also when no further line comes for long. */
+  failed: () => void = () => {}
   readonly #producer: Producer
   readonly #topic: Topic<Uint8Array>
   readonly #perRecord: boolean
@@ -115,7 +127,10 @@ class Sending {
       },
       (error: unknown) => {
         this.#failed += 1
-        this.failure ??= atLine(error, number)
+        if (this.failure === undefined) {
+          this.failure = atLine(error, number)
+          this.failed()
+        }
         this.#settled(bytes)
         return undefined
       },

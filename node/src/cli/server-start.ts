@@ -1,6 +1,6 @@
 // `quorate server start`: checks the options and runs the node until a signal. A node that `dev`
 // started has a channel to it and ends when that closes: main.ts stops it in order, and here is what
-// holds when dev died while the node was still starting.
+// holds while it is still starting, or cannot start.
 import { parseServerConfig } from '../config.ts'
 import { runServer } from '../main.ts'
 
@@ -13,7 +13,14 @@ export async function runStart(flags: Readonly<Record<string, unknown>>): Promis
     // What is acknowledged is on disk: ending like this loses nothing.
     process.once('disconnect', () => setTimeout(() => process.exit(1), orphanMs).unref())
   }
-  const code = await runServer(parseServerConfig({ flags, environment: process.env }))
-  // Sockets of clients may keep the loop alive; everything that matters is closed.
-  process.exit(code)
+  try {
+    const code = await runServer(parseServerConfig({ flags, environment: process.env }))
+    // Sockets of clients may keep the loop alive; everything that matters is closed.
+    process.exit(code)
+  } catch (error) {
+    // An open channel would keep the process alive after it has said what is the matter.
+    process.removeAllListeners('disconnect')
+    if (process.connected) process.disconnect()
+    throw error
+  }
 }

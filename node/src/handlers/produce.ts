@@ -73,8 +73,8 @@ function choosePartition(
   const count = topic.partitions.length
   const wanted = request.headers?.get(headerNames.partition)
   if (wanted !== undefined) {
-    const partition = Number(wanted)
-    if (!Number.isInteger(partition) || partition < 0 || partition >= count) {
+    const partition = /^\d{1,9}$/.test(wanted) ? Number(wanted) : count
+    if (partition >= count) {
       throw new QuorateError(
         'QUORATE_INVALID_ARGUMENT',
         `${headerNames.partition} is ${wanted}; ${topic.name} has partitions 0 to ${count - 1}`,

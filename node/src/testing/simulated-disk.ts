@@ -57,6 +57,8 @@ export class SimulatedDisk {
   readonly #latencyMinMs: number
   readonly #latencyMaxMs: number
   capacityBytes: number
+  /** Operations that a stall held back, and writes that found no room. */
+  readonly counters = { stalled: 0, full: 0 }
   readonly #faults: { fault: DiskFault; left: number }[] = []
   #stalls: { path: RegExp; untilMs: number }[] = []
   #underWay = new Set<UnderWay>()
@@ -140,7 +142,9 @@ export class SimulatedDisk {
   /** For the process disk: whether the file may grow to this size. */
   hasRoomFor(content: SimulatedContent, size: number): boolean {
     if (this.capacityBytes === Number.POSITIVE_INFINITY || size <= content.size) return true
-    return this.usedBytes() - rounded(content.size) + rounded(size) <= this.capacityBytes
+    const fits = this.usedBytes() - rounded(content.size) + rounded(size) <= this.capacityBytes
+    if (!fits) this.counters.full += 1
+    return fits
   }
 
   usedBytes(): number {
@@ -176,9 +180,10 @@ export class SimulatedDisk {
     this.#stalls = this.#stalls.filter(({ untilMs }) => untilMs > now)
     const spanMicros = Math.round((this.#latencyMaxMs - this.#latencyMinMs) * 1000)
     const micros = this.random.integer(`${this.name}/latency`, spanMicros + 1)
-    let atMs = now + this.#latencyMinMs + micros / 1000
-    for (const stall of this.#stalls)
-      if (stall.path.test(path)) atMs = Math.max(atMs, stall.untilMs)
+    const usualMs = now + this.#latencyMinMs + micros / 1000
+    const stalls = this.#stalls.filter((stall) => stall.path.test(path))
+    const atMs = Math.max(usualMs, ...stalls.map(({ untilMs }) => untilMs))
+    if (atMs > usualMs) this.counters.stalled += 1
     return atMs
   }
 

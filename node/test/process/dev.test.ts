@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync, truncateSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Bench, type Dev, isAlive, isReady, script, until } from './command-line.ts'
@@ -176,13 +176,26 @@ describe('a local cluster of one node', () => {
     await dev.started.printed('Ctrl-C again kills')
     // Until it counts as a second one: the first may come twice, from the terminal and from npm.
     const startMs = performance.now()
-    await until('dev has ended', () => {
-      if (isAlive(dev.started.pid)) dev.started.signal('SIGINT')
-      return dev.started.process.exitCode !== null
+    await until('the node has ended', () => {
+      if (isAlive(pid)) dev.started.signal('SIGINT')
+      return !isAlive(pid)
     })
+    const { exitCode } = await dev.started.ended
     expect(performance.now() - startMs).toBeLessThan(5000)
-    expect(isAlive(pid)).toBe(false)
-    expect((await dev.started.ended).exitCode).toBe(1)
+    expect(exitCode).toBe(1)
+  })
+
+  test('tells the error of a node that cannot start, and where its log is', async () => {
+    const dev = await bench.dev(['--nodes', '1'])
+    dev.started.signal('SIGTERM')
+    await dev.started.ended
+    for (const name of ['hard.A', 'hard.B']) truncateSync(join(dev.folder, 'n1', name), 0)
+    const args = ['dev', '--data', dev.folder, '--port', '0', '--http-port', '0']
+    const { exitCode, stdout, stderr } = await bench.run(args)
+    expect(exitCode).toBe(1)
+    expect(stdout).toBe('')
+    expect(stderr).toMatch(/QUORATE_STORAGE_DAMAGED: .*hard\.A/)
+    expect(stderr).toContain(join(dev.folder, 'n1.log'))
   })
 
   test('leaves nothing behind when it is ephemeral', async () => {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Bench, type Dev, type RunOptions } from './command-line.ts'
@@ -101,6 +101,14 @@ describe('produce', () => {
     expect((await quorate('consume large')).stdout).toBe('short\n')
   })
 
+  test('ends at once when a record is refused, without waiting for another line', async () => {
+    const running = bench.start(['produce', 'keyed', '--partition', '98'], atServer())
+    running.process.stdin!.write('one\n')
+    const { exitCode, stderr } = await running.ended
+    expect(exitCode).toBe(2)
+    expect(stderr).toContain('0 of 1 records acknowledged')
+  })
+
   test('sends what it has and says so when it is interrupted', async () => {
     const running = bench.start(['produce', 'interrupted', '-o', 'json'], atServer())
     running.process.stdin!.write('one\ntwo\n')
@@ -162,6 +170,14 @@ describe('consume', () => {
     expect(stdout).toBe('0\n1\n')
     expect(stderr).toBe('')
     expect(exitCode).toBe(0)
+  })
+
+  test.runIf(existsSync('/dev/full'))('says so when its output cannot be written', async () => {
+    const words = [process.execPath, bench.script, 'consume', 'numbers', '--server', dev.server]
+    const full = `${words.join(' ')} > /dev/full`
+    const { exitCode, stderr } = await bench.startCommand(['bash', '-c', full]).ended
+    expect(exitCode).toBe(1)
+    expect(stderr).toMatch(/^QUORATE_DISK_FULL: standard output: .*\nnext: /)
   })
 
   test('of an empty topic prints nothing and says so', async () => {

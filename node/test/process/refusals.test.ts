@@ -26,7 +26,7 @@ async function formatted(): Promise<string> {
 }
 
 const start = (folder: string, more = '') =>
-  run(`server start --data ${folder} --listen 127.0.0.1:0 --http off${more}`)
+  run(`server start --data ${folder} --listen 127.0.0.1:0 --http 127.0.0.1:0${more}`)
 
 describe('server start refuses', () => {
   test('a folder that does not exist, and makes none', async () => {

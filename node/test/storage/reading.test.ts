@@ -20,7 +20,7 @@ function read(
 /** 60 entries: 1 to 30 in segments, 31 to about 50 in the WAL only, the rest in memory. */
 function layered(name: string): { node: TestNode; entries: LogEntry[] } {
   const node = new TestNode(name, {
-    walFileBytes: 256 * 1024,
+    walFileBytes: 1024 * 1024,
     cacheBytesMax: 12 * 1024,
     indexIntervalBytes: 2000,
   }).open()
