@@ -48,6 +48,7 @@ export const faultTable = {
       'the process ends as on SIGTERM, handing over what it leads, and starts again afterwards',
   },
   pause: { targets: ['one'], meaning: 'the process stands still, as under SIGSTOP' },
+  'jump-clock': { targets: ['one', 'all'], meaning: 'the calendar jumps 7 s ahead, and back' },
   'stall-disk': { targets: ['one', 'all'], meaning: 'no write or sync completes' },
   'full-disk': { targets: ['one', 'minority', 'all'], meaning: 'writes that need room fail' },
 } as const satisfies Readonly<Record<string, FaultRow>>

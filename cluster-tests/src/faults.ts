@@ -18,6 +18,7 @@ interface Waiting {
 
 const delayed = { extraMs: 30, jitterMs: 150 } as const
 const resetAgainMs = 200
+const clockJumpMs = 7_000
 /** A step that waits for an election strikes without one after this time. */
 const waitMs = 2_000
 
@@ -138,6 +139,8 @@ export class Faults {
         return this.#stop(nodes)
       case 'pause':
         return this.#pause(nodes)
+      case 'jump-clock':
+        return this.#jumpClocks(nodes)
       case 'stall-disk':
         return this.#stall(nodes, step.forMs)
       case 'full-disk':
@@ -227,6 +230,14 @@ export class Faults {
     for (const node of nodes) node.pause()
     return () => {
       for (const node of nodes) node.resume()
+    }
+  }
+
+  #jumpClocks(names: readonly string[]): () => void {
+    const nodes = names.map((name) => this.#cluster.node(name))
+    for (const node of nodes) node.jumpClock(clockJumpMs)
+    return () => {
+      for (const node of nodes) node.jumpClock(-clockJumpMs)
     }
   }
 

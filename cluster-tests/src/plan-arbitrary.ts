@@ -8,19 +8,22 @@ import type { Plan, PlanSettings, Step } from './plan.ts'
 import {
   appends,
   briskTiming,
-  chainAwayMs,
-  chainCutMs,
-  chainCuts,
-  chainEndLateMs,
-  chainEnds,
   chainGapsMs,
   chainLinksMax,
   deliveries,
   disks,
   durationsMs,
+  firstAwayMs,
+  forkCuts,
+  forkEndLateMs,
+  forkEnds,
+  forkNexts,
   forMenuMs,
+  type LinkKind,
   lateMenuMs,
   latencies,
+  laterAwayMs,
+  linkKinds,
   oneBusyPartition,
   sizes,
   slowAppends,
@@ -29,6 +32,7 @@ import {
   stepsMax,
   swarms,
   usualTiming,
+  voterAwayMs,
 } from './plan-menu.ts'
 import { type Cursor, firstCursor, simpler } from './plan-shrink.ts'
 import type { TargetKind } from './target-grammar.ts'
@@ -133,27 +137,39 @@ function mixedSteps(
 }
 
 const link = fc.record({
+  kind: fc.constantFrom(...linkKinds),
   gapMs: fc.constantFrom(...chainGapsMs),
-  cut: fc.constantFrom(...chainCuts),
-  cutMs: fc.constantFrom(...chainCutMs),
-  next: fc.constantFrom(...chainCuts),
-  nextMs: fc.constantFrom(...chainAwayMs),
-  end: fc.constantFrom(...chainEnds),
-  endMs: fc.constantFrom(...chainAwayMs),
-  lateMs: fc.constantFrom(...chainEndLateMs),
+  cut: fc.constantFrom(...forkCuts),
+  firstMs: fc.constantFrom(...firstAwayMs),
+  next: fc.constantFrom(...forkNexts),
+  nextMs: fc.constantFrom(...laterAwayMs),
+  end: fc.constantFrom(...forkEnds),
+  endMs: fc.constantFrom(...laterAwayMs),
+  lateMs: fc.constantFrom(...forkEndLateMs),
+  voter: fc.nat(1),
+  voterMs: fc.constantFrom(...voterAwayMs),
 })
 
 type Link = typeof link extends fc.Arbitrary<infer Drawn> ? Drawn : never
 
+const linkSteps: { readonly [Kind in LinkKind]: (drawn: Link, atMs: number) => readonly Step[] } = {
+  fork: ({ cut, firstMs, next, nextMs, end, endMs, lateMs }, atMs) => [
+    { atMs, fault: cut, target: 'leader:0', forMs: firstMs },
+    { atMs: atMs + stepMs, fault: next, target: 'new-leader:0', forMs: nextMs },
+    { atMs: atMs + 2 * stepMs, fault: end, target: `new-leader:0+${lateMs}`, forMs: endMs },
+  ],
+  'forgotten-vote': ({ end, firstMs, nextMs, voter, voterMs }, atMs) => [
+    { atMs, fault: end, target: 'leader:0', forMs: firstMs },
+    { atMs: atMs + stepMs, fault: 'isolate', target: 'new-leader:0', forMs: nextMs },
+    { atMs: atMs + stepMs, fault: 'power', target: `new-follower:0:${voter}`, forMs: voterMs },
+  ],
+}
+
 function chainedSteps(links: readonly Link[], durationMs: number): Step[] {
   let atMs = -chainGapsMs[0]! / 2
-  return links.flatMap(({ gapMs, cut, cutMs, next, nextMs, end, endMs, lateMs }): Step[] => {
-    atMs = (atMs + gapMs) % (durationMs - 2 * stepMs)
-    return [
-      { atMs, fault: cut, target: 'leader:0', forMs: cutMs },
-      { atMs: atMs + stepMs, fault: next, target: 'new-leader:0', forMs: nextMs },
-      { atMs: atMs + 2 * stepMs, fault: end, target: `new-leader:0+${lateMs}`, forMs: endMs },
-    ]
+  return links.flatMap((drawn) => {
+    atMs = (atMs + drawn.gapMs) % (durationMs - 2 * stepMs)
+    return linkSteps[drawn.kind](drawn, atMs)
   })
 }
 
@@ -165,7 +181,7 @@ const drawn: fc.Arbitrary<Plan> = fc
     settings,
     traffic,
     swarm: fc.constantFrom(...swarms),
-    chained: fc.constantFrom(false, false, true),
+    chained: fc.boolean(),
     drafts: fc.array(draft, { minLength: 1, maxLength: stepsMax, size: 'max' }),
     links: fc.array(link, { minLength: 2, maxLength: chainLinksMax, size: 'max' }),
   })

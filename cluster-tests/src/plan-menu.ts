@@ -74,7 +74,7 @@ export const swarms: readonly (readonly FaultName[])[] = [
   ['reset', 'isolate-peers', 'power'],
   ['pause', 'kill', 'reset', 'stop'],
   ['stop', 'power', 'isolate-peers'],
-  ['stall-disk', 'full-disk', 'power'],
+  ['stall-disk', 'full-disk', 'power', 'jump-clock'],
   ['power', 'isolate', 'cut', 'reset', 'delay', 'pause', 'stall-disk', 'kill', 'mute', 'full-disk'],
 ]
 
@@ -93,21 +93,34 @@ export const slowAppends: Partial<PlanSettings> = {
   electionTimeoutMaxMs: 320,
 }
 
-export const oneBusyPartition: Partial<Workload> = { partitions: 1, producers: 3, everyMs: 25 }
+export const oneBusyPartition: Partial<Workload> = {
+  partitions: 1,
+  producers: 6,
+  everyMs: 25,
+  burst: 1,
+}
 
 /** How long after an election a fault strikes. */
 export const lateMenuMs: readonly number[] = [0, 0, 5, 20, 50, 100, 200]
 
 /**
- * Of chains of faults on one partition's leaders. Each link: the leader is cut off with what it has
- * not replicated, its successor with what only it has, and the one after that while it replicates.
+ * Chains of faults on one partition's leaders are made of links of two kinds. A fork: the leader is
+ * cut off with what it has not replicated, its successor with what only it has, and the one after
+ * that goes while it replicates. A forgotten vote: the leader goes, its successor is cut off at once,
+ * and a voter loses its power in the moment after the vote.
  */
-export const chainCuts: readonly FaultName[] = ['isolate-peers', 'isolate', 'pause']
-export const chainEnds: readonly FaultName[] = ['isolate', 'power', 'kill', 'pause', 'stop']
-export const chainEndLateMs: readonly number[] = [40, 80, 120, 160]
+export const linkKinds = ['fork', 'fork', 'fork', 'forgotten-vote'] as const
+export type LinkKind = (typeof linkKinds)[number]
 export const chainLinksMax = 6
 export const chainGapsMs: readonly number[] = [2_000, 2_400]
-/** Of the leader, until there is another one. */
-export const chainCutMs: readonly number[] = [400, 500, 600]
+/** Clients go on sending to a leader that is cut off from its peers only. */
+export const forkCuts: readonly FaultName[] = ['isolate-peers', 'isolate-peers', 'isolate']
+export const forkNexts: readonly FaultName[] = ['isolate', 'isolate-peers', 'pause']
+export const forkEnds: readonly FaultName[] = ['isolate', 'power', 'kill']
+/** From the election of the last leader of a fork to its end. */
+export const forkEndLateMs: readonly number[] = [30, 50, 70, 90]
+/** Of the first leader, until there is another one. */
+export const firstAwayMs: readonly number[] = [400, 500, 600]
 /** Of its successors, until the one before is back and leads. */
-export const chainAwayMs: readonly number[] = [800, 1_000, 1_200]
+export const laterAwayMs: readonly number[] = [800, 1_000, 1_200]
+export const voterAwayMs: readonly number[] = [20, 50, 100]

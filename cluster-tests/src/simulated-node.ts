@@ -39,6 +39,7 @@ export class SimulatedNode {
   readonly #random: Random
   #host: SimulatedHost | undefined
   #broker: BrokerNode | undefined
+  #wallOffsetMs = 0
   #stopping = false
   #startAfterStop = false
 
@@ -62,7 +63,7 @@ export class SimulatedNode {
   start(): void {
     if (this.#host !== undefined) return
     const { simulation } = this.#around
-    const host = simulation.host(this.name)
+    const host = simulation.host(this.name, { wallOffsetMs: this.#wallOffsetMs })
     this.lives += 1
     this.#host = host
     try {
@@ -117,6 +118,12 @@ export class SimulatedNode {
 
   resume(): void {
     this.#host?.resume()
+  }
+
+  /** The machine's calendar; later processes see it too. */
+  jumpClock(byMs: number): void {
+    this.#wallOffsetMs += byMs
+    this.#host?.jumpWall(byMs)
   }
 
   #exit(host: SimulatedHost, reason: string, code: string | undefined): void {

@@ -1,7 +1,7 @@
-// Child process that runs plans on a patched build: `mutant-main.ts NAME replay FILE`, or
-// `… NAME search FIRST-SEED PLANS`, or `… NAME keep FIRST-SEED PLANS`, which also makes the plan that
-// failed smaller and writes it to mutants/NAME.json. Prints one line of JSON: what failed, and for
-// the others where.
+// Child process that runs plans on a patched build. `NAME replay FILE SEEDS` runs one plan with so many
+// seeds, from its own on; `NAME search FIRST-SEED PLANS` runs drawn plans; `NAME keep FIRST-SEED PLANS`
+// also makes the one that failed smaller and writes it to mutants/NAME.json. All end with the first
+// plan that fails and print one line of JSON: what was violated, and where.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Plan } from '../plan.ts'
@@ -38,7 +38,12 @@ async function main([name, mode, ...rest]: readonly string[]): Promise<Answer> {
   const elapsedMs = () => performance.now() - startMs
   if (mode === 'replay') {
     const plan = parsePlan(JSON.parse(readFileSync(rest[0]!, 'utf8')))
-    return { violations: runPlan(plan).violations, plans: 1, realMs: elapsedMs() }
+    const plans = Number(rest[1])
+    for (let more = 0; more < plans; more += 1) {
+      const { violations } = runPlan({ ...plan, seed: plan.seed + more })
+      if (violations.length > 0) return { violations, plans: more + 1, realMs: elapsedMs() }
+    }
+    return { violations: [], plans, realMs: elapsedMs() }
   }
   const [first, plans] = rest.map(Number) as [number, number]
   for (let seed = first; seed < first + plans; seed += 1) {

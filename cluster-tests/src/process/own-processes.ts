@@ -1,5 +1,6 @@
 // Processes this process has started or was told of. Whatever way it ends, they end with it, by
 // their ids: a test that fails, or is ended in the middle, leaves nothing running.
+import { constants } from 'node:os'
 
 const owned = new Set<number>()
 
@@ -8,6 +9,7 @@ process.on('exit', () => {
 })
 
 export function ownProcess(pid: number): void {
+  if (owned.size === 0) exitOnSignals()
   owned.add(pid)
 }
 
@@ -27,4 +29,12 @@ export function signalProcess(pid: number, signal: NodeJS.Signals | 0): boolean 
 
 export function isRunning(pid: number): boolean {
   return signalProcess(pid, 0)
+}
+
+/** A signal alone would end this process without its `exit`. */
+function exitOnSignals(): void {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    if (process.listenerCount(signal) > 0) continue
+    process.once(signal, () => process.exit(128 + constants.signals[signal]))
+  }
 }

@@ -19,6 +19,7 @@ import { formatNode } from '../storage/format.ts'
 import { readIdentitySync } from '../storage/identity.ts'
 import { lockDataFolder } from '../storage/lock-node.ts'
 import { newPlan } from '../storage/plan.ts'
+import { folderError } from './folder-error.ts'
 
 export interface DevData {
   readonly folder: string
@@ -56,7 +57,7 @@ export async function openDevData(data: string, options: DevDataOptions): Promis
       throw error
     }
   } catch (error) {
-    throw named(error, data)
+    throw folderError(error, `--data ${data}`)
   }
 }
 
@@ -147,12 +148,4 @@ async function removeEphemeral(folder: string): Promise<void> {
 function namesIn(folder: string): string[] {
   if (!existsSync(folder)) return []
   return readdirSync(folder).filter((name) => !bystanders.has(name))
-}
-
-function named(error: unknown, data: string): unknown {
-  if (error instanceof QuorateError) return error
-  const { code } = error as NodeJS.ErrnoException
-  if (code === 'ENOSPC') return new QuorateError('QUORATE_DISK_FULL', data, { cause: error })
-  if (code === undefined) return error
-  return new QuorateError('QUORATE_INVALID_ARGUMENT', `--data ${data}`, { cause: error })
 }

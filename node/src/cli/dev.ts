@@ -51,7 +51,8 @@ async function runNodes(data: DevData, options: DevOptions, signals: Signals): P
   await processes.start()
   try {
     removeDevFile(folder)
-    process.stderr.write(`starting ${nodes.length} nodes in ${folder}\n`)
+    const count = nodes.length === 1 ? 'one node' : `${nodes.length} nodes`
+    process.stderr.write(`starting ${count} in ${folder}\n`)
     await Promise.race([processes.ready(readyTimeoutMs), signals.first])
     if (!signals.received) {
       writeDevFile(folder, { version: 1, clusterId, nodes: fileNodes(processes) })

@@ -2,13 +2,14 @@
 // Formatting is an act of its own and starting a node never does it, so that a node that lost its
 // folder cannot come back as if it had promised nothing.
 import { randomBytes } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import { QuorateError } from '@quorate/protocol'
 import { parseAddress } from '../mesh/address.ts'
 import { createNodeDisk } from '../storage/disk-node.ts'
 import { formatNode } from '../storage/format.ts'
 import { newPlan, parsePlan } from '../storage/plan.ts'
+import { folderError } from './folder-error.ts'
 import { UsageError } from './usage-error.ts'
 
 interface FormatOptions {
@@ -68,7 +69,12 @@ function writePlan(file: string, addresses: readonly string[]): void {
 
 function formatFrom(file: string, node: string, data: string): void {
   const plan = parsePlan(readPlan(file))
-  formatNode(createNodeDisk(), plan, node, data)
+  try {
+    mkdirSync(dirname(data), { recursive: true })
+    formatNode(createNodeDisk(), plan, node, data)
+  } catch (error) {
+    throw folderError(error, `--data ${data}`)
+  }
   process.stderr.write(
     `formatted ${data} for node ${node} of cluster ${plan.clusterId}\n` +
       `next: quorate server start --data ${data}\n`,

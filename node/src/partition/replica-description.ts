@@ -49,7 +49,8 @@ export function describeReplica(replica: DescribedReplica): ReplicaDescription {
     commitIndex: host?.commit ?? 0,
     appliedIndex: machine?.applied.index ?? 0,
     chainAtCommit: point === undefined ? '' : chainText(point.chain),
-    startOffset: machine?.logStart.offset ?? 0,
+    // A checkpoint may be older than what retention has removed since.
+    startOffset: Math.max(machine?.logStart.offset ?? 0, host?.log.start.endOffset ?? 0),
     endOffset: machine?.nextOffset ?? 0,
     sizeBytes: host?.log.sizeBytes ?? 0,
     ...(halted === undefined ? {} : { halted }),

@@ -20,6 +20,8 @@ export class CheckpointStore {
   readonly #identity: WalIdentity
   readonly #remover: Remover
   readonly #pending: Pending
+  /** Files being written, and who waits for them. */
+  readonly #writing = new Map<string, ((error?: Error) => void)[]>()
 
   constructor(disk: Disk, identity: WalIdentity, remover: Remover, pending: Pending) {
     this.#disk = disk
@@ -43,21 +45,31 @@ export class CheckpointStore {
       done(new Error(`${log.key}: checkpoint ${index} is not of this log`))
       return
     }
+    const path = checkpointPath(log.folder, index)
+    const writing = this.#writing.get(path)
+    if (writing !== undefined) {
+      // The same state again: two writers would share one temporary name.
+      writing.push(done)
+      return
+    }
     const bytes = encodeCheckpoint(this.#owner(log), checkpoint)
+    const waiting = [done]
+    this.#writing.set(path, waiting)
     const ended = this.#pending.begin()
-    replaceFile(this.#disk, checkpointPath(log.folder, index), bytes, (error) => {
+    replaceFile(this.#disk, path, bytes, (error) => {
       ended()
-      if (error !== undefined) {
-        done(ofDisk(error))
-        return
-      }
-      if (!log.checkpointList.includes(index)) {
-        log.checkpointList.push(index)
-        log.checkpointList.sort((one, other) => one - other)
-      }
-      this.removeObsolete(log)
-      done()
+      this.#writing.delete(path)
+      if (error === undefined) this.#written(log, index)
+      for (const call of waiting) call(error === undefined ? undefined : ofDisk(error))
     })
+  }
+
+  #written(log: GroupLogState, index: number): void {
+    if (!log.checkpointList.includes(index)) {
+      log.checkpointList.push(index)
+      log.checkpointList.sort((one, other) => one - other)
+    }
+    this.removeObsolete(log)
   }
 
   /** The newest readable one. */

@@ -211,6 +211,28 @@ export class GroupLogState implements GroupLog {
     return entries
   }
 
+  /** Throws for a request that cannot follow this log: a defect of whoever made it. */
+  checkChange(truncateAfter: number | undefined, entries: readonly LogEntry[]): void {
+    if (truncateAfter !== undefined && truncateAfter < this.#floor) {
+      throw new Error(`${this.key}: truncation after ${truncateAfter}, committed is ${this.#floor}`)
+    }
+    const last = Math.min(truncateAfter ?? this.lastIndex, this.lastIndex)
+    let { index, term } = this.tail.get(last) ?? this.tail.before
+    for (const entry of entries) {
+      if (entry.index !== index + 1 || entry.term < term) {
+        const after = `${index} of term ${term}`
+        throw new Error(`${this.key}: entry ${entry.index} of term ${entry.term} after ${after}`)
+      }
+      index = entry.index
+      term = entry.term
+    }
+  }
+
+  /** Nothing at or below may be cut off. */
+  get #floor(): number {
+    return Math.max(this.#settled.index, this.commitIndex, this.checkpointList.at(-1) ?? 0)
+  }
+
   /** Entries that follow the last one; durable when the WAL says so. */
   append(entries: readonly LogEntry[]): void {
     for (const entry of entries) {
@@ -222,10 +244,6 @@ export class GroupLogState implements GroupLog {
 
   /** Returns the records removed; their places in the WAL are needed until that is on disk. */
   truncateAfter(index: number): readonly TailRecord[] {
-    const floor = Math.max(this.#settled.index, this.commitIndex, this.checkpointList.at(-1) ?? 0)
-    if (index < floor) {
-      throw new Error(`${this.key}: truncation after ${index}, committed is ${floor}`)
-    }
     const cut = this.tail.truncateAfter(index)
     for (const record of cut) {
       if (record.entry !== undefined) this.cachedBytes -= record.sizeBytes

@@ -118,6 +118,9 @@ function findReplicas(
     const key = groupKey(record.group)
     const name = replicaName(record)
     const path = replicaFolder(folder, key, record.replicaId)
+    if (!disk.existsSync(path)) {
+      throw new QuorateError('QUORATE_STORAGE_DAMAGED', `${path}: the folder is missing`)
+    }
     const group = listed.get(name)
     const start = logStartOf(group)
     const segments: Segment[] = []

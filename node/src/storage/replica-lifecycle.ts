@@ -9,10 +9,11 @@ import { type HardStateRecord, nodePair } from './hard-state-format.ts'
 import type { RecoveredHardState } from './hard-state-recovery.ts'
 import type { GroupKey } from './log-entry.ts'
 import { groupKey } from './log-entry.ts'
-import type { Replica, StorageParts } from './node-storage.ts'
 import { Pending } from './pending.ts'
 import { PersistOrder, PersistStep } from './persist-order.ts'
+import type { Replica } from './replica.ts'
 import { groupsFolder, replicaFolder, replicaName, trashFolder } from './replica-files.ts'
+import type { StorageParts } from './storage-parts.ts'
 import { logBeginMark } from './tail.ts'
 
 export class ReplicaLifecycle {

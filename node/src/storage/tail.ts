@@ -80,11 +80,7 @@ export class Tail {
 
   append(entry: LogEntry): TailRecord {
     const { last } = this
-    if (entry.index !== last.index + 1 || entry.term < last.term) {
-      throw new Error(
-        `entry ${entry.index} of term ${entry.term} after ${last.index} of term ${last.term}`,
-      )
-    }
+    if (entry.index !== last.index + 1) throw new Error(`entry ${entry.index} after ${last.index}`)
     const record = new TailRecord(entry, last.endOffset)
     this.#records.push(record)
     return record

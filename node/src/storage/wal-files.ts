@@ -2,9 +2,10 @@
 // file is full, released when no entry needs it, and recycled as the next spare. Part of the WAL
 // actor: every step comes back to it as a message (`continueWith`). A file is used only after both
 // manifests name it, and recycled only after neither does.
-import type { ActorRef, Random } from '@quorate/actors'
+import type { ActorRef } from '@quorate/actors'
 import type { Disk, DiskError, DiskFile } from './disk.ts'
 import type { ManifestMessage } from './manifest-store.ts'
+import type { StorageSettings } from './options.ts'
 import type { Remover } from './remover.ts'
 import { create } from './replace-file.ts'
 import { fillPieceBytes, WalFile, type WalIdentity, walFolder, walPath } from './wal-file.ts'
@@ -14,9 +15,7 @@ export interface WalFilesOptions {
   readonly disk: Disk
   readonly folder: string
   readonly identity: WalIdentity
-  readonly fileBytes: number
-  readonly retryMs: number
-  readonly random: Random
+  readonly settings: StorageSettings
   readonly manifest: ActorRef<ManifestMessage>
   readonly remover: Remover
   /** Runs in the WAL actor, on a later turn. */
@@ -123,8 +122,8 @@ export class WalFiles {
   }
 
   #recycle(old: WalFile, number: number): void {
-    const { disk, folder, fileBytes } = this.#options
-    if (old.sizeBytes !== fileBytes) {
+    const { disk, folder, settings } = this.#options
+    if (old.sizeBytes !== settings.walFileBytes) {
       // Made under another setting.
       old.file.close()
       disk.remove(old.path, () => this.#options.continueWith(() => this.#create(number)))
@@ -154,7 +153,7 @@ export class WalFiles {
 
   /** Zeros are written, not merely reserved: a later write then changes no metadata. */
   #fill(number: number, path: string, file: DiskFile, position: number): void {
-    const left = this.#options.fileBytes - position
+    const left = this.#options.settings.walFileBytes - position
     if (left === 0) {
       this.#finish(number, path, file)
       return
@@ -168,8 +167,9 @@ export class WalFiles {
 
   /** Header, sync, name, manifest: in this order, so that a named file is a whole one. */
   #finish(number: number, path: string, file: DiskFile): void {
-    const { disk, folder, fileBytes, identity, random } = this.#options
-    const salt = random.integer('wal-salt', 0x1_0000_0000)
+    const { disk, folder, settings, identity } = this.#options
+    const fileBytes = settings.walFileBytes
+    const salt = settings.random.integer('wal-salt', 0x1_0000_0000)
     const header = encodeWalFileHeader({
       fileNumber: number,
       sizeBytes: fileBytes,
@@ -224,7 +224,7 @@ export class WalFiles {
       this.#options.continueWith(() => {
         this.#preparing = false
         this.#options.diskFull(true)
-        this.#options.retryLater(this.#options.retryMs)
+        this.#options.retryLater(this.#options.settings.diskRetryMs)
       })
     })
   }

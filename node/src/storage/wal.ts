@@ -41,8 +41,6 @@ export interface WalStart {
 }
 
 export interface WalOptions extends Omit<WalFilesOptions, 'continueWith' | 'retryLater' | 'ready'> {
-  readonly batchBytesMax: number
-  readonly sealIdleMs: number
   /** The current file is full and another one is in use now. */
   readonly fileFilled: () => void
 }
@@ -168,8 +166,8 @@ export class WalActor implements Actor<WalMessage> {
   #fits(request: WalRequest): boolean {
     const { remainingBytes } = this.#files.current
     const previousRecords = this.#previous.records.length
-    const { batchBytesMax } = this.#options
-    return this.#batch.hasRoomFor(request, previousRecords, remainingBytes, batchBytesMax)
+    const { walBatchBytesMax } = this.#options.settings
+    return this.#batch.hasRoomFor(request, previousRecords, remainingBytes, walBatchBytesMax)
   }
 
   /** False: no spare is ready; `ready` flushes again. */
@@ -293,7 +291,7 @@ export class WalActor implements Actor<WalMessage> {
   }
 
   #armSeal(): void {
-    this.#context.setTimer('seal', this.#options.sealIdleMs, { type: 'seal' })
+    this.#context.setTimer('seal', this.#options.settings.sealIdleMs, { type: 'seal' })
   }
 
   #seal(): void {

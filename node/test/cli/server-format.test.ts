@@ -55,6 +55,21 @@ describe('server format', () => {
     expect(existsSync(join(root, 'n9'))).toBe(false)
   })
 
+  test('makes the folders above, and refuses the name of a file', () => {
+    runFormat({ newPlan: plan, nodes })
+    const data = join(root, 'var', 'lib', 'n1')
+    runFormat({ plan, node: 'n1', data })
+    expect(readIdentitySync(createNodeDisk(), data).nodeId).toBe('n1')
+    for (const wrong of [plan, join(plan, 'below')]) {
+      expect(() => runFormat({ plan, node: 'n1', data: wrong })).toThrow(
+        expect.objectContaining({
+          code: 'QUORATE_INVALID_ARGUMENT',
+          detail: expect.stringContaining(wrong),
+        }),
+      )
+    }
+  })
+
   test.each([
     ['no JSON', 'QUORATE_INVALID_ARGUMENT'],
     ['{"formatVersion":2}', 'QUORATE_FORMAT_VERSION'],

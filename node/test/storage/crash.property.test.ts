@@ -61,4 +61,4 @@ test('whatever happens between, a crash leaves everything that was promised and 
     { numRuns: Number(process.env['STORAGE_RUNS'] ?? 200) },
   )
   expect(crashes).toBeGreaterThan(400)
-}, 600_000)
+}, 60_000)

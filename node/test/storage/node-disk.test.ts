@@ -22,10 +22,12 @@ const call = <Result extends readonly unknown[]>(
 
 const filled = (length: number, value: number) => new Uint8Array(length).fill(value)
 
-describe.each([
+const modes: [string, { synchronousWrites: boolean }][] = [
   ['O_DSYNC writes', { synchronousWrites: process.platform === 'linux' }],
   ['writev and fdatasync', { synchronousWrites: false }],
-])('the real disk with %s', (name, options) => {
+]
+
+describe.each(modes)('the real disk with %s', (name, options) => {
   const disk = createNodeDisk(options)
   const folder = join(root, name.replaceAll(' ', '-'))
 
@@ -88,8 +90,13 @@ describe.each([
     expect(error).toBeUndefined()
     expect(bytes).toBeGreaterThan(0)
   })
+})
 
-  test('carries a node: format, write, close, dump, open again', async () => {
+test.each(modes)(
+  'a node with %s is formatted, written to, closed, dumped and opened again',
+  async (name, options) => {
+    const disk = createNodeDisk(options)
+    const folder = join(root, name.replaceAll(' ', '-'))
     const data = `${folder}/n1`
     formatNode(disk, testPlan(), 'n1', data)
     const settings = { random: keyedRandom(name), walFileBytes: 1024 * 1024 }
@@ -118,8 +125,8 @@ describe.each([
     )
     expect(storage.groups.get(metadata)!.log.pointAt(4)?.chain).toEqual(entries[3]!.chain)
     await call((done) => storage.close(done))
-  })
-})
+  },
+)
 
 describe.each<[string, LockOptions]>([
   ['this platform', {}],

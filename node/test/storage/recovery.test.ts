@@ -183,6 +183,11 @@ describe('files that must be there', () => {
         (disk) => disk.removeSync(`${folder}/wal/identity`),
         /wal\/identity: the file is missing/,
       ],
+      [
+        'replica',
+        (disk) => disk.renameSync(`${folder}/groups/0-0.1`, '/data/elsewhere'),
+        /groups\/0-0.1: the folder is missing/,
+      ],
       ['secret', (disk) => disk.removeSync(`${folder}/secret`), /secret: it holds no secret/],
     ]
     for (const [name, breakIt, message] of breakers) {

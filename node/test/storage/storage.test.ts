@@ -135,6 +135,22 @@ describe('an uncommitted tail that stays', () => {
     expect(hashes(node.readAll('5-0'))).toEqual(hashes(stubborn))
     expect(hashes(node.readAll())).toEqual(hashes(all))
   })
+
+  test('in many files is copied out of one after the other, though nothing is written any more', () => {
+    const node = new TestNode('many-files', { ...smallOptions, copyForwardFiles: 1 }).open()
+    const all = node.append(
+      Array.from({ length: 60 }, () => 3500),
+      1,
+    )
+    node.run(100)
+    const { walFiles, copiedForwardEntries } = node.storage.metrics()
+    expect(copiedForwardEntries).toBeGreaterThan(10)
+    node.run(5000)
+    expect(node.storage.metrics().walFiles).toBeLessThanOrEqual(walFiles)
+    expect(hashes(node.readAll())).toEqual(hashes(all))
+    node.crash('power').open()
+    expect(hashes(node.readAll())).toEqual(hashes(all))
+  })
 })
 
 describe('a dropped replica', () => {

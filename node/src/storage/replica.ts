@@ -1,0 +1,20 @@
+// A replica while the node runs: its log, its hard state, and the order of what is being persisted.
+// Knows nothing of files.
+import type { GroupLogState } from './group-log.ts'
+import type { HardStateRecord } from './hard-state-format.ts'
+import type { PersistOrder } from './persist-order.ts'
+import type { RecoveredGroup } from './storage.ts'
+
+export interface Replica {
+  /** Of slots in the hard-state files. */
+  readonly pair: number
+  readonly log: GroupLogState
+  readonly order: PersistOrder
+  /** As of the newest request. */
+  record: HardStateRecord
+}
+
+export function recoveredOf({ log, record }: Replica): RecoveredGroup {
+  const { group, replicaId, hardState, configuration } = record
+  return { group, replicaId, hardState, configuration, log }
+}

@@ -1,0 +1,118 @@
+// Starts and closes the parts of a running node's storage: the four actors that own files, and what
+// they share. Knows nothing of replicas; node-storage.ts does and puts these to work.
+import type { ActorRef } from '@quorate/actors'
+import type { Disk, DiskError } from './disk.ts'
+import type { GroupLogState } from './group-log.ts'
+import { HardStateActor, type HardStateMessage } from './hard-state.ts'
+import type { Identity } from './identity.ts'
+import { IoGate } from './io-gate.ts'
+import { LogReader } from './log-reader.ts'
+import { ManifestActor, type ManifestMessage } from './manifest-store.ts'
+import type { OpenedStore } from './open.ts'
+import { OpenFiles } from './open-files.ts'
+import type { StorageSettings } from './options.ts'
+import { Pending } from './pending.ts'
+import { Remover } from './remover.ts'
+import { SegmentActor, type SegmentMessage } from './segment-writer.ts'
+import type { Spawner } from './storage.ts'
+import { WalActor, type WalMessage } from './wal.ts'
+
+export interface StorageParts {
+  readonly disk: Disk
+  readonly folder: string
+  readonly identity: Identity
+  readonly settings: StorageSettings
+  readonly hardState: ActorRef<HardStateMessage>
+  readonly manifest: ActorRef<ManifestMessage>
+  readonly wal: ActorRef<WalMessage>
+  readonly segments: ActorRef<SegmentMessage>
+  /** The actors themselves, for what may be looked at from outside. */
+  readonly walActor: WalActor
+  readonly segmentActor: SegmentActor
+  readonly reader: LogReader
+  readonly openFiles: OpenFiles
+  readonly remover: Remover
+  /** Work that nobody waits for but closing. */
+  readonly pending: Pending
+}
+
+/** What the parts ask of the storage above them. */
+export interface PartsOwner {
+  readonly logs: () => readonly GroupLogState[]
+  readonly copyForward: (log: GroupLogState, from: number, to: number) => void
+  /** A part found the disk full, or found room again. */
+  readonly diskFull: (part: string, full: boolean) => void
+  readonly failed: (error: DiskError) => void
+}
+
+/** A failure of one of these actors is one of the node; asking for more is bounded by admission. */
+const spawnOptions = { capacity: 1_000_000, onFailure: 'escalate' } as const
+
+export function startParts(
+  disk: Disk,
+  folder: string,
+  settings: StorageSettings,
+  opened: OpenedStore,
+  spawner: Spawner,
+  owner: PartsOwner,
+): StorageParts {
+  const { identity } = opened.store
+  const { failed } = owner
+  const gate = new IoGate(settings.backgroundIoMax)
+  const openFiles = new OpenFiles(disk, settings.openFilesMax)
+  const pending = new Pending()
+  const remover = new Remover(disk, pending)
+  const shared = { disk, folder, identity, settings, remover, openFiles, pending }
+  const hardStateActor = new HardStateActor(opened.hard, failed)
+  const hardState = spawner.spawn('hard-state', () => hardStateActor, spawnOptions)
+  const manifestActor = new ManifestActor(opened.manifest, {
+    disk,
+    folder,
+    failed,
+    retryMs: settings.diskRetryMs,
+    diskFull: (full) => owner.diskFull('manifest', full),
+  })
+  const manifest = spawner.spawn('manifest', () => manifestActor, spawnOptions)
+  const walActor = new WalActor(opened.wal, {
+    ...shared,
+    manifest,
+    failed,
+    fileFilled: () => segments.reply({ type: 'work' }),
+    diskFull: (full) => owner.diskFull('wal', full),
+  })
+  const wal = spawner.spawn('wal', () => walActor, spawnOptions)
+  const segmentActor = new SegmentActor({
+    ...shared,
+    ...owner,
+    gate,
+    wal,
+    walFiles: walActor.files,
+    manifest,
+    diskFull: (full) => owner.diskFull('segments', full),
+  })
+  const segments = spawner.spawn('segments', () => segmentActor, spawnOptions)
+  const reader = new LogReader(gate, openFiles, pending)
+  return { ...shared, hardState, manifest, wal, segments, walActor, segmentActor, reader }
+}
+
+/** In the order of who feeds whom: segments, WAL, hard state, manifest; then what is left. */
+export function closeParts(parts: StorageParts, done: () => void): void {
+  const { wal, segments, hardState, manifest, openFiles, pending } = parts
+  const closeManifest = (): void => {
+    close(manifest, () => {
+      pending.whenIdle(() => {
+        openFiles.close()
+        done()
+      })
+    })
+  }
+  // Reads from WAL files and checkpoints under way end before their files are closed.
+  close(segments, () => pending.whenIdle(() => close(wal, () => close(hardState, closeManifest))))
+}
+
+function close(
+  ref: ActorRef<{ readonly type: 'close'; readonly done: () => void }>,
+  done: () => void,
+): void {
+  ref.reply({ type: 'close', done })
+}

@@ -1,0 +1,340 @@
+import { type ActorRef, ActorSystem } from '@quorate/actors'
+import { Simulation } from '@quorate/actors/testing'
+import type { WriteResult } from '@quorate/protocol'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { PartitionDirectory } from '../../src/partition/partition-directory.ts'
+import {
+  PartitionSupervisor,
+  type SupervisorMessage,
+} from '../../src/partition/partition-supervisor.ts'
+import type { Storage } from '../../src/storage/storage.ts'
+import { MetadataBuilder } from '../metadata/metadata-builder.ts'
+import { FakeStorage } from '../replication/fake-storage.ts'
+import { batchOf, headerOf } from './log-builder.ts'
+
+interface Creation {
+  readonly key: string
+  readonly replicaId: number
+  readonly executed: number
+  done(error?: Error): void
+}
+
+/** What the supervisor asks of storage; completions wait for the test. */
+class Rig {
+  readonly metadata = new MetadataBuilder(3)
+  readonly simulation = new Simulation('supervisor')
+  readonly host = this.simulation.host('n1')
+  readonly system = new ActorSystem({
+    name: 'n1',
+    host: this.host,
+    random: this.simulation.random,
+    inspect: (record) => {
+      if (record.kind === 'failed') this.failures.push(record.error)
+    },
+  })
+  readonly failures: unknown[] = []
+  readonly directory = new PartitionDirectory()
+  readonly creations: Creation[] = []
+  readonly drops: Creation[] = []
+  readonly executed: number[] = []
+  readonly events: string[] = []
+  readonly removed: number[] = []
+  readonly files: Map<string, number>
+  machine = this.metadata.machine
+  ref!: ActorRef<SupervisorMessage>
+
+  constructor(files: ReadonlyMap<string, number> = new Map(), executedIndex = 0) {
+    this.files = new Map(files)
+    const storage = {
+      createReplica: (
+        { topicId, partition }: { topicId: number; partition: number },
+        replicaId: number,
+        _configuration: unknown,
+        _hardState: unknown,
+        executed: number,
+        done: (error?: Error) => void,
+      ) => this.creations.push({ key: `${topicId}-${partition}`, replicaId, executed, done }),
+      dropReplica: (
+        { topicId, partition }: { topicId: number; partition: number },
+        replicaId: number,
+        executed: number,
+        done: (error?: Error) => void,
+      ) => this.drops.push({ key: `${topicId}-${partition}`, replicaId, executed, done }),
+      setExecuted: (executed: number) => this.executed.push(executed),
+      recover: (key: string, done: (error: undefined, recovered: unknown) => void) => {
+        const [topicId, partition] = key.split('-').map(Number)
+        const group = { topicId: topicId!, partition: partition! }
+        const replicaId = this.files.get(key)!
+        const fake = new FakeStorage(group, { replicaId, configuration: { voters: [replicaId] } })
+        done(undefined, fake.recovered)
+      },
+      persist: () => {},
+      writable: () => undefined,
+    } as unknown as Storage
+    this.ref = this.system.spawn(
+      'partitions',
+      () =>
+        new PartitionSupervisor(
+          {
+            node: 'n1',
+            session: 1,
+            timing: { heartbeatMs: 100, electionTimeoutMinMs: 600, electionTimeoutMaxMs: 900 },
+            storage,
+            send: () => {},
+            addressOf: () => undefined,
+            trustedWallMs: () => undefined,
+            events: {
+              leaderChanged: () => {},
+              retentionHeld: () => {},
+              event: (name) => this.events.push(name),
+            },
+            metadata: () => this.machine,
+            files: this.files,
+            executedIndex,
+            dropping: () => {},
+            removed: (topicId) => this.removed.push(topicId),
+          },
+          this.directory,
+        ),
+    )
+    this.turn()
+  }
+
+  turn(): void {
+    this.pass(0)
+  }
+  pass(forMs: number): void {
+    this.simulation.runUntil(this.simulation.nowMs + forMs)
+  }
+  reconcile(): void {
+    this.ref.send({ type: 'reconcile' })
+    this.turn()
+  }
+  create(name: string, partitions: number): number {
+    const { topicId } = this.metadata.create(name, partitions).reply!
+    this.reconcile()
+    return topicId!
+  }
+  remove(name: string): void {
+    this.metadata.remove(name)
+    this.reconcile()
+  }
+  created(error?: Error): void {
+    this.creations.shift()!.done(error)
+    this.turn()
+  }
+  state(topicId: number, partition = 0): string | undefined {
+    return this.directory.get({ topicId, partition })?.state
+  }
+}
+
+describe('creation', () => {
+  let rig: Rig
+  beforeEach(() => {
+    rig = new Rig()
+  })
+
+  test('a replica is made when a committed entry assigns it, and runs when its files are durable', () => {
+    const topicId = rig.create('a', 1)
+    expect(rig.state(topicId)).toBe('creating')
+    expect(rig.directory.settled).toBe(false)
+    expect(rig.directory.ref({ topicId, partition: 0 })).toBeUndefined()
+    rig.created()
+    expect(rig.state(topicId)).toBe('running')
+    expect(rig.directory.settled).toBe(true)
+    expect(rig.directory.running()).toHaveLength(1)
+  })
+
+  test('no index counts as executed while an order at or below it is open', () => {
+    // Index 1: three partitions. Index 2: one more topic, which is done before the first.
+    const first = rig.create('a', 3)
+    expect(rig.creations.map(({ executed }) => executed)).toEqual([first - 1, first - 1, first - 1])
+    const second = rig.create('b', 1)
+    expect(rig.creations.at(-1)!.executed).toBe(first - 1)
+    rig.creations.pop()!.done()
+    rig.turn()
+    expect(rig.state(second)).toBe('running')
+    rig.created()
+    rig.created()
+    expect(rig.executed).toEqual([])
+    rig.created()
+    expect(rig.executed).toEqual([second])
+  })
+
+  test('the last one open may count itself', () => {
+    rig.create('a', 1)
+    expect(rig.creations[0]!.executed).toBe(1)
+  })
+
+  test('what cannot be made is tried again, and holds the executed index back until then', () => {
+    rig.create('a', 2)
+    rig.created(new Error('no space'))
+    rig.created()
+    expect(rig.events).toContain('replica.create_failed')
+    expect(rig.executed).toEqual([])
+    rig.create('b', 1)
+    expect(rig.creations.map(({ executed }) => executed)).toEqual([0])
+    rig.created()
+    rig.pass(1000)
+    expect(rig.creations).toHaveLength(1)
+    rig.created()
+    expect(rig.state(1, 0)).toBe('running')
+    expect(rig.executed).toEqual([2])
+  })
+
+  test('deleted while it is being made, it never runs, and its files go', () => {
+    const topicId = rig.create('a', 1)
+    rig.remove('a')
+    expect(rig.drops).toEqual([])
+    rig.created()
+    expect(rig.directory.running()).toEqual([])
+    expect(rig.drops.map(({ key }) => key)).toEqual([`${topicId}-0`])
+  })
+})
+
+describe('start', () => {
+  test('replicas found on disk run; those that must be there and are not are never made anew', () => {
+    const probe = new MetadataBuilder(3)
+    const topicId = probe.create('a', 2).reply!.topicId!
+    const own = probe.machine.assignmentsOf('n1')
+    const rig = new Rig(new Map([[`${topicId}-0`, own[0]!.replicaId]]), topicId)
+    rig.create('a', 2)
+    expect(rig.state(topicId, 0)).toBe('running')
+    expect(rig.state(topicId, 1)).toBe('amnesiac')
+    expect(rig.events).toContain('replica.amnesiac')
+    expect(rig.directory.amnesiac()).toEqual([`${topicId}-1`])
+    rig.reconcile()
+    expect(rig.creations).toEqual([])
+  })
+
+  test('files under another replica id are not taken for the assigned ones', () => {
+    const rig = new Rig(new Map([['1-0', 4711]]), 1)
+    rig.create('a', 1)
+    expect(rig.state(1)).toBe('amnesiac')
+  })
+
+  test('files of a topic deleted meanwhile are removed, and that is told once', () => {
+    const probe = new MetadataBuilder(3)
+    probe.create('a', 2)
+    const files = new Map(
+      probe.machine
+        .assignmentsOf('n1')
+        .map(({ group, replicaId }) => [`${group.topicId}-${group.partition}`, replicaId]),
+    )
+    const rig = new Rig(files, 1)
+    rig.metadata.create('a', 2)
+    rig.remove('a')
+    expect(rig.drops).toHaveLength(2)
+    for (const { done } of rig.drops.splice(0)) done()
+    rig.turn()
+    expect(rig.removed).toEqual([1])
+    rig.reconcile()
+    expect(rig.drops).toEqual([])
+    expect(rig.removed).toEqual([1])
+  })
+
+  test('a deleted topic that never was here is told too', () => {
+    const rig = new Rig()
+    rig.metadata.create('a', 1)
+    rig.remove('a')
+    expect(rig.drops).toEqual([])
+    expect(rig.removed).toEqual([1])
+  })
+
+  test('amnesia for want of newer metadata is forgotten when they come', () => {
+    const rig = new Rig(new Map(), 5)
+    const topicId = rig.create('a', 1)
+    expect(rig.directory.amnesiac()).toHaveLength(1)
+    rig.metadata.remove('a')
+    for (const nodeId of ['n1', 'n2', 'n3']) {
+      rig.metadata.apply({
+        kind: 'confirm-drop',
+        requestId: rig.metadata.requestId(nodeId),
+        nodeId,
+        topicId,
+      })
+    }
+    rig.reconcile()
+    expect(rig.directory.amnesiac()).toEqual([])
+  })
+})
+
+describe('deletion', () => {
+  test('whoever has written is answered before the files go, and nobody can write after', () => {
+    const rig = new Rig()
+    const topicId = rig.create('a', 1)
+    rig.created()
+    const answers: WriteResult[] = []
+    const group = { topicId, partition: 0 }
+    rig.directory.ref(group)!.send({
+      type: 'write',
+      header: headerOf(),
+      batch: batchOf(),
+      respond: (result) => answers.push(result),
+    })
+    rig.metadata.remove('a')
+    rig.ref.send({ type: 'reconcile' })
+    rig.turn()
+    expect(answers).toHaveLength(1)
+    expect(rig.directory.ref(group)).toBeUndefined()
+    expect(rig.drops).toHaveLength(1)
+    expect(rig.state(topicId)).toBe('dropping')
+    rig.drops.shift()!.done()
+    rig.turn()
+    expect(rig.files.size).toBe(0)
+    expect(rig.removed).toEqual([topicId])
+  })
+
+  test('a failed removal is tried again and told only when it is done', () => {
+    const rig = new Rig()
+    rig.create('a', 1)
+    rig.created()
+    rig.remove('a')
+    rig.drops.shift()!.done(new Error('EIO'))
+    rig.turn()
+    expect(rig.events).toContain('replica.drop_failed')
+    expect(rig.removed).toEqual([])
+    rig.pass(1000)
+    rig.drops.shift()!.done()
+    rig.turn()
+    expect(rig.removed).toHaveLength(1)
+  })
+
+  test('an older state of the metadata brings nothing back', () => {
+    const rig = new Rig()
+    const old = new MetadataBuilder(3)
+    old.create('a', 1)
+    const topicId = rig.create('a', 1)
+    rig.created()
+    rig.remove('a')
+    rig.drops.shift()!.done()
+    rig.turn()
+    rig.machine = old.machine
+    rig.reconcile()
+    expect(rig.creations).toEqual([])
+    expect(rig.directory.running()).toEqual([])
+    expect(rig.state(topicId)).toBe('gone')
+  })
+})
+
+test('a restart of the supervisor starts every replica again', () => {
+  const rig = new Rig()
+  const topicId = rig.create('a', 2)
+  rig.created()
+  const before = rig.directory.ref({ topicId, partition: 0 })
+  const { machine } = rig
+  rig.machine = undefined as unknown as typeof machine
+  rig.reconcile()
+  expect(rig.failures).toHaveLength(1)
+  rig.machine = machine
+  rig.pass(200)
+  expect(rig.state(topicId, 0)).toBe('running')
+  const after = rig.directory.ref({ topicId, partition: 0 })
+  expect(after).toBeDefined()
+  expect(after).not.toBe(before)
+  expect(after!.send({ type: 'maintain' })).toBe(true)
+  // The creation under way when it failed is asked for once more; either answer will do.
+  rig.creations.at(-1)!.done()
+  rig.turn()
+  expect(rig.state(topicId, 1)).toBe('running')
+})
