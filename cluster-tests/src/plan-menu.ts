@@ -55,7 +55,7 @@ export const sizes: readonly Pick<
 >[] = [
   { walFileBytes: 1024 * 1024, segmentBytes: 64 * 1024, cacheBytesMax: 1024 * 1024 },
   { walFileBytes: 256 * 1024, segmentBytes: 32 * 1024, cacheBytesMax: 16 * 1024 },
-  { walFileBytes: 128 * 1024, segmentBytes: 16 * 1024, cacheBytesMax: 0 },
+  { walFileBytes: 192 * 1024, segmentBytes: 16 * 1024, cacheBytesMax: 0 },
 ]
 
 export const deliveries: readonly Pick<PlanSettings, 'writeTimeoutMs' | 'deliveryTimeoutMs'>[] = [

@@ -26,6 +26,12 @@ export const limitTable = {
     error: 'QUORATE_OVERLOADED',
     about: 'record batches that wait in one partition for the next run of log entries',
   },
+  uncommittedBytesMax: {
+    value: 64 * mib,
+    unit: 'bytes',
+    error: 'QUORATE_OVERLOADED',
+    about: 'record batches in the log of one leader that wait for a quorum to have them on disk',
+  },
   earlyMessagesMax: {
     value: 1024,
     unit: 'messages',

@@ -12,8 +12,6 @@ import { Later, type LaterMessage } from './later.ts'
 import type { Mesh } from './mesh/mesh.ts'
 import { initialMetadata } from './metadata/initial.ts'
 import type { MetadataMachine } from './metadata/machine.ts'
-import { MetadataActor, type MetadataEvents } from './metadata/metadata-actor.ts'
-import { meshForwarder } from './metadata/metadata-forwarder.ts'
 import type { MetadataMessage } from './metadata/metadata-message.ts'
 import { NodeBroker } from './node-broker.ts'
 import type { NodeEnvironment, NodeOptions } from './node-environment.ts'
@@ -21,15 +19,13 @@ import { NodeHealth } from './node-health.ts'
 import { NodeLeadership } from './node-leadership.ts'
 import { createNodeMesh } from './node-mesh.ts'
 import { confirmDrop, type Registrar, registerNode } from './node-registration.ts'
+import { type ReplicaWiring, spawnMetadata, spawnSupervisor } from './node-replicas.ts'
 import { stopNode } from './node-stop.ts'
 import { NodeWatch } from './node-watch.ts'
 import { Metrics } from './observe/metrics.ts'
 import { registerNodeMetrics } from './observe/node-metrics.ts'
 import { PartitionDirectory } from './partition/partition-directory.ts'
-import { PartitionSupervisor, type SupervisorMessage } from './partition/partition-supervisor.ts'
-import { ApplyHistory } from './replication/apply-history.ts'
-import { type GroupKey, groupKey, metadataGroup } from './storage/log-entry.ts'
-import { metadataReplicaId } from './storage/plan.ts'
+import type { SupervisorMessage } from './partition/partition-supervisor.ts'
 import { type OpenedStorage, openStorage, type Storage } from './storage/storage.ts'
 
 /** Events a person should look at. */
@@ -255,11 +251,12 @@ export class BrokerNode {
       metadata: () => this.#metadataActor,
       broker: () => this.#broker,
     })
-    this.#metadataActor = this.#spawnMetadata()
+    const wiring = this.#replicaWiring()
+    this.#metadataActor = spawnMetadata(wiring)
     this.#broker = this.#createBroker()
     handle = apiHandlers(this.#broker, () => host.wallMs())
     this.#registrar = this.#createRegistrar()
-    this.#supervisor = this.#spawnSupervisor()
+    this.#supervisor = spawnSupervisor(wiring)
     this.#spawnWatch()
     registerNode(this.#registrar)
     registerNodeMetrics(this.metrics, {
@@ -275,89 +272,30 @@ export class BrokerNode {
     return handler
   }
 
-  #spawnMetadata(): ActorRef<MetadataMessage> {
-    const { plan } = this.#opened.identity
-    const nodes = new Map<number, string>()
-    for (const { id } of plan.nodes) {
-      const replicaId = metadataReplicaId(plan.nodes, id)
-      if (replicaId !== undefined) nodes.set(replicaId, id)
-    }
-    const history = new ApplyHistory()
-    return this.#system.spawn<MetadataMessage>(
-      'metadata',
-      () =>
-        new MetadataActor({
-          node: this.nodeId,
-          nodes,
-          history,
-          session: this.#environment.session,
-          storage: this.#storage,
-          timing: this.#options.timing,
-          initial: () => initialMetadata(plan),
-          send: (...call) => this.#mesh.sendRaft(...call),
-          forwarder: meshForwarder(() => this.#broker),
-          isUp: (node) => node === this.nodeId || this.#mesh.peerState(node) === 'up',
-          events: this.#metadataEvents(),
-        }),
-    )
-  }
-
-  #metadataEvents(): MetadataEvents {
-    // After a restart of the actor the machine goes back to its checkpoint for a moment.
-    let highest = 0
-    let isBehind = false
+  #replicaWiring(): ReplicaWiring {
     return {
-      applied: (machine, topicsChanged) => {
-        const { index } = machine.applied
-        const wasBehind = isBehind
-        isBehind = index < highest
-        highest = Math.max(highest, index)
+      system: this.#system,
+      storage: this.#storage,
+      opened: this.#opened,
+      mesh: this.#mesh,
+      directory: this.#directory,
+      leadership: this.#leadership,
+      health: this.#health,
+      timing: this.#options.timing,
+      session: this.#environment.session,
+      metadata: () => this.#machine,
+      metadataApplied: (machine, topicsChanged) => {
         this.#machine = machine
-        if (isBehind || !(topicsChanged || wasBehind)) return
+        if (!topicsChanged) return
         this.#leadership.topicsChanged()
         this.#supervisor?.reply({ type: 'reconcile' })
       },
-      leaderChanged: (node, term) => {
-        this.#health.metadataLeader = { node, term }
-      },
-      retentionHeld: (reason) => this.#health.retentionHeld(groupKey(metadataGroup), reason),
+      broker: () => this.#broker,
+      addressOf: (node) => this.#addressOf(node),
+      removed: (topicId) => confirmDrop(this.#registrar, topicId),
       event: (name, fields) => this.#event(name, fields),
-      halted: (reason) => this.#fail(`metadata: ${reason}`),
+      failed: (reason) => this.#fail(reason),
     }
-  }
-
-  #spawnSupervisor(): ActorRef<SupervisorMessage> {
-    const files = new Map<GroupKey, number>()
-    for (const [key, { replicaId }] of this.#opened.groups) {
-      if (key !== groupKey(metadataGroup)) files.set(key, replicaId)
-    }
-    const options = {
-      node: this.nodeId,
-      session: this.#environment.session,
-      timing: this.#options.timing,
-      storage: this.#storage,
-      metadata: () => this.#machine,
-      files,
-      executedIndex: this.#opened.executedIndex,
-      send: this.#mesh.sendRaft.bind(this.#mesh),
-      addressOf: (node: string) => this.#addressOf(node),
-      trustedWallMs: () => this.#leadership.trustedWallMs(),
-      events: {
-        leaderChanged: this.#leadership.observe.bind(this.#leadership),
-        retentionHeld: this.#health.retentionHeld.bind(this.#health),
-        event: (name: string, fields: Readonly<Record<string, unknown>>) =>
-          this.#event(name, fields),
-      },
-      dropping: (group: { readonly topicId: number; readonly partition: number }) => {
-        this.#leadership.dropped(group)
-        this.#health.dropped(group)
-      },
-      removed: (topicId: number) => confirmDrop(this.#registrar, topicId),
-    }
-    return this.#system.spawn<SupervisorMessage>(
-      'partitions',
-      () => new PartitionSupervisor(options, this.#directory),
-    )
   }
 
   #createBroker(): NodeBroker {

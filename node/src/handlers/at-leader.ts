@@ -19,6 +19,8 @@ export type LocalOutcome<Answer> =
 export interface LeaderAttempt<Answer> {
   readonly group: GroupId
   readonly request: ApiRequest
+  /** It changes nothing: an attempt whose outcome is unknown is made again. */
+  readonly repeatable: boolean
   /** Asks the replica on this node. */
   local(partition: ActorRef<PartitionMessage>, done: (outcome: LocalOutcome<Answer>) => void): void
   answered(answer: Answer): void
@@ -73,11 +75,12 @@ class Journey<Answer> {
   }
 
   #forward(leader: string): void {
-    const { request } = this.#attempt
+    const { request, repeatable } = this.#attempt
     const leftMs = Math.max(1, this.#untilMs - this.#broker.monotonicMs())
     const done = (error: QuorateError | undefined, reply: ApiReply | undefined): void => {
       if (error !== undefined) {
-        if (error.outcome === 'not-applied' && error.retriable) this.#again(error.code)
+        const isSafe = repeatable || error.outcome === 'not-applied'
+        if (isSafe && error.retriable) this.#again(error.code)
         else this.#attempt.failed(error)
         return
       }

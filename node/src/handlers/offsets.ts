@@ -36,6 +36,7 @@ function askLeader(broker: Broker, request: ApiRequest, group: GroupId, at: Offs
   atLeader<Position>(broker, {
     group,
     request,
+    repeatable: true,
     local: (replica, done) => {
       const respond = (answer: OffsetsAnswer) => done(outcomeOf(answer))
       if (!replica.send({ type: 'offsets', at, respond })) done({ retry: 'QUORATE_OVERLOADED' })

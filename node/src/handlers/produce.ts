@@ -46,6 +46,7 @@ function produceTo(broker: Broker, request: ApiRequest, topic: Topic, timestampM
   const item = { topicId: topic.id, partition, batch: chunks }
   atLeader<WriteResult>(broker, {
     group: item,
+    repeatable: false,
     // The leader's node chooses nothing: the partition travels with the forwarded request.
     request: { ...request, headers: withPartition(request.headers, partition) },
     local: (_partition, done) => {

@@ -73,7 +73,8 @@ export class PartitionLeader {
       this.#writes.refuse(command, refusal)
       return
     }
-    if (this.#writes.gatheredBytes > limits.gatheredWriteBytesMax) {
+    const { gatheredBytes, waitingBytes } = this.#writes
+    if (gatheredBytes > limits.gatheredWriteBytesMax || waitingBytes > limits.uncommittedBytesMax) {
       this.#writes.refuse(command, 'QUORATE_OVERLOADED')
       return
     }

@@ -16,6 +16,7 @@ export class WriteQueue {
   readonly #group: GroupId
   #gathered: WriteCommand[] = []
   #gatheredBytes = 0
+  #waitingBytes = 0
   /** Writes answered by the entry at an index; several when a batch was sent again. */
   readonly #waiting = new Map<number, Waiter[]>()
 
@@ -25,6 +26,10 @@ export class WriteQueue {
 
   get gatheredBytes(): number {
     return this.#gatheredBytes
+  }
+  /** Of batches in the log that wait to be committed; resends count too. */
+  get waitingBytes(): number {
+    return this.#waitingBytes
   }
   /** Entries that somebody waits for. */
   get waiting(): number {
@@ -46,6 +51,7 @@ export class WriteQueue {
   /** Answers the write when the entry at `index` commits. */
   await(index: number, write: WriteCommand, offset: number): void {
     const waiter = { write, offset }
+    this.#waitingBytes += write.batch.byteLength
     const others = this.#waiting.get(index)
     if (others === undefined) this.#waiting.set(index, [waiter])
     else others.push(waiter)
@@ -55,7 +61,10 @@ export class WriteQueue {
     const waiters = this.#waiting.get(index)
     if (waiters === undefined) return
     this.#waiting.delete(index)
-    for (const { write, offset } of waiters) this.succeed(write, offset)
+    for (const { write, offset } of waiters) {
+      this.#waitingBytes -= write.batch.byteLength
+      this.succeed(write, offset)
+    }
   }
 
   /** A resend answered here is no duplicate to its sender: it has never had an answer. */
@@ -83,6 +92,7 @@ export class WriteQueue {
     for (const write of this.takeGathered()) this.refuse(write, 'QUORATE_NOT_LEADER', leader)
     const waiting = [...this.#waiting.values()]
     this.#waiting.clear()
+    this.#waitingBytes = 0
     for (const waiters of waiting) {
       for (const { write } of waiters) this.refuse(write, 'QUORATE_UNKNOWN_OUTCOME', leader)
     }

@@ -26,7 +26,7 @@ import type { HostCompletion, RaftHostOptions, RaftHostOwner } from './raft-owne
 /** Applied entries the core keeps at most, for followers a little behind. */
 const retainedEntries = 512
 /** Entries let go of at once: fewer are not worth moving the rest. */
-const releasedAtLeast = 16
+const releasedAtLeast = 64
 const applyBytesMax = 4 * 1024 * 1024
 
 export class RaftHost {

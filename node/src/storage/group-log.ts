@@ -254,6 +254,19 @@ export class GroupLogState implements GroupLog {
     return cut
   }
 
+  /** First index from `from` to `through` whose record the test holds for; undefined for none. */
+  findRecord(
+    from: number,
+    through: number,
+    test: (record: TailRecord) => boolean,
+  ): number | undefined {
+    for (let index = from; index <= Math.min(through, this.lastIndex); index += 1) {
+      const record = this.tail.get(index)
+      if (record !== undefined && test(record)) return index
+    }
+    return undefined
+  }
+
   /** The record of exactly this entry; undefined when it was truncated since. */
   recordOf(entry: LogEntry): TailRecord | undefined {
     const record = this.tail.get(entry.index)

@@ -234,12 +234,13 @@ export class NodeStorage implements Storage {
     this.#cache.trim()
     const { segmentActor, segments, walActor } = this.#parts
     if (segmentActor.looking) return
+    const movable = Math.min(log.commitIndex, log.durableIndex)
     const due = log.rolls[0]
-    const rolls = due !== undefined && due <= Math.min(log.commitIndex, log.durableIndex)
+    const rolls = due !== undefined && due <= movable
     // An old file waits for entries that were not committed when it was full.
     const file = log.tail.get(log.settled.index + 1)?.file
     const isOld = file !== undefined && file !== walActor.files.current
-    if (rolls || isOld) segments.reply({ type: 'work' })
+    if (rolls || (isOld && movable > log.settled.index)) segments.reply({ type: 'work' })
   }
 
   #truncate(log: GroupLogState, index: number): readonly TailRecord[] {

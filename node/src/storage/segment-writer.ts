@@ -16,7 +16,7 @@ import type { Segment } from './segment.ts'
 import { type MovedSegment, type MoveOutcome, SegmentMove } from './segment-move.ts'
 import type { LogMark } from './tail.ts'
 import type { WalMessage } from './wal.ts'
-import type { WalIdentity } from './wal-file.ts'
+import type { WalFile, WalIdentity } from './wal-file.ts'
 import type { WalFiles } from './wal-files.ts'
 
 export type SegmentMessage =
@@ -129,10 +129,9 @@ export class SegmentActor implements Actor<SegmentMessage> {
     for (const log of this.#options.logs()) {
       const movable = Math.min(log.commitIndex, log.durableIndex)
       if (log.dropped || movable <= log.settled.index) continue
-      const first = log.tail.get(log.settled.index + 1)
-      const isOld = first?.file !== undefined && first.file !== current
+      const old = log.findRecord(log.settled.index + 1, movable, ({ file }) => file !== current)
       const roll = log.rolls.findLast((index) => index <= movable)
-      const through = isOld ? movable : roll
+      const through = old === undefined ? roll : movable
       if (through !== undefined && through > log.settled.index) tasks.push({ log, through })
     }
     return tasks
@@ -217,14 +216,23 @@ export class SegmentActor implements Actor<SegmentMessage> {
     const { oldest, current } = walFiles
     if (walFiles.count - 1 < settings.copyForwardFiles || oldest.number <= this.#copiedFile) return
     if (oldest === current || oldest.liveEntries === 0) return
+    // Copying pays only while most of the full files is not needed; else it would never end.
+    const { size, live } = walFiles.fullBytes
+    if (live * 2 > size) return
     this.#copiedFile = oldest.number
-    for (const log of this.#options.logs()) {
-      const from = log.settled.index + 1
-      let to = from - 1
-      while (log.tail.get(to + 1)?.file === oldest) to += 1
-      if (to < from) continue
-      this.metrics.copiedForwardEntries += to - from + 1
-      this.#options.copyForward(log, from, to)
+    for (const log of this.#options.logs()) this.#copyOutOf(oldest, log)
+  }
+
+  /** Runs of entries: some of a log's may have been copied into this file before others. */
+  #copyOutOf(oldest: WalFile, log: GroupLogState): void {
+    const { lastIndex } = log
+    let begin = log.settled.index + 1
+    for (;;) {
+      const from = log.findRecord(begin, lastIndex, ({ file }) => file === oldest)
+      if (from === undefined) return
+      begin = log.findRecord(from, lastIndex, ({ file }) => file !== oldest) ?? lastIndex + 1
+      this.metrics.copiedForwardEntries += begin - from
+      this.#options.copyForward(log, from, begin - 1)
     }
   }
 

@@ -41,8 +41,8 @@ export class TailRecord implements LogMark {
 
   /** Moves the record to a place in the WAL, or (undefined) out of the WAL. */
   place(file: WalFile | undefined, position: number): void {
-    if (this.file !== undefined) this.file.liveEntries -= 1
-    if (file !== undefined) file.liveEntries += 1
+    if (this.file !== undefined) this.file.changeLive(-1, -this.sizeBytes)
+    if (file !== undefined) file.changeLive(1, this.sizeBytes)
     this.file = file
     this.position = position
   }

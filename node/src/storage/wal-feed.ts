@@ -70,7 +70,10 @@ export function copyForward(
         cut: [],
         entries: run,
         // The file is free now, and the next oldest may be due.
-        written: () => parts.segments.reply({ type: 'work' }),
+        written: () => {
+          parts.wal.reply({ type: 'release' })
+          parts.segments.reply({ type: 'work' })
+        },
       },
     })
   }

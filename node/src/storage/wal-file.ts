@@ -12,8 +12,9 @@ export class WalFile {
   readonly salt: number
   /** Where the next batch begins. */
   position = blockBytes
-  /** Records of all groups whose only synced place is this file. */
+  /** Entries of all groups whose only synced place is this file, and their bytes. */
   liveEntries = 0
+  liveBytes = 0
   /** Reads under way: the file must not be recycled below them. */
   readers = 0
 
@@ -23,6 +24,11 @@ export class WalFile {
     this.file = file
     this.sizeBytes = sizeBytes
     this.salt = salt
+  }
+
+  changeLive(entries: number, bytes: number): void {
+    this.liveEntries += entries
+    this.liveBytes += bytes
   }
 
   get remainingBytes(): number {

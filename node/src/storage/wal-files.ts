@@ -59,6 +59,18 @@ export class WalFiles {
     return this.#used.length
   }
 
+  /** The full files together: what they hold, and what of it is needed. */
+  get fullBytes(): { readonly size: number; readonly live: number } {
+    let size = 0
+    let live = 0
+    for (const file of this.#used) {
+      if (file === this.current) continue
+      size += file.sizeBytes
+      live += file.liveBytes
+    }
+    return { size, live }
+  }
+
   /** A spare is being made: files are being written. */
   get preparing(): boolean {
     return this.#preparing

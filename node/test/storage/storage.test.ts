@@ -138,18 +138,28 @@ describe('an uncommitted tail that stays', () => {
 
   test('in many files is copied out of one after the other, though nothing is written any more', () => {
     const node = new TestNode('many-files', { ...smallOptions, copyForwardFiles: 1 }).open()
-    const all = node.append(
-      Array.from({ length: 60 }, () => 3500),
-      1,
-    )
-    node.run(100)
-    const { walFiles, copiedForwardEntries } = node.storage.metrics()
-    expect(copiedForwardEntries).toBeGreaterThan(10)
-    node.run(5000)
-    expect(node.storage.metrics().walFiles).toBeLessThanOrEqual(walFiles)
-    expect(hashes(node.readAll())).toEqual(hashes(all))
+    node.create(5, 1001)
+    const stubborn: LogEntry[] = []
+    let last = 0
+    for (let round = 0; round < 30; round += 1) {
+      stubborn.push(...node.append([50], 1, '5-0'))
+      last = node.append([3000, 3000, 3000], 1).at(-1)!.index
+    }
+    expect(node.storage.metrics().walFiles).toBeGreaterThan(5)
+    node.log().commit(last)
+    node.run(2000)
+    expect(node.storage.metrics().walFiles).toBeLessThanOrEqual(2)
     node.crash('power').open()
-    expect(hashes(node.readAll())).toEqual(hashes(all))
+    expect(hashes(node.readAll('5-0'))).toEqual(hashes(stubborn))
+  })
+
+  test('that fills most of its files stays where it is', () => {
+    const node = new TestNode('full-files', { ...smallOptions, copyForwardFiles: 1 }).open()
+    const sizes = Array.from({ length: 60 }, () => 3800)
+    node.append(sizes, 1)
+    node.run(5000)
+    expect(node.storage.metrics().walFiles).toBeGreaterThan(3)
+    expect(node.storage.metrics().copiedForwardEntries).toBeLessThan(60)
   })
 })
 

@@ -1,0 +1,125 @@
+// Starts what replicates on a node: the actor of its metadata replica and the supervisor of its
+// partitions, and wires what they tell (roles, health, topics) to who wants to know. Decides nothing.
+import type { ActorRef, ActorSystem } from '@quorate/actors'
+import type { Broker } from './handlers/broker.ts'
+import type { Mesh } from './mesh/mesh.ts'
+import { initialMetadata } from './metadata/initial.ts'
+import type { MetadataMachine } from './metadata/machine.ts'
+import { MetadataActor, type MetadataEvents } from './metadata/metadata-actor.ts'
+import { meshForwarder } from './metadata/metadata-forwarder.ts'
+import type { MetadataMessage } from './metadata/metadata-message.ts'
+import type { NodeHealth } from './node-health.ts'
+import type { NodeLeadership } from './node-leadership.ts'
+import type { PartitionDirectory } from './partition/partition-directory.ts'
+import { PartitionSupervisor, type SupervisorMessage } from './partition/partition-supervisor.ts'
+import { ApplyHistory } from './replication/apply-history.ts'
+import type { RaftTiming } from './replication/raft-owner.ts'
+import { type GroupKey, groupKey, metadataGroup } from './storage/log-entry.ts'
+import { metadataReplicaId } from './storage/plan.ts'
+import type { OpenedStorage, Storage } from './storage/storage.ts'
+
+export interface ReplicaWiring {
+  readonly system: ActorSystem
+  readonly storage: Storage
+  readonly opened: OpenedStorage
+  readonly mesh: Mesh
+  readonly directory: PartitionDirectory
+  readonly leadership: NodeLeadership
+  readonly health: NodeHealth
+  readonly timing: RaftTiming
+  /** Boot session of the process. */
+  readonly session: number
+  metadata(): MetadataMachine
+  /** The metadata moved. `topicsChanged`: who acts on topics has to look. */
+  metadataApplied(machine: MetadataMachine, topicsChanged: boolean): void
+  broker(): Broker
+  addressOf(node: string): string | undefined
+  /** Every replica of a deleted topic is gone from this node. */
+  removed(topicId: number): void
+  event(name: string, fields: Readonly<Record<string, unknown>>): void
+  failed(reason: string): void
+}
+
+export function spawnMetadata(wiring: ReplicaWiring): ActorRef<MetadataMessage> {
+  const { system, storage, opened, mesh, timing, session } = wiring
+  const { plan, nodeId } = opened.identity
+  const nodes = new Map<number, string>()
+  for (const { id } of plan.nodes) {
+    const replicaId = metadataReplicaId(plan.nodes, id)
+    if (replicaId !== undefined) nodes.set(replicaId, id)
+  }
+  const history = new ApplyHistory()
+  const events = metadataEvents(wiring)
+  const create = () =>
+    new MetadataActor({
+      node: nodeId,
+      nodes,
+      history,
+      session,
+      storage,
+      timing,
+      initial: () => initialMetadata(plan),
+      send: (...call) => mesh.sendRaft(...call),
+      forwarder: meshForwarder(() => wiring.broker()),
+      isUp: (node) => node === nodeId || mesh.peerState(node) === 'up',
+      events,
+    })
+  return system.spawn('metadata', create)
+}
+
+function metadataEvents(wiring: ReplicaWiring): MetadataEvents {
+  const { health } = wiring
+  // After a restart of the actor the machine goes back to its checkpoint for a moment.
+  let highest = 0
+  let isBehind = false
+  return {
+    applied: (machine, topicsChanged) => {
+      const { index } = machine.applied
+      const wasBehind = isBehind
+      isBehind = index < highest
+      highest = Math.max(highest, index)
+      wiring.metadataApplied(machine, !isBehind && (topicsChanged || wasBehind))
+    },
+    leaderChanged: (node, term) => {
+      health.metadataLeader = { node, term }
+    },
+    retentionHeld: (reason) => health.retentionHeld(groupKey(metadataGroup), reason),
+    event: (name, fields) => wiring.event(name, fields),
+    halted: (reason) => wiring.failed(`metadata: ${reason}`),
+  }
+}
+
+export function spawnSupervisor(wiring: ReplicaWiring): ActorRef<SupervisorMessage> {
+  const { system, storage, opened, mesh, timing, session, leadership, health } = wiring
+  const files = new Map<GroupKey, number>()
+  for (const [key, { replicaId }] of opened.groups) {
+    if (key !== groupKey(metadataGroup)) files.set(key, replicaId)
+  }
+  const create = () =>
+    new PartitionSupervisor(
+      {
+        node: opened.identity.nodeId,
+        session,
+        timing,
+        storage,
+        files,
+        executedIndex: opened.executedIndex,
+        metadata: () => wiring.metadata(),
+        send: (...call) => mesh.sendRaft(...call),
+        addressOf: (node) => wiring.addressOf(node),
+        trustedWallMs: () => leadership.trustedWallMs(),
+        events: {
+          leaderChanged: (hint) => leadership.observe(hint),
+          retentionHeld: (key, reason) => health.retentionHeld(key, reason),
+          event: (name, fields) => wiring.event(name, fields),
+        },
+        dropping: (group) => {
+          leadership.dropped(group)
+          health.dropped(group)
+        },
+        removed: (topicId) => wiring.removed(topicId),
+      },
+      wiring.directory,
+    )
+  return system.spawn('partitions', create)
+}
