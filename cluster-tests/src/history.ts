@@ -61,15 +61,26 @@ export interface History {
   readonly positions: Position[]
   /** Everything, read back after healing. */
   final: Reading
+  /** Whether old records may be deleted while the run goes on. */
+  readonly retention: boolean
+  /** By partition: offset below which everything was deleted in the end; 0 when absent. */
+  readonly starts: Map<number, number>
 }
 
-export function newHistory(): History {
+export function newHistory(retention: boolean): History {
   return {
     sends: [],
     readings: [],
     positions: [],
     final: { reader: 'final', records: [], failure: undefined },
+    retention,
+    starts: new Map(),
   }
+}
+
+/** A record there is no longer there because it is too old. */
+export function isRetired({ starts }: History, partition: number, offset: number): boolean {
+  return offset < (starts.get(partition) ?? 0)
 }
 
 export function ackedSends({ sends }: History): Send[] {

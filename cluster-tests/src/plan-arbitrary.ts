@@ -61,6 +61,7 @@ const traffic = fc.record({
   burst: fc.constantFrom(1, 3),
   valueBytes: fc.constantFrom(32, 400),
   keys: fc.constantFrom(0, 1, 5),
+  churnEveryMs: fc.constantFrom(0, 0, 100, 500),
 })
 
 const groups = ['0', '1', 'metadata'] as const
@@ -176,7 +177,7 @@ function chainedSteps(links: readonly Link[], durationMs: number): Step[] {
 const drawn: fc.Arbitrary<Plan> = fc
   .record({
     seed: fc.integer({ min: 0, max: 1_000_000 }),
-    nodes: fc.constantFrom(...([3, 3, 3, 3, 5] as const)),
+    nodes: fc.constantFrom(...([3, 3, 3, 3, 3, 5, 1] as const)),
     everywhere: fc.boolean(),
     settings,
     traffic,
@@ -201,7 +202,11 @@ const drawn: fc.Arbitrary<Plan> = fc
       seed,
       nodes,
       settings: chained ? { ...chosen, ...slowAppends } : chosen,
-      workload: { ...rest, ...(chained ? oneBusyPartition : {}), replicas: everywhere ? nodes : 3 },
+      workload: {
+        ...rest,
+        ...(chained ? oneBusyPartition : {}),
+        replicas: everywhere || nodes === 1 ? nodes : 3,
+      },
       steps: chained
         ? chainedSteps(links, rest.durationMs)
         : mixedSteps(drafts, swarm, rest.durationMs),

@@ -51,11 +51,27 @@ export const appends: readonly Pick<PlanSettings, 'appendBytesMax' | 'inflightMe
 
 export const sizes: readonly Pick<
   PlanSettings,
-  'walFileBytes' | 'segmentBytes' | 'cacheBytesMax'
+  'walFileBytes' | 'segmentBytes' | 'retentionBytes' | 'cacheBytesMax'
 >[] = [
-  { walFileBytes: 1024 * 1024, segmentBytes: 64 * 1024, cacheBytesMax: 1024 * 1024 },
-  { walFileBytes: 256 * 1024, segmentBytes: 32 * 1024, cacheBytesMax: 16 * 1024 },
-  { walFileBytes: 192 * 1024, segmentBytes: 16 * 1024, cacheBytesMax: 0 },
+  {
+    walFileBytes: 1024 * 1024,
+    segmentBytes: 64 * 1024,
+    retentionBytes: 0,
+    cacheBytesMax: 1024 * 1024,
+  },
+  {
+    walFileBytes: 256 * 1024,
+    segmentBytes: 32 * 1024,
+    retentionBytes: 0,
+    cacheBytesMax: 16 * 1024,
+  },
+  { walFileBytes: 192 * 1024, segmentBytes: 16 * 1024, retentionBytes: 0, cacheBytesMax: 0 },
+  {
+    walFileBytes: 192 * 1024,
+    segmentBytes: 16 * 1024,
+    retentionBytes: 64 * 1024,
+    cacheBytesMax: 16 * 1024,
+  },
 ]
 
 export const deliveries: readonly Pick<PlanSettings, 'writeTimeoutMs' | 'deliveryTimeoutMs'>[] = [

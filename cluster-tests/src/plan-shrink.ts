@@ -64,7 +64,8 @@ const knobs =
   (plan: Plan): Plan => ({ ...plan, settings: { ...plan.settings, ...change } })
 
 const simplifications: readonly ((plan: Plan) => Plan)[] = [
-  (plan) => ({ ...work({ replicas: 3 })(plan), nodes: plan.nodes === 5 ? 3 : plan.nodes }),
+  (plan) => (plan.nodes === 5 ? { ...work({ replicas: 3 })(plan), nodes: 3 } : plan),
+  work({ churnEveryMs: 0 }),
   work({ partitions: 1 }),
   work({ producers: 1 }),
   work({ keys: 0 }),

@@ -36,6 +36,8 @@ export interface PlanSettings {
   readonly diskMaxMs: number
   readonly walFileBytes: number
   readonly segmentBytes: number
+  /** Size of a partition above which its oldest segments are deleted; 0 keeps everything. */
+  readonly retentionBytes: number
   /** Committed entries kept in memory: 0 reads everything back from disk. */
   readonly cacheBytesMax: number
   /** The client sends a write again when it has no answer by then. */
@@ -56,6 +58,8 @@ export interface Workload {
   readonly valueBytes: number
   /** Distinct keys of a producer; 0 sends without keys. */
   readonly keys: number
+  /** Pause between requests that create and delete other topics; 0 leaves them out. */
+  readonly churnEveryMs: number
 }
 
 export interface Step {
@@ -86,6 +90,7 @@ const settingRanges: { readonly [Name in keyof PlanSettings]: Range } = {
   diskMaxMs: [0, 10_000],
   walFileBytes: [64 * 1024, 64 * 1024 * 1024],
   segmentBytes: [16 * 1024, 1024 * 1024 * 1024],
+  retentionBytes: [0, 1024 * 1024 * 1024],
   cacheBytesMax: [0, 1024 * 1024 * 1024],
   writeTimeoutMs: [10, 60_000],
   deliveryTimeoutMs: [10, 600_000],
@@ -100,6 +105,7 @@ const workloadRanges: { readonly [Name in keyof Workload]: Range } = {
   burst: [1, 1_000],
   valueBytes: [1, 100_000],
   keys: [0, 10_000],
+  churnEveryMs: [0, 60_000],
 }
 
 /** Throws an Error that names the first field that is wrong. */
@@ -112,6 +118,9 @@ export function parsePlan(value: unknown): Plan {
   const workload = numbersOf<Workload>(plan['workload'], 'workload', workloadRanges)
   if (settings.electionTimeoutMinMs < 3 * settings.heartbeatMs) {
     throw wrong('settings.electionTimeoutMinMs', settings.electionTimeoutMinMs)
+  }
+  if (settings.retentionBytes > 0 && settings.retentionBytes < settings.segmentBytes) {
+    throw wrong('settings.retentionBytes', settings.retentionBytes)
   }
   ascending(settings.electionTimeoutMinMs, settings.electionTimeoutMaxMs, 'electionTimeoutMaxMs')
   ascending(settings.latencyMinMs, settings.latencyMaxMs, 'latencyMaxMs')

@@ -2,7 +2,7 @@
 // topic is made, producers send under faults, everything is healed, every send must settle and every
 // partition take writes again, and then all is read back and compared. Bounded in simulated time and
 // in events. The same plan gives the same result and the same hash.
-import type { TopicDescription, TopicSummary } from '@quorate/protocol'
+import type { ListReply, TopicDescription, TopicSummary } from '@quorate/protocol'
 import type { NetworkFault } from 'quorate/testing'
 import { checkAckedOnce } from './checkers/acked-once.ts'
 import { checkDenseOffsets } from './checkers/dense-offsets.ts'
@@ -18,6 +18,7 @@ import { Faults } from './faults.ts'
 import type { History } from './history.ts'
 import type { Plan } from './plan.ts'
 import { dataFolder } from './simulated-node.ts'
+import { TopicChurn } from './topic-churn.ts'
 import { topicName, Workload } from './workload.ts'
 
 export interface RunResult {
@@ -41,6 +42,10 @@ export interface RunResult {
   readonly copiesChecked: number
   /** Processes that ended by themselves and were started again. */
   readonly exits: number
+  /** Topics created and deleted beside the traffic. */
+  readonly churned: number
+  /** Records that retention deleted. */
+  readonly retired: number
   readonly history: History
 }
 
@@ -51,6 +56,9 @@ const serveMs = 60_000
 const readMs = 120_000
 const equalMs = 60_000
 const askAgainMs = 500
+const askOptions = { deadlineMs: 5_000, repeatable: true }
+/** A leader looks at retention every 5 s; a second look follows what the first has closed. */
+const retentionMs = 11_000
 
 /** More than these say nothing new. */
 const violationsMax = 10
@@ -64,13 +72,16 @@ class Run {
   readonly #cluster: SimulatedCluster
   readonly #faults: Faults
   readonly #workload: Workload
+  readonly #churn: TopicChurn
   readonly #violations: string[] = []
+  #differences: readonly string[] = []
 
   constructor(plan: Plan, trace: Trace | undefined) {
     this.#plan = plan
     this.#cluster = new SimulatedCluster(plan, trace)
     this.#faults = new Faults(this.#cluster)
     this.#workload = new Workload(this.#cluster)
+    this.#churn = new TopicChurn(this.#cluster, this.#workload.reader)
     this.#cluster.roles.elected = ({ group }) => this.#faults.elected(group)
     this.#workload.acked = (send) => this.#cluster.copies.acked(send)
   }
@@ -90,7 +101,9 @@ class Run {
       ['faults', () => this.#underFaults()],
       ['sends do not settle after healing', () => this.#settle()],
       ['partitions take no writes after healing', () => this.#serve()],
+      ['replicas do not become equal after healing', () => this.#becomeEqual()],
       ['not everything can be read back after healing', () => this.#readBack()],
+      ['topics cannot be listed after healing', () => this.#checkTopics()],
     ]
     for (const [name, phase] of phases) {
       this.#cluster.trace('phase', { name })
@@ -100,7 +113,6 @@ class Run {
       if (this.#violations.length > 0) return
     }
     this.#checkHistory()
-    this.#checkReplicas()
     this.#checkDisks()
     this.#violations.push(...this.#cluster.violations)
   }
@@ -124,11 +136,13 @@ class Run {
   #createTopic(): void {
     const { reader } = this.#workload
     const { partitions, replicas } = this.#plan.workload
-    const body = { partitions, replicas, segmentBytes: this.#plan.settings.segmentBytes }
+    const { segmentBytes, retentionBytes } = this.#plan.settings
+    const retention = retentionBytes === 0 ? {} : { retentionBytes }
+    const body = { partitions, replicas, segmentBytes, ...retention }
     const options = { deadlineMs: 10_000, repeatable: false }
-    reader.call<TopicSummary>('create', topicName, body, options, (_reply, code) => {
+    reader.call<TopicSummary>('create', topicName, body, options, (_reply, error) => {
       // An attempt whose outcome was unknown may have made it.
-      if (code === undefined || code === 'QUORATE_TOPIC_EXISTS') this.#describe()
+      if (error === undefined || error.code === 'QUORATE_TOPIC_EXISTS') this.#describe()
       else reader.host.setTimer(() => this.#createTopic(), askAgainMs)
     })
   }
@@ -147,23 +161,24 @@ class Run {
   }
 
   #ask(done: (description: TopicDescription | undefined) => void): void {
-    const options = { deadlineMs: 5_000, repeatable: true }
-    this.#workload.reader.call<TopicDescription>('describe', topicName, undefined, options, done)
+    this.#workload.reader.call<TopicDescription>('describe', topicName, undefined, askOptions, done)
   }
 
   #underFaults(): boolean {
     const { durationMs } = this.#plan.workload
     this.#faults.schedule(this.#plan.steps)
     this.#workload.start()
+    this.#churn.start()
     this.#cluster.waitUntil(() => false, durationMs)
     this.#workload.stopSending()
+    this.#churn.stop()
     return true
   }
 
   #settle(): boolean {
     this.#faults.healAll()
     const { deliveryTimeoutMs } = this.#plan.settings
-    const settled = () => this.#workload.unsettled === 0
+    const settled = () => this.#workload.unsettled === 0 && this.#churn.idle
     return this.#cluster.waitUntil(settled, deliveryTimeoutMs + settleMs)
   }
 
@@ -179,6 +194,41 @@ class Run {
       if (history.sends.slice(from).every(({ outcome }) => outcome === 'acked')) return true
     }
     return false
+  }
+
+  /** The replicas of each partition hold the same; then retention gets the time it needs. */
+  #becomeEqual(): boolean {
+    const { history, reader } = this.#workload
+    let equal = false
+    const compare = (): void => {
+      this.#ask((description) => {
+        const differences = description === undefined ? [''] : checkEqualReplicas(description)
+        equal = differences.length === 0
+        if (description === undefined || !equal) reader.host.setTimer(compare, askAgainMs)
+        else
+          for (const [partition, start] of startsOf(description))
+            history.starts.set(partition, start)
+        this.#differences = differences
+      })
+    }
+    if (history.retention) this.#cluster.waitUntil(() => false, retentionMs)
+    compare()
+    if (this.#cluster.waitUntil(() => equal, equalMs)) return true
+    this.#violations.push(...this.#differences)
+    return false
+  }
+
+  #checkTopics(): boolean {
+    let listed = false
+    const list = (): void => {
+      this.#workload.reader.call<ListReply>('list', undefined, undefined, askOptions, (reply) => {
+        listed = reply !== undefined
+        if (reply === undefined) this.#workload.reader.host.setTimer(list, askAgainMs)
+        else this.#violations.push(...this.#churn.check(reply.topics))
+      })
+    }
+    list()
+    return this.#cluster.waitUntil(() => listed, settleMs)
   }
 
   #readBack(): boolean {
@@ -205,19 +255,6 @@ class Run {
       checkPositions,
     ]
     for (const check of checks) this.#violations.push(...check(history))
-  }
-
-  #checkReplicas(): void {
-    let differences: readonly string[] = ['replicas were never compared']
-    const compare = (): void => {
-      this.#ask((description) => {
-        if (description !== undefined) differences = checkEqualReplicas(description)
-        if (differences.length > 0) this.#workload.reader.host.setTimer(compare, askAgainMs)
-      })
-    }
-    compare()
-    this.#cluster.waitUntil(() => differences.length === 0, equalMs)
-    this.#violations.push(...differences)
   }
 
   #checkDisks(): void {
@@ -256,7 +293,17 @@ class Run {
       },
       copiesChecked: copies.checked,
       exits,
+      churned: this.#churn.done,
+      retired: [...history.starts.values()].reduce((sum, start) => sum + start, 0),
       history,
     }
   }
+}
+
+/** Where each partition begins. */
+function startsOf({ partitionStates }: TopicDescription): [partition: number, offset: number][] {
+  return partitionStates.map(({ partition, replicas }) => {
+    const starts = replicas.map((each) => ('startOffset' in each ? each.startOffset : 0))
+    return [partition, Math.max(...starts)]
+  })
 }

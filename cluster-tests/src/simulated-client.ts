@@ -3,7 +3,7 @@
 // surface over it is tested elsewhere.
 import type { SimulatedHost } from '@quorate/actors/testing'
 import { byteLinkOpener, type ClientCore, clientCore } from '@quorate/client/testing'
-import { apiSubject, type Verb } from '@quorate/protocol'
+import { apiSubject, type QuorateError, type Verb } from '@quorate/protocol'
 import type { SimulatedCluster } from './cluster.ts'
 
 const startAgainMs = 200
@@ -50,11 +50,11 @@ export class SimulatedClient {
     topic: string | undefined,
     body: unknown,
     options: { readonly deadlineMs: number; readonly repeatable: boolean },
-    done: (reply: Reply | undefined, code: string | undefined) => void,
+    done: (reply: Reply | undefined, error: QuorateError | undefined) => void,
   ): void {
     this.core.call(apiSubject(verb, topic), body, options, (error, reply) => {
       this.#cluster.trace(`call.${verb}`, { client: this.name, error: error?.message })
-      done(error === undefined ? (reply as Reply) : undefined, error?.code)
+      done(error === undefined ? (reply as Reply) : undefined, error)
     })
   }
 }

@@ -36,9 +36,19 @@ export class Totals {
   add(result: RunResult): void {
     this.runs += 1
     if (counts(result)) this.counted += 1
-    const { acked, unknown, notApplied, elections, copiesChecked, exits } = result
+    const { acked, unknown, notApplied, retired, churned, elections, copiesChecked, exits } = result
     const { simulatedMs, events, applied, network, disks } = result
-    const plain = { acked, unknown, notApplied, elections, copiesChecked, exits, events }
+    const plain = {
+      acked,
+      unknown,
+      notApplied,
+      retired,
+      churned,
+      elections,
+      copiesChecked,
+      exits,
+      events,
+    }
     this.#add('', { simulatedSeconds: simulatedMs / 1000, ...plain })
     this.#add('fault ', applied)
     this.#add('met network ', network)

@@ -19,7 +19,7 @@ const decoder = new TextDecoder()
 type Producer = ReturnType<SimulatedClient['core']['producer']>
 
 export class Workload {
-  readonly history: History = newHistory()
+  readonly history: History
   readonly clients: readonly SimulatedClient[]
   /** Reads during the faults, and everything at the end. */
   readonly reader: SimulatedClient
@@ -34,6 +34,7 @@ export class Workload {
 
   constructor(cluster: SimulatedCluster) {
     this.#cluster = cluster
+    this.history = newHistory(cluster.plan.settings.retentionBytes > 0)
     this.clients = cluster.clientNames.map((name) => new SimulatedClient(name, cluster))
     this.reader = new SimulatedClient('reader', cluster)
     const { deliveryTimeoutMs } = cluster.plan.settings

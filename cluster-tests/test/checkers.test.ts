@@ -31,7 +31,7 @@ const read = ({ value }: Send, offset: number, partition = 0): ReadRecord => ({
 
 /** Two acked records, read during the run and at the end. */
 function goodHistory(): History {
-  const history = newHistory()
+  const history = newHistory(false)
   const [first, second] = [send(0, 0), send(1, 1)]
   history.sends.push(first, second)
   history.final.records.push(read(first, 0), read(second, 1))

@@ -3,14 +3,18 @@
 import type { History, Reading } from '../history.ts'
 
 export function checkDenseOffsets(history: History): string[] {
-  return [...history.readings, history.final].flatMap(check)
+  const { readings, final, retention, starts } = history
+  const during = readings.flatMap((reading) => check(reading, retention ? undefined : new Map()))
+  return [...during, ...check(final, starts)]
 }
 
-function check({ reader, records }: Reading): string[] {
+/** `starts`: where each partition begins, 0 when absent; undefined: anywhere. */
+function check({ reader, records }: Reading, starts: History['starts'] | undefined): string[] {
   const next = new Map<number, number>()
   const violations: string[] = []
   for (const { partition, offset } of records) {
-    const expected = next.get(partition) ?? 0
+    const expected =
+      next.get(partition) ?? (starts === undefined ? offset : (starts.get(partition) ?? 0))
     if (offset !== expected) {
       violations.push(`${reader}: partition ${partition} went on at ${offset}, not ${expected}`)
     }

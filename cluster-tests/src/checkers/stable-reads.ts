@@ -1,6 +1,6 @@
 // What one reader has seen stays: a record read during the faults is in the final log at the same
 // place. A record that disappears was served before it was committed.
-import type { History } from '../history.ts'
+import { type History, isRetired } from '../history.ts'
 
 export function checkStableReads(history: History): string[] {
   const final = new Map<string, string>()
@@ -11,6 +11,7 @@ export function checkStableReads(history: History): string[] {
     records.flatMap(({ partition, offset, value }) => {
       const place = `${partition}@${offset}`
       const kept = final.get(place)
+      if (isRetired(history, partition, offset)) return []
       return kept === value ? [] : [`${reader} read ${value} at ${place}, now ${String(kept)}`]
     }),
   )

@@ -4,7 +4,7 @@
 // when the cluster is at rest.
 import { decodeBatch } from '@quorate/protocol'
 import { dumpStorage, EntryType, type SimulatedDisk } from 'quorate/testing'
-import { ackedSends, type History } from '../history.ts'
+import { ackedSends, type History, isRetired } from '../history.ts'
 import { valueMark } from '../values.ts'
 
 export interface SurvivingCopies {
@@ -47,7 +47,7 @@ export function checkSurvivingCopies(run: SurvivingCopies): string[] {
   }
   const quorum = Math.floor(replicas / 2) + 1
   for (const { value, partition, offset } of ackedSends(history)) {
-    if (offset < 0) continue
+    if (offset < 0 || isRetired(history, partition, offset)) continue
     const copy = `${valueMark(value)} ${partition}@${offset}`
     const count = copies.get(copy) ?? 0
     if (count < quorum) violations.push(`acked ${copy} survives on ${count} disks, not ${quorum}`)

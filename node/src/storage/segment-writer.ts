@@ -242,8 +242,9 @@ export class SegmentActor implements Actor<SegmentMessage> {
     done: (error: Error | undefined, startIndex: number) => void,
   ): void {
     const checkpoints = new Set(log.checkpointList)
+    // One that has not ended may be growing at this moment.
     const start = log.segmentList.findLast(
-      ({ last }) => last.index <= index && checkpoints.has(last.index),
+      ({ last, ended }) => ended && last.index <= index && checkpoints.has(last.index),
     )?.last
     if (log.dropped || start === undefined || start.index <= log.start.index) {
       done(undefined, log.start.index)

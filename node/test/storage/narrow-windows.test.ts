@@ -118,6 +118,38 @@ describe('a checkpoint', () => {
   })
 })
 
+describe('a segment that grows', () => {
+  test('is not deleted, though a checkpoint stands where it ends', () => {
+    const node = new TestNode('grows', roomy).open()
+    const entries = node.append([3000, 3000, 3000, 3000], 1)
+    node.log().commit(3)
+    while (node.log().segments().length === 0) {
+      entries.push(...node.append([3000], 1))
+      node.run(30)
+    }
+    expect(
+      node
+        .log()
+        .segments()
+        .map((segment) => segment.lastIndex),
+    ).toEqual([3])
+    const checkpoint = { ...entries[2]!, state: new Uint8Array(4) }
+    node.wait<[Error?]>((done) => node.storage.saveCheckpoint(metadata, checkpoint, done))
+    node.log().roll(4)
+    node.log().commit(4)
+    // The move of entry 4 into the same file begins after 20 ms.
+    for (let time = 0; time < 60; time += 1) {
+      node.simulation.runUntil(node.simulation.nowMs + 0.5)
+      const done = (error: Error | undefined) => expect(error).toBeUndefined()
+      node.log().dropBelow(3, done)
+    }
+    node.run(200)
+    node.crash('power').open()
+    expect(node.readAll().map((entry) => entry.index)).toEqual(entries.map((entry) => entry.index))
+    expect(node.log().segments()[0]).toMatchObject({ firstIndex: 1, lastIndex: 4 })
+  })
+})
+
 describe('a creation', () => {
   test('that was reported is executed, and so is every one before it', () => {
     const node = new TestNode('reported').open()
