@@ -31,7 +31,7 @@ const alarming = new Set([
   'handler.failed',
   'partition.halted',
   'metadata.halted',
-  'replication.damaged_message',
+  'replication.damaged-message',
 ])
 
 export class SimulatedCluster implements Aim {
@@ -170,7 +170,7 @@ export class SimulatedCluster implements Aim {
 
   #logged(node: string, level: string, event: string, fields: object): void {
     this.trace(event, { node, ...fields })
-    if (event === 'raft.leader_elected') {
+    if (event === 'raft.leader-elected') {
       const { group, term } = fields as { group: string; term: number }
       this.simulation.note(`elected ${node} ${group} ${term}`)
       this.roles.observe({ group, term, node, atMs: this.simulation.nowMs })

@@ -175,7 +175,8 @@ class ServerProcess {
 
   #crash(reason: string): void {
     this.#log.error('node.exit', { reason })
-    process.stderr.write(`${new QuorateError('QUORATE_STORAGE_FAILED', reason).message}\n`)
+    const { code, message } = new QuorateError('QUORATE_STORAGE_FAILED', reason)
+    process.stderr.write(`${code}: ${message}\n`)
     process.exit(1)
   }
 }

@@ -33,11 +33,11 @@ const alarming: ReadonlySet<string> = new Set([
   'partition.halted',
   'metadata.halted',
   'replica.amnesiac',
-  'replica.create_failed',
-  'replica.drop_failed',
+  'replica.create-failed',
+  'replica.drop-failed',
   'checkpoint.failed',
   'retention.failed',
-  'replication.damaged_message',
+  'replication.damaged-message',
   'disk.stalled',
 ])
 
@@ -356,7 +356,7 @@ export class BrokerNode {
   }
 
   #event(name: string, fields: Readonly<Record<string, unknown>>): void {
-    if (name === 'raft.leader_elected') this.#health.electionsWon += 1
+    if (name === 'raft.leader-elected') this.#health.electionsWon += 1
     if (name === 'partition.halted') this.#health.halted(String(fields['group']))
     this.#environment.log[alarming.has(name) ? 'warn' : 'info'](name, fields)
   }

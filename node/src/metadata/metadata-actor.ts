@@ -275,7 +275,7 @@ export class MetadataActor implements Actor<MetadataMessage>, RaftHostOwner {
 
   roleChanged(role: Role, term: number, leader: ReplicaId): void {
     if (role === 'leader') {
-      this.#event('raft.leader_elected', { term })
+      this.#event('raft.leader-elected', { term })
       const { self } = this.#context
       this.#leader = new MetadataLeader({
         host: this.#host!,
@@ -319,7 +319,7 @@ export class MetadataActor implements Actor<MetadataMessage>, RaftHostOwner {
   }
 
   damagedMessage(from: ReplicaId, reason: string): void {
-    this.#event('replication.damaged_message', { from, reason })
+    this.#event('replication.damaged-message', { from, reason })
   }
 
   /** In a message of its own: what is tried again may go straight into the log. */

@@ -240,7 +240,7 @@ export class PartitionActor implements Actor<PartitionMessage>, RaftHostOwner {
     if (role === 'leader' && this.#leader === undefined) {
       this.#leaderSinceMs = this.#context.clock.monotonicMs()
       this.#leader = this.#createLeader(this.#host!, this.#machine!)
-      this.#event('raft.leader_elected', { term, replica: this.#host!.replicaId })
+      this.#event('raft.leader-elected', { term, replica: this.#host!.replicaId })
     } else if (role !== 'leader') this.#close()
     this.#context.inspect('role', { role, term, leader })
     this.#tellLeader(term, this.#options.nodes.get(leader))
@@ -288,7 +288,7 @@ export class PartitionActor implements Actor<PartitionMessage>, RaftHostOwner {
   }
 
   damagedMessage(from: ReplicaId, reason: string): void {
-    this.#event('replication.damaged_message', { from, reason })
+    this.#event('replication.damaged-message', { from, reason })
   }
 
   // ── serving ────────────────────────────────────────────────────────────────────────────────

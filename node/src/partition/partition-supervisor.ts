@@ -162,7 +162,7 @@ export class PartitionSupervisor implements Actor<SupervisorMessage> {
     if (replica?.state !== 'creating') return
     const isWanted = this.#options.metadata().topicById(assignment.group.topicId) !== undefined
     if (error !== undefined) {
-      this.#event('replica.create_failed', replica.group, { reason: error.message })
+      this.#event('replica.create-failed', replica.group, { reason: error.message })
       if (isWanted) this.#later(() => this.#create(replica, assignment))
     } else {
       this.#options.files.set(groupKey(replica.group), replica.replicaId)
@@ -242,7 +242,7 @@ export class PartitionSupervisor implements Actor<SupervisorMessage> {
     const replica = this.#directory.get(order.group)
     if (replica?.state !== 'dropping') return
     if (error !== undefined) {
-      this.#event('replica.drop_failed', order.group, { reason: error.message })
+      this.#event('replica.drop-failed', order.group, { reason: error.message })
       this.#later(() => this.#removeFiles(order))
       return
     }

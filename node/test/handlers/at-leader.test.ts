@@ -24,6 +24,7 @@ describe('at the leader', () => {
     atLeader<string>(broker, {
       group,
       request,
+      repeatable: false,
       local: (_partition, done) => local.push(done),
       answered: (answer) => seen.push(`answered ${answer}`),
       forwarded: () => seen.push('forwarded'),

@@ -105,7 +105,7 @@ describe('replicas of a node', () => {
     cluster.node('n1').disk.fail({ operation: 'name', path: /groups/, code: 'ENOSPC', times: 3 })
     client.call('create', 'orders', { partitions: 2 })
     cluster.pass(100)
-    expect(cluster.events('n1', 'replica.create_failed').length).toBeGreaterThan(0)
+    expect(cluster.events('n1', 'replica.create-failed').length).toBeGreaterThan(0)
     cluster.pass(4000)
     produceAll(client, 'orders', 2)
   })
