@@ -9,6 +9,7 @@ import { QuorateError } from '@quorate/protocol'
 import { version } from './cli/version.ts'
 import { addressesOf, type ServerConfig } from './config.ts'
 import { type HttpDoor, openHttpDoor } from './doors/http/http-node.ts'
+import { tuneGarbageCollection } from './garbage-collection-node.ts'
 import { formatAddress } from './mesh/address.ts'
 import { networkOfNode } from './mesh/network-node.ts'
 import { BrokerNode } from './node.ts'
@@ -35,6 +36,7 @@ export function hostOfNode(): Host {
 
 /** Resolves with the exit code once the node has stopped; rejects when it cannot start. */
 export async function runServer(config: ServerConfig): Promise<number> {
+  tuneGarbageCollection()
   const lock = await lockDataFolder(config.data)
   try {
     const { nodeId } = readIdentitySync(createNodeDisk(), config.data)
