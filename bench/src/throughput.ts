@@ -37,6 +37,8 @@ type Case = (sides: Sides) => Promise<Omit<Run, 'name' | 'round'>>
 
 const batchBytes = 128 * 1024
 const topicName = 'bench'
+/** Until V8 has compiled what is hot: the first seconds cost several times the CPU. */
+const warmUpSeconds = 10
 
 const cases: Readonly<Record<string, Case>> = {
   '128 KiB batches, 16 in flight': (sides) => batches(sides, 16),
@@ -62,6 +64,10 @@ export async function throughput(options: ThroughputOptions): Promise<Outcome> {
     const client = await cluster.connect()
     await client.admin.createTopic(topicName, { partitions: 6, replicas: 3, ...smallRetention })
     const load = await WriteLoad.open(cluster, client, topicName)
+    process.stderr.write('warming up\n')
+    await limit.throughput(batchBytes, 64, 2)
+    await load.run(batchOf(batchBytes), 64, warmUpSeconds)
+    await sendAsFastAsPossible(client, topicName, warmUpSeconds / 2)
     for (let round = 1; round <= options.rounds; round++) {
       for (const [name, measure] of Object.entries(cases)) {
         const run = await measure({ limit, client, load, seconds: options.seconds })

@@ -137,5 +137,8 @@ function forward(from: net.Socket, to: net.Socket, passes: () => boolean): void 
       if (passes()) from.resume()
     })
   })
-  from.on('end', () => to.end())
+  // A socket that is paused still notices its end; then `close` follows, and that is remembered.
+  from.on('end', () => {
+    if (passes()) to.end()
+  })
 }
