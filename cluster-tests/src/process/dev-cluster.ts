@@ -70,11 +70,12 @@ export class DevCluster extends LocalCluster {
       const found = await waitUntil(
         'quorate dev has written dev.json',
         () => {
-          if (dev.exitCode !== null) throw new Error(`dev ended: ${output.stderr}`)
+          if (dev.exitCode !== null) return 'ended'
           return existsSync(file) && (JSON.parse(readFileSync(file, 'utf8')) as DevFile)
         },
         { timeoutMs: readyTimeoutMs, explain: () => output.stderr },
       )
+      if (found === 'ended') throw new Error(`quorate dev ended: ${output.stderr}`)
       return new DevCluster(home, found, dev, output)
     } catch (error) {
       signalProcess(pid, 'SIGTERM')

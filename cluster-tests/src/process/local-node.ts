@@ -1,7 +1,7 @@
 // One node process of a local cluster, through all its lives: where it is, which process it is now,
 // how to end it, freeze it and start it again. It knows nothing of the other nodes.
 import { spawn } from 'node:child_process'
-import { closeSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
 import { disownProcess, isRunning, ownProcess, signalProcess } from './own-processes.ts'
 import { waitUntil } from './wait-until.ts'
 
@@ -50,14 +50,16 @@ export class LocalNode implements NodePlace {
 
   /** Lines of its log that are no JSON: what it said to whom started it. */
   lastWords(): string {
-    const lines = readFileSync(this.logFile, 'utf8').trimEnd().split('\n')
-    return lines.filter((line) => !line.startsWith('{')).join('\n')
+    return this.#logLines()
+      .filter((line) => !line.startsWith('{'))
+      .join('\n')
   }
 
   /** Its log as objects, oldest first. */
   events(): { readonly event?: string; readonly [field: string]: unknown }[] {
-    const lines = readFileSync(this.logFile, 'utf8').trimEnd().split('\n')
-    return lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line))
+    return this.#logLines()
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line))
   }
 
   /** Starts the process and does not wait for it to be ready. */
@@ -121,6 +123,10 @@ export class LocalNode implements NodePlace {
       .filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`))
       .map((line) => Number(line.slice(line.lastIndexOf(' ') + 1)))
     return values.length === 0 ? undefined : values.reduce((sum, value) => sum + value, 0)
+  }
+
+  #logLines(): string[] {
+    return existsSync(this.logFile) ? readFileSync(this.logFile, 'utf8').trimEnd().split('\n') : []
   }
 
   #took(pid: number): void {
