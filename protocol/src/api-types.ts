@@ -99,7 +99,8 @@ export interface ListReply {
 export interface ReplicaState {
   readonly node: string
   readonly replicaId: number
-  readonly role: 'leader' | 'follower' | 'candidate' | 'pre-candidate'
+  /** `recovering`: being read back from disk. `halted`: stopped for good, see `halted`. */
+  readonly role: 'leader' | 'follower' | 'candidate' | 'pre-candidate' | 'recovering' | 'halted'
   readonly term: number
   /** Index of the first entry this replica still holds. */
   readonly logStart: number

@@ -1,5 +1,6 @@
 // `status`: the cluster as this node and its peers report themselves. A node that does not answer is
 // listed as down. Knows nothing of how a node gathers its own numbers (node-status in node.ts).
+import type { NodeState } from '@quorate/protocol'
 import { type ApiRequest, jsonReply } from '../doors/api.ts'
 import type { Broker } from './broker.ts'
 import { statusAnswer } from './node-answers.ts'
@@ -7,26 +8,7 @@ import { statusAnswer } from './node-answers.ts'
 export const statusQuestion = 'status'
 
 /** What a node says of itself. */
-export interface NodeStatus {
-  readonly node: string
-  readonly incarnation: string
-  readonly address: string
-  readonly http: string | null
-  readonly version: string
-  readonly ready: boolean
-  /** Partition replicas on this node. */
-  readonly replicas: number
-  /** Partitions this node leads. */
-  readonly leaders: number
-  readonly halted: readonly string[]
-  /** Replicas with files missing although they must exist. */
-  readonly amnesiac: readonly string[]
-  /** Partitions led here whose retention waits, with the reason. */
-  readonly retentionHeld: readonly { readonly group: string; readonly reason: string }[]
-  /** A code while produce is refused, else null. */
-  readonly refusing: string | null
-  readonly peersUp: readonly string[]
-}
+export type NodeStatus = Omit<NodeState, 'up'>
 
 export function handleStatus(broker: Broker, request: ApiRequest): void {
   const nodes: ((NodeStatus & { up: boolean }) | { node: string; up: boolean })[] = []

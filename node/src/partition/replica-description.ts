@@ -1,29 +1,12 @@
 // One replica as `topic describe` shows it. Reads, decides nothing.
+import type { ReplicaState } from '@quorate/protocol'
 import type { RaftHost } from '../replication/raft-host.ts'
 import { chainText } from '../storage/chain.ts'
 import type { GroupId } from '../storage/log-entry.ts'
 import type { PartitionMachine } from './machine.ts'
 
-/** State of one replica, for `topic describe`. */
-export interface ReplicaDescription extends GroupId {
-  readonly node: string
-  readonly replicaId: number
-  readonly role: string
-  readonly term: number
-  /** First index that is retained. */
-  readonly logStart: number
-  readonly lastIndex: number
-  readonly commitIndex: number
-  readonly appliedIndex: number
-  /** 16 hex digits. */
-  readonly chainAtCommit: string
-  readonly startOffset: number
-  readonly endOffset: number
-  readonly sizeBytes: number
-  readonly halted?: string
-  /** Why retention waits, on the leader. */
-  readonly retentionHeldBy?: string
-}
+/** The state as the API shows it, with the group it belongs to. */
+export type ReplicaDescription = ReplicaState & GroupId
 
 export interface DescribedReplica {
   readonly group: GroupId
