@@ -24,6 +24,8 @@ export interface RaftEntry {
   readonly chain: Chain
   /** Bytes this entry takes in a message; counts against the in-flight limit. */
   readonly sizeBytes: number
+  /** Present in a configuration entry: in force as soon as it is in the log. */
+  readonly configuration?: Configuration
 }
 
 /** A place in the log. `{ index: 0, term: 0, chain: { high: 0, low: 0 } }` is before the first. */
@@ -33,9 +35,13 @@ export interface LogPoint {
   readonly chain: Chain
 }
 
-/** Who votes. Learners and joint configurations are added by membership; the seam is this type. */
+/** Who votes, and who only receives the log. */
 export interface Configuration {
   readonly voters: readonly ReplicaId[]
+  /** Joint: the voters of before. Every decision needs a majority of both. */
+  readonly outgoing?: readonly ReplicaId[]
+  /** Receive the log and count for nothing. */
+  readonly learners?: readonly ReplicaId[]
 }
 
 export interface HardState {

@@ -144,6 +144,7 @@ export class MetadataMachine {
     this.#log.check(entry)
     switch (entry.type) {
       case EntryType.termStart:
+      case EntryType.configuration:
         return this.#advance(entry)
       case EntryType.metadata:
         return this.#applyCommand(entry)

@@ -121,6 +121,7 @@ export class PartitionMachine {
       case EntryType.records:
         return this.#applyRecords(entry)
       case EntryType.termStart:
+      case EntryType.configuration:
         return this.#advance(entry, -1, this.#log.nextOffset)
       case EntryType.logStart:
         return this.#applyLogStart(entry)

@@ -2,9 +2,10 @@
 // before it, and checked by whoever is about to write or send them. Knows nothing of Raft's rules
 // and of disks. Previous stop: partition-leader.ts; next stop: raft-host.ts.
 import type { BatchHeader, Chunks } from '@quorate/protocol'
-import type { LogPoint } from '@quorate/raft'
+import type { Configuration, LogPoint } from '@quorate/raft'
 import { makeEntry, verifyEntry } from '../storage/entry-format.ts'
 import { EntryType, type LogEntry } from '../storage/log-entry.ts'
+import { encodeConfiguration, type NodeOf } from './configuration-entry.ts'
 
 /** Entries on their way into the log: each is chained to the one before it as it is added. */
 export class EntryRun {
@@ -36,6 +37,11 @@ export class EntryRun {
       recordsHeader,
     }
     return this.#push(makeEntry(this.#previous, fields))
+  }
+
+  /** Throws unless `nodeOf` knows the node of every replica named. */
+  addConfiguration(configuration: Configuration, nodeOf: NodeOf): LogEntry {
+    return this.add(EntryType.configuration, encodeConfiguration(configuration, nodeOf))
   }
 
   #push(entry: LogEntry): LogEntry {

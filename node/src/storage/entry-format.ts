@@ -14,6 +14,7 @@ import {
   writeUint64,
 } from '@quorate/protocol'
 import type { Chain, LogPoint } from '@quorate/raft'
+import { decodeConfiguration } from '../replication/configuration-entry.ts'
 import { nextChain, sameChain } from './chain.ts'
 import { EntryType, type LogEntry } from './log-entry.ts'
 
@@ -73,7 +74,7 @@ export function makeEntry(previous: LogPoint, fields: EntryFields): LogEntry {
   const payloadBytes = payload.byteLength
   const payloadCrc = hashPayload(type, payload)
   const chained = { index, term, type, appendTimeMs, payloadBytes, payloadCrc }
-  return {
+  return withConfiguration({
     index,
     term,
     chain: nextChain(previous.chain, chained),
@@ -87,7 +88,7 @@ export function makeEntry(previous: LogPoint, fields: EntryFields): LogEntry {
       recordsHeader === undefined
         ? -1
         : recordsHeader.baseOffset + recordsHeader.lastOffsetDelta + 1,
-  }
+  })
 }
 
 /**
@@ -113,6 +114,9 @@ export function verifyChain(previous: LogPoint, entry: LogEntry): string | undef
 export function verifyPayload(entry: LogEntry): string | undefined {
   const { payload, type } = entry
   if (hashPayload(type, payload) !== entry.payloadCrc) return `payload CRC at index ${entry.index}`
+  if (type === EntryType.configuration && entry.configuration === undefined) {
+    return `configuration at index ${entry.index}`
+  }
   if (type !== EntryType.records) {
     return entry.baseOffset === -1 && entry.nextOffset === -1
       ? undefined
@@ -207,7 +211,7 @@ export function decodeEntryHeader(view: DataView, position: number): EntryHeader
 export function entryOf(header: EntryHeader, payload: Chunks): LogEntry {
   const { index, term, chain, sizeBytes, appendTimeMs, payloadCrc, baseOffset, nextOffset } = header
   const type = header.type as EntryType
-  return {
+  return withConfiguration({
     index,
     term,
     chain,
@@ -218,5 +222,12 @@ export function entryOf(header: EntryHeader, payload: Chunks): LogEntry {
     payloadCrc,
     baseOffset,
     nextOffset,
-  }
+  })
+}
+
+/** Left out when the payload holds none: then `verifyPayload` says so. */
+function withConfiguration(entry: LogEntry): LogEntry {
+  if (entry.type !== EntryType.configuration) return entry
+  const decoded = decodeConfiguration(entry.payload)
+  return decoded === undefined ? entry : { ...entry, configuration: decoded.configuration }
 }

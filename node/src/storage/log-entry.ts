@@ -13,6 +13,8 @@ export const EntryType = {
   metadata: 3,
   /** Records below an index are retired (retention), JSON `LogStart`. */
   logStart: 4,
+  /** Who votes and who learns from here on, JSON (configuration-entry.ts). */
+  configuration: 5,
 } as const
 export type EntryType = (typeof EntryType)[keyof typeof EntryType]
 
