@@ -16,7 +16,7 @@ function requestVotes<Entry extends RaftEntry>(
 ): void {
   const term = pre ? raft.term + 1 : raft.term
   const { lastIndex, lastTerm } = raft.log
-  for (const peer of raft.peers) {
+  for (const peer of raft.membership.votingPeers) {
     send(raft, peer, { type: 'vote-request', pre, term, lastIndex, lastTerm, transfer })
   }
 }
@@ -71,7 +71,7 @@ function count<Entry extends RaftEntry>(
 ): void {
   if (candidacy.votes.has(voter)) return
   candidacy.votes.set(voter, granted)
-  const result = tally(raft.peers.length + 1, candidacy.votes)
+  const result = tally(raft.membership.placed.configuration, candidacy.votes)
   if (result === 'lost') becomeFollower(raft, raft.term, 0)
   else if (result === 'won') {
     if (raft.role === 'pre-candidate') startElection(raft, false)

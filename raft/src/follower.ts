@@ -6,6 +6,7 @@
 import { campaign, startElection } from './candidate.ts'
 import { persistEntries, sendReply, sendReplyWhenStored } from './persist.ts'
 import type { Raft } from './raft.ts'
+import { followConfiguration } from './reconfigure.ts'
 import { becomeFollower, commitUpTo, halt } from './role.ts'
 import type {
   AppendReply,
@@ -104,6 +105,7 @@ function store<Entry extends RaftEntry>(raft: Raft<Entry>, entries: readonly Ent
   }
   if (known === entries.length) return true
   persistEntries(raft, known === 0 ? entries : entries.slice(known))
+  followConfiguration(raft)
   return true
 }
 
@@ -171,7 +173,7 @@ function replyToHeartbeat<Entry extends RaftEntry>(
 
 /** The leader hands over: campaign at once, with a flag that voters in contact with it obey. */
 export function onTimeoutNow<Entry extends RaftEntry>(raft: Raft<Entry>, from: ReplicaId): void {
-  if (!followLeader(raft, from)) return
+  if (!followLeader(raft, from) || !raft.membership.isVoter) return
   startElection(raft, true)
 }
 
@@ -192,10 +194,10 @@ export function onLeaderConnectionLost<Entry extends RaftEntry>(
 /** The host prefers this replica: no need to wait for a time-out where nobody leads. */
 export function onCampaign<Entry extends RaftEntry>(raft: Raft<Entry>): void {
   const waiting = raft.role === 'follower' || raft.role === 'pre-candidate'
-  if (waiting && raft.leader === 0) campaign(raft)
+  if (raft.membership.isVoter && waiting && raft.leader === 0) campaign(raft)
 }
 
 /** Tick of every role but leader. */
 export function onElectionTick<Entry extends RaftEntry>(raft: Raft<Entry>): void {
-  if (raft.nowMs >= raft.electionDeadlineMs) campaign(raft)
+  if (raft.membership.isVoter && raft.nowMs >= raft.electionDeadlineMs) campaign(raft)
 }

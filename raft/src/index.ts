@@ -2,11 +2,15 @@
 export type { ProgressInspection, RaftInspection } from './inspect.ts'
 export { inspectRaft } from './inspect.ts'
 export { checkInvariants } from './invariants.ts'
+export type { ConfigurationTarget } from './membership.ts'
+export { nextConfiguration } from './membership.ts'
 export type { RaftTuning } from './options.ts'
 export { defaultRaftOptions } from './options.ts'
 export type { ProgressState } from './progress.ts'
 export type { Raft } from './raft.ts'
 export { createRaft, pointAt } from './raft.ts'
+export type { ConfigurationProblem } from './reconfigure.ts'
+export { configurationProblem } from './reconfigure.ts'
 export { deadlineMs, step } from './step.ts'
 export type {
   AppendReply,
@@ -27,6 +31,9 @@ export type {
   RaftRestore,
   ReplicaId,
   Role,
+  SnapshotChunk,
+  SnapshotPoint,
+  SnapshotReply,
   TimeoutNow,
   VoteReply,
   VoteRequest,

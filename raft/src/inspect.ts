@@ -1,11 +1,13 @@
 // A picture of one replica for status pages, traces and tests. Copies, so nothing of it changes
 // later; nothing in the core reads it.
+import { learnersOf } from './membership.ts'
 import type { ProgressState } from './progress.ts'
 import type { Raft } from './raft.ts'
-import type { RaftEntry, ReplicaId, Role } from './types.ts'
+import type { Configuration, RaftEntry, ReplicaId, Role } from './types.ts'
 
 export interface ProgressInspection {
   readonly id: ReplicaId
+  readonly learner: boolean
   readonly state: ProgressState
   readonly match: number
   readonly next: number
@@ -31,6 +33,11 @@ export interface RaftInspection {
   readonly firstIndex: number
   readonly lastIndex: number
   readonly lastTerm: number
+  /** In force, committed or not. */
+  readonly configuration: Configuration
+  /** Of its entry; of the log's base for the one found there. */
+  readonly configurationIndex: number
+  readonly configurationCommitted: boolean
   /** Term and vote are on disk. */
   readonly hardStateStored: boolean
   readonly outstandingPersists: number
@@ -49,6 +56,7 @@ export interface RaftInspection {
 export function inspectRaft<Entry extends RaftEntry>(raft: Raft<Entry>): RaftInspection {
   const { log, persists, leadership } = raft
   const progress = leadership?.progress ?? []
+  const { configuration, index } = raft.membership.placed
   return {
     id: raft.options.id,
     role: raft.role,
@@ -60,6 +68,9 @@ export function inspectRaft<Entry extends RaftEntry>(raft: Raft<Entry>): RaftIns
     firstIndex: log.firstIndex,
     lastIndex: log.lastIndex,
     lastTerm: log.lastTerm,
+    configuration,
+    configurationIndex: index,
+    configurationCommitted: index <= log.commit,
     hardStateStored: persists.hardStateId === 0,
     outstandingPersists: persists.outstanding.length,
     heldReplies: persists.held.length,
@@ -70,6 +81,7 @@ export function inspectRaft<Entry extends RaftEntry>(raft: Raft<Entry>): RaftIns
     waitingReads: leadership?.reads.waiting.length ?? 0,
     progress: progress.map((peer) => ({
       id: peer.id,
+      learner: learnersOf(configuration).includes(peer.id),
       state: peer.state,
       match: peer.match,
       next: peer.next,

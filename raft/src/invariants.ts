@@ -14,6 +14,7 @@ function hold(condition: boolean, invariant: string): void {
 export function checkInvariants<Entry extends RaftEntry>(raft: Raft<Entry>): void {
   checkLog(raft)
   checkPersists(raft)
+  checkConfigurations(raft)
   const { role, candidacy, leadership } = raft
   const { id } = raft.options
   const isCandidate = role === 'candidate' || role === 'pre-candidate'
@@ -37,6 +38,23 @@ function checkLog<Entry extends RaftEntry>(raft: Raft<Entry>): void {
     hold(log.entryAt(index)?.index === index, 'entries are consecutive')
     hold(log.termAt(index) >= log.termAt(index - 1), 'terms of entries never fall')
   }
+}
+
+function checkConfigurations<Entry extends RaftEntry>(raft: Raft<Entry>): void {
+  const { log, membership } = raft
+  const [first, ...above] = log.configurations.all
+  hold(first !== undefined && first.index <= log.base.index, 'a configuration is in force at base')
+  for (const { index, configuration } of above) {
+    hold(log.entryAt(index)?.configuration === configuration, 'a configuration is in the log')
+  }
+  const start = Math.max(log.base.index, log.lastIndex - checkedEntriesMax)
+  for (let index = start + 1; index <= log.lastIndex; index++) {
+    const isCarried = log.entryAt(index)?.configuration !== undefined
+    hold(isCarried === above.some((placed) => placed.index === index), 'configurations are known')
+  }
+  hold(membership.placed === log.configurations.latest, 'the newest configuration is in force')
+  const isPassive = raft.role === 'follower' || raft.role === 'leader'
+  hold(membership.isVoter || isPassive, 'only a voter campaigns')
 }
 
 function checkPersists<Entry extends RaftEntry>(raft: Raft<Entry>): void {

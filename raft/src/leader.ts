@@ -2,9 +2,11 @@
 // it leads. Replication and commit are in replication.ts, reads in read-index.ts, handing over in
 // transfer.ts. The stop before is the host's proposal, the stops after are persist.ts and the peers.
 import { persistEntries, send } from './persist.ts'
-import { Progress, quorumOver } from './progress.ts'
+import type { Progress } from './progress.ts'
+import { quorumOver } from './quorum.ts'
 import type { Leadership, Raft } from './raft.ts'
 import { addRead, confirmReads, needsReadRound, ReadQueue } from './read-index.ts'
+import { assertProposable, followConfiguration, trackPeers } from './reconfigure.ts'
 import { hear, resumeAppends, sendAppends } from './replication.ts'
 import { becomeFollower, reportRole } from './role.ts'
 import { continueTransfer, expireTransfer } from './transfer.ts'
@@ -12,12 +14,13 @@ import type { HeartbeatReply, RaftEntry, ReplicaId } from './types.ts'
 
 /** Won the election. Commits nothing before the host has proposed an entry of this term. */
 export function becomeLeader<Entry extends RaftEntry>(raft: Raft<Entry>): void {
-  const { options, nowMs, log } = raft
+  const { options, nowMs } = raft
   raft.role = 'leader'
   raft.leader = options.id
   raft.candidacy = undefined
   const leadership: Leadership = {
-    progress: raft.peers.map((peer) => new Progress(peer, log.lastIndex + 1, nowMs)),
+    ...trackPeers(raft, []),
+    leftJointIndex: 0,
     reads: new ReadQueue(),
     serving: false,
     transfer: undefined,
@@ -51,7 +54,9 @@ export function propose<Entry extends RaftEntry>(
   if (entries[0]?.index !== raft.log.lastIndex + 1) {
     throw new Error(`proposal starts at ${entries[0]?.index}, not ${raft.log.lastIndex + 1}`)
   }
+  assertProposable(raft, entries)
   persistEntries(raft, entries)
+  followConfiguration(raft)
   for (const progress of leadership.progress) sendAppends(raft, progress)
 }
 
@@ -79,7 +84,7 @@ export function onLeaderTick<Entry extends RaftEntry>(
 ): void {
   const { nowMs, options } = raft
   // Check-quorum (thesis 6.2): a leader that a majority may have left falls silent.
-  const heardMs = quorumOver(leadership.progress, nowMs, heardOf, leadership.scratch)
+  const heardMs = quorumOver(leadership.quorums, nowMs, heardOf, leadership.scratch)
   leadership.quorumDeadlineMs = heardMs + options.electionTimeoutMinMs
   if (nowMs >= leadership.quorumDeadlineMs) {
     becomeFollower(raft, raft.term, 0)
@@ -93,7 +98,7 @@ export function onLeaderTick<Entry extends RaftEntry>(
 }
 
 export function leaderDeadlineMs(leadership: Leadership): number {
-  // A single voter has nobody to beat for and nobody to hear.
+  // A leader alone has nobody to beat for and nobody to hear.
   if (leadership.progress.length === 0) return Infinity
   const deadlineMs = Math.min(leadership.heartbeatDeadlineMs, leadership.quorumDeadlineMs)
   return Math.min(deadlineMs, leadership.transfer?.deadlineMs ?? Infinity)
@@ -122,6 +127,6 @@ export function onRead<Entry extends RaftEntry>(raft: Raft<Entry>, readId: numbe
     return
   }
   addRead(raft, leadership, readId)
-  if (leadership.progress.length === 0) confirmReads(raft, leadership)
+  if (raft.membership.votingPeers.length === 0) confirmReads(raft, leadership)
   else if (needsReadRound(leadership)) sendHeartbeats(raft, leadership)
 }

@@ -5,7 +5,8 @@
 //        host only      |            in memory             |
 //   1 .............. base | base+1 ............... lastIndex |
 //                         commit and stable lie in [base, lastIndex], in either order
-import type { Chain, LogPoint, RaftEntry, RaftRestore } from './types.ts'
+import { Configurations } from './configurations.ts'
+import type { Chain, Configuration, LogPoint, RaftEntry, RaftRestore } from './types.ts'
 
 /** How a point of another log relates to this one. */
 export type Agreement =
@@ -37,13 +38,17 @@ export class Log<Entry extends RaftEntry> {
   commit: number
   /** Highest index of this log that is on this replica's disk. Goes back only by truncation. */
   stable: number
+  /** Of the base and of the entries in memory. */
+  readonly configurations: Configurations
 
-  constructor(restore: RaftRestore<Entry>) {
+  constructor(restore: RaftRestore<Entry>, configuration: Configuration) {
     this.base = pointOf(restore.base)
     this.entries = restore.entries.slice()
     this.commit = restore.commit
     this.stable = this.lastIndex
     this.assertConsecutive(this.entries, this.base.index, this.base.term)
+    this.configurations = new Configurations(this.base.index, configuration)
+    for (const entry of this.entries) this.adoptConfiguration(entry)
     if (this.commit < this.base.index || this.commit > this.lastIndex) {
       throw new Error(
         `restored commit ${this.commit} is outside ${this.base.index}..${this.lastIndex}`,
@@ -112,7 +117,10 @@ export class Log<Entry extends RaftEntry> {
 
   append(entries: readonly Entry[]): void {
     this.assertConsecutive(entries, this.lastIndex, this.lastTerm)
-    for (const entry of entries) this.entries.push(entry)
+    for (const entry of entries) {
+      this.entries.push(entry)
+      this.adoptConfiguration(entry)
+    }
   }
 
   truncateAfter(index: number): void {
@@ -121,6 +129,7 @@ export class Log<Entry extends RaftEntry> {
     }
     this.entries.length = index - this.base.index
     this.stable = Math.min(this.stable, index)
+    this.configurations.truncatedAfter(index)
   }
 
   /** Entries from `index` on, up to this many bytes but at least one. `index` is in memory. */
@@ -144,6 +153,12 @@ export class Log<Entry extends RaftEntry> {
     this.base = pointOf(this.entries[count - 1] as Entry)
     this.entries.copyWithin(0, count)
     this.entries.length -= count
+    this.configurations.released(through)
+  }
+
+  private adoptConfiguration(entry: Entry): void {
+    const { configuration } = entry
+    if (configuration !== undefined) this.configurations.appended(entry, configuration)
   }
 
   private assertConsecutive(entries: readonly Entry[], index: number, term: number): void {

@@ -1,6 +1,7 @@
 // Options of one replica: defaults and the relations that must hold between them. Meaning and unit
 // of each option stand at its field in types.ts. Checked once, when the replica is created; a wrong
 // option is a mistake of the host and throws.
+import { disorderOf, isReplicaId } from './membership.ts'
 import type { RaftOptions } from './types.ts'
 
 export type RaftTuning = Omit<RaftOptions, 'id' | 'configuration' | 'session'>
@@ -12,23 +13,19 @@ export const defaultRaftOptions: RaftTuning = {
   inflightMessagesMax: 64,
   inflightBytesMax: 8 * 1024 * 1024,
   appendBytesMax: 512 * 1024,
+  snapshotChunkBytes: 256 * 1024,
+  snapshotBytesMax: 64 * 1024 * 1024,
 }
 
 function require(condition: boolean, relation: string): void {
   if (!condition) throw new Error(`raft options: ${relation}`)
 }
 
-function isReplicaId(value: number): boolean {
-  return Number.isSafeInteger(value) && value > 0
-}
-
 export function assertOptions(options: RaftOptions): void {
-  const { voters } = options.configuration
   require(isReplicaId(options.id), 'id is an integer above 0')
-  require(voters.every(isReplicaId), 'every voter id is an integer above 0')
-  require(new Set(voters).size === voters.length, 'voters are distinct')
-  // Seam: a learner is a replica outside `voters`. Until membership exists nobody is one.
-  require(voters.includes(options.id), 'id is one of the voters')
+  // A replica that joins a group knows none of its members, not even itself, until it has the log.
+  const disorder = disorderOf(options.configuration)
+  require(disorder === undefined, `configuration: ${disorder}`)
   require(options.session > 0, 'session is above 0')
   require(options.heartbeatMs >= 1, 'heartbeatMs is at least 1')
   require(options.electionTimeoutMinMs >=
@@ -39,4 +36,6 @@ export function assertOptions(options: RaftOptions): void {
     options.inflightMessagesMax <= 1024, 'inflightMessagesMax is between 1 and 1024')
   require(options.inflightBytesMax >= 1, 'inflightBytesMax is at least 1')
   require(options.appendBytesMax >= 1, 'appendBytesMax is at least 1')
+  require(options.snapshotChunkBytes >= 1, 'snapshotChunkBytes is at least 1')
+  require(options.snapshotBytesMax >= 1, 'snapshotBytesMax is at least 1')
 }

@@ -3,7 +3,6 @@
 // and sends it. Probe sends one append at a time until a point of agreement is found; replicate
 // sends ahead of the replies, within a window of messages and bytes.
 // Seam: a peer that needs a snapshot will be a third state.
-import { quorumValue } from './quorum.ts'
 import type { RaftOptions, ReplicaId } from './types.ts'
 
 export type ProgressState = 'probe' | 'replicate'
@@ -144,17 +143,4 @@ export class Progress {
       )
     }
   }
-}
-
-/** What a majority has reached, the leader itself with `own`. `scratch` is reused memory. */
-export function quorumOver(
-  peers: readonly Progress[],
-  own: number,
-  pick: (progress: Progress) => number,
-  scratch: number[],
-): number {
-  scratch.length = 0
-  scratch.push(own)
-  for (const progress of peers) scratch.push(pick(progress))
-  return quorumValue(scratch)
 }

@@ -1,9 +1,21 @@
 // Vote and copy arithmetic: how many are a majority, and how far a majority has come. Elections,
-// commit, check-quorum and ReadIndex all ask this one file. It knows nothing of logs or messages.
-// Seam: in a joint configuration a decision needs both halves, so the value reached is the minimum
-// of `quorumValue` over the two, and an election is won only when both halves say 'won'.
+// commit, check-quorum and ReadIndex all ask this one file. In a joint configuration a decision
+// needs a majority of both halves. It knows nothing of logs or messages.
+import type { Configuration, ReplicaId } from './types.ts'
 
 export type Tally = 'won' | 'lost' | 'open'
+
+/** The voters of one half of a configuration, as the one who counts sees them. */
+export interface Half<Peer> {
+  readonly peers: readonly Peer[]
+  readonly hasSelf: boolean
+}
+
+export interface Quorums<Peer> {
+  readonly incoming: Half<Peer>
+  /** Present exactly in a joint configuration. */
+  readonly outgoing: Half<Peer> | undefined
+}
 
 export function majority(voters: number): number {
   return Math.floor(voters / 2) + 1
@@ -24,11 +36,61 @@ export function quorumValue(values: number[]): number {
   return values[majority(values.length) - 1] as number
 }
 
-/** State of an election in which some of `voters` have answered. */
-export function tally(voters: number, votes: ReadonlyMap<unknown, boolean>): Tally {
+function reachedBy<Peer>(
+  half: Half<Peer>,
+  own: number,
+  pick: (peer: Peer) => number,
+  scratch: number[],
+): number {
+  scratch.length = 0
+  if (half.hasSelf) scratch.push(own)
+  for (const peer of half.peers) scratch.push(pick(peer))
+  return quorumValue(scratch)
+}
+
+/** What a quorum has reached, the one who counts with `own`. `scratch` is reused memory. */
+export function quorumOver<Peer>(
+  { incoming, outgoing }: Quorums<Peer>,
+  own: number,
+  pick: (peer: Peer) => number,
+  scratch: number[],
+): number {
+  const reached = reachedBy(incoming, own, pick, scratch)
+  if (outgoing === undefined) return reached
+  return Math.min(reached, reachedBy(outgoing, own, pick, scratch))
+}
+
+export function quorumsOf<Peer extends { readonly id: ReplicaId }>(
+  { voters, outgoing }: Configuration,
+  self: ReplicaId,
+  peers: readonly Peer[],
+): Quorums<Peer> {
+  const half = (ids: readonly ReplicaId[]): Half<Peer> => ({
+    peers: peers.filter(({ id }) => ids.includes(id)),
+    hasSelf: ids.includes(self),
+  })
+  return { incoming: half(voters), outgoing: outgoing && half(outgoing) }
+}
+
+function tallyOf(voters: readonly ReplicaId[], votes: ReadonlyMap<ReplicaId, boolean>): Tally {
   let granted = 0
-  for (const vote of votes.values()) if (vote) granted++
-  if (granted >= majority(voters)) return 'won'
-  const stillPossible = voters - (votes.size - granted)
-  return stillPossible < majority(voters) ? 'lost' : 'open'
+  let possible = 0
+  for (const voter of voters) {
+    const vote = votes.get(voter)
+    if (vote === true) granted++
+    if (vote !== false) possible++
+  }
+  if (granted >= majority(voters.length)) return 'won'
+  return possible < majority(voters.length) ? 'lost' : 'open'
+}
+
+/** State of an election in which some have answered. Only voters count. */
+export function tally(
+  { voters, outgoing }: Configuration,
+  votes: ReadonlyMap<ReplicaId, boolean>,
+): Tally {
+  const incoming = tallyOf(voters, votes)
+  if (outgoing === undefined || incoming === 'lost') return incoming
+  const other = tallyOf(outgoing, votes)
+  return other === 'won' ? incoming : other
 }

@@ -2,10 +2,11 @@
 // `step`; a host may read its fields but never writes them. Everything volatile of a role lives in
 // `candidacy` or `leadership` and is gone as soon as the role is.
 import { Log } from './log.ts'
+import { type Membership, membershipOf } from './membership.ts'
 import { assertOptions } from './options.ts'
 import { Persists } from './persist.ts'
 import type { Progress } from './progress.ts'
-import { majority } from './quorum.ts'
+import type { Quorums } from './quorum.ts'
 import type { ReadQueue } from './read-index.ts'
 import type {
   Draw,
@@ -33,8 +34,12 @@ export interface Transfer {
 }
 
 export interface Leadership {
-  /** One per peer, in the order of `peers`. */
-  readonly progress: readonly Progress[]
+  /** One per peer, in the order of `membership.peers`. */
+  progress: readonly Progress[]
+  /** The voters among them, by the halves of the configuration. */
+  quorums: Quorums<Progress>
+  /** Index of the joint configuration the host was asked to leave, 0 for none. */
+  leftJointIndex: number
   readonly reads: ReadQueue
   /** An entry of the own term is committed: the commit index is known to be complete. */
   serving: boolean
@@ -49,9 +54,8 @@ export interface Leadership {
 export interface Raft<Entry extends RaftEntry> {
   readonly options: RaftOptions
   readonly draw: Draw
-  /** The other voters. Seam: with membership these two will follow the log. */
-  readonly peers: readonly ReplicaId[]
-  readonly quorum: number
+  /** The newest configuration of the log, committed or not: followed by reconfigure.ts. */
+  membership: Membership
   /** Latest time given to `step`. Never goes back. */
   nowMs: number
 
@@ -89,25 +93,25 @@ export function createRaft<Entry extends RaftEntry>(
   draw: Draw,
 ): Raft<Entry> {
   assertOptions(options)
-  const { voters } = options.configuration
+  const log = new Log(restore, options.configuration)
+  const membership = membershipOf(options.id, log.configurations.latest)
   const { term, votedFor } = restore.hardState
   const electionTimeoutMs = drawElectionTimeoutMs(options, draw)
   return {
     options,
     draw,
-    peers: voters.filter((voter) => voter !== options.id),
-    quorum: majority(voters.length),
+    membership,
     nowMs,
     term,
     votedFor,
     role: 'follower',
     leader: 0,
-    log: new Log(restore),
+    log,
     persists: new Persists(),
     contactMs: -Infinity,
     electionTimeoutMs,
     // A single voter has nobody to wait for.
-    electionDeadlineMs: voters.length === 1 ? nowMs : nowMs + electionTimeoutMs,
+    electionDeadlineMs: membership.votingPeers.length === 0 ? nowMs : nowMs + electionTimeoutMs,
     candidacy: undefined,
     leadership: undefined,
     reported: { role: 'follower', term, leader: 0 },

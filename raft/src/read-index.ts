@@ -3,7 +3,8 @@
 // has repeated its value or a higher one: the same arithmetic as for commit. A late or repeated
 // reply can therefore never confirm a read younger than the heartbeat it answers. One round of
 // heartbeats is under way at a time; reads that come meanwhile share the next.
-import { type Progress, quorumOver } from './progress.ts'
+import type { Progress } from './progress.ts'
+import { quorumOver } from './quorum.ts'
 import type { Leadership, Raft } from './raft.ts'
 import type { RaftEntry } from './types.ts'
 
@@ -29,8 +30,8 @@ function readOf(progress: Progress): number {
 }
 
 function confirmedPosition(leadership: Leadership): number {
-  const { progress, reads, scratch } = leadership
-  return quorumOver(progress, reads.position, readOf, scratch)
+  const { quorums, reads, scratch } = leadership
+  return quorumOver(quorums, reads.position, readOf, scratch)
 }
 
 /** Queues a read. */

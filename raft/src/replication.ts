@@ -3,9 +3,11 @@
 // stop before is leader.ts (`propose`), the stop after follower.ts on another replica; the reply
 // comes back here and ends in a commit effect.
 import { send } from './persist.ts'
-import { type Progress, quorumOver } from './progress.ts'
+import type { Progress } from './progress.ts'
+import { quorumOver } from './quorum.ts'
 import type { Leadership, Raft } from './raft.ts'
 import { startServing } from './read-index.ts'
+import { settleConfiguration } from './reconfigure.ts'
 import { commitUpTo } from './role.ts'
 import { continueTransfer } from './transfer.ts'
 import type {
@@ -127,6 +129,7 @@ export function onAppendReply<Entry extends RaftEntry>(
     progress.refused(message.rejected, agreedIndex(raft, message))
   } else if (message.match <= log.lastIndex && progress.acked(message.match, raft.nowMs)) {
     advanceCommit(raft, leadership)
+    if (raft.leadership !== leadership) return
     continueTransfer(raft, leadership, progress)
   }
   sendAppends(raft, progress)
@@ -174,8 +177,9 @@ export function advanceCommit<Entry extends RaftEntry>(
   leadership: Leadership,
 ): void {
   const { log } = raft
-  const index = quorumOver(leadership.progress, log.stable, matchOf, leadership.scratch)
+  const index = quorumOver(leadership.quorums, log.stable, matchOf, leadership.scratch)
   if (index <= log.commit || log.termAt(index) !== raft.term) return
   commitUpTo(raft, index)
   if (!leadership.serving) startServing(raft, leadership)
+  settleConfiguration(raft, leadership)
 }

@@ -47,11 +47,21 @@ export function isInContact<Entry extends RaftEntry>(raft: Raft<Entry>): boolean
   return raft.leader !== 0 && raft.nowMs - raft.contactMs < raft.options.electionTimeoutMinMs
 }
 
+/** Tells the host which configuration is in force, and whether it is for good. */
+export function reportConfiguration<Entry extends RaftEntry>(raft: Raft<Entry>): void {
+  const { configuration, index } = raft.membership.placed
+  const committed = index <= raft.log.commit
+  raft.effects.push({ type: 'configuration', configuration, index, committed })
+}
+
 /** Raises the commit index and reports it once. */
 export function commitUpTo<Entry extends RaftEntry>(raft: Raft<Entry>, index: number): void {
   if (index <= raft.log.commit) return
+  const { placed } = raft.membership
+  const isSettled = placed.index > raft.log.commit && placed.index <= index
   raft.log.commit = index
   raft.effects.push({ type: 'commit', index })
+  if (isSettled) reportConfiguration(raft)
 }
 
 /** The log, or the protocol, contradicts what must hold: this replica does nothing more. */

@@ -48,7 +48,9 @@ export function step<Entry extends RaftEntry>(
 /** When the next tick is due. */
 export function deadlineMs<Entry extends RaftEntry>(raft: Raft<Entry>): number {
   if (raft.halted) return Infinity
-  return raft.leadership === undefined ? raft.electionDeadlineMs : leaderDeadlineMs(raft.leadership)
+  if (raft.leadership !== undefined) return leaderDeadlineMs(raft.leadership)
+  // Who is no voter never campaigns, and waits for nothing but messages.
+  return raft.membership.isVoter ? raft.electionDeadlineMs : Infinity
 }
 
 function dispatch<Entry extends RaftEntry>(raft: Raft<Entry>, input: RaftInput<Entry>): void {
@@ -94,7 +96,8 @@ function onMessage<Entry extends RaftEntry>(
   from: ReplicaId,
   message: RaftMessage<Entry>,
 ): void {
-  if (!raft.peers.includes(from)) return
+  if (from === raft.options.id) return
+  if (isReply(message) && !raft.membership.peers.includes(from)) return
   // Whether a vote request's term is adopted depends on leader stickiness: vote.ts decides.
   if (message.type === 'vote-request') onVoteRequest(raft, from, message)
   // The term of a granted pre-vote is the one that was asked about; nobody has it yet.
@@ -106,6 +109,20 @@ function onMessage<Entry extends RaftEntry>(
   } else if (message.type === 'append' || message.type === 'heartbeat') {
     refuseOldLeader(raft, from, message)
   }
+}
+
+/**
+ * Requests are taken from anybody: a new learner knows nobody, and a voter may lag behind in its
+ * configuration. Stickiness and pre-vote keep those out that were removed and do not know it. An
+ * answer counts from a member only, and one of a former member says nothing, not even of terms.
+ */
+function isReply<Entry extends RaftEntry>({ type }: RaftMessage<Entry>): boolean {
+  return (
+    type === 'append-reply' ||
+    type === 'heartbeat-reply' ||
+    type === 'vote-reply' ||
+    type === 'snapshot-reply'
+  )
 }
 
 /** Some messages are sent by the leader of their term only. 0 when this one is not. */

@@ -6,12 +6,13 @@ import type { Progress } from './progress.ts'
 import type { Leadership, Raft } from './raft.ts'
 import type { RaftEntry, ReplicaId } from './types.ts'
 
-function mostAdvanced<Entry extends RaftEntry>(
+/** Among the voters of the newer half: one of the older half would soon have to go again. */
+export function mostAdvanced<Entry extends RaftEntry>(
   raft: Raft<Entry>,
   leadership: Leadership,
 ): Progress | undefined {
   let best: Progress | undefined
-  for (const progress of leadership.progress) {
+  for (const progress of leadership.quorums.incoming.peers) {
     const isHeard = raft.nowMs - progress.heardMs < raft.options.electionTimeoutMinMs
     if (isHeard && (best === undefined || progress.match > best.match)) best = progress
   }
@@ -25,7 +26,7 @@ export function onTransfer<Entry extends RaftEntry>(raft: Raft<Entry>, to: Repli
   const target =
     to === 0
       ? mostAdvanced(raft, leadership)
-      : leadership.progress.find((progress) => progress.id === to)
+      : leadership.quorums.incoming.peers.find((progress) => progress.id === to)
   if (target === undefined || target.id === leadership.transfer?.to) return
   const deadlineMs = raft.nowMs + raft.options.electionTimeoutMaxMs
   leadership.transfer = { to: target.id, deadlineMs }

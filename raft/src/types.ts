@@ -24,7 +24,7 @@ export interface RaftEntry {
   readonly chain: Chain
   /** Bytes this entry takes in a message; counts against the in-flight limit. */
   readonly sizeBytes: number
-  /** Present in a configuration entry: in force as soon as it is in the log. */
+  /** In force as soon as the entry is in a log, and until the entry is truncated or followed by another. */
   readonly configuration?: Configuration
 }
 
@@ -35,13 +35,18 @@ export interface LogPoint {
   readonly chain: Chain
 }
 
-/** Who votes, and who only receives the log. */
+/** Who takes part in the group. A replica is in `learners` or among the voters, never both. */
 export interface Configuration {
   readonly voters: readonly ReplicaId[]
-  /** Joint: the voters of before. Every decision needs a majority of both. */
+  /** Joint configuration: the voters of before. Every decision needs a majority of both halves. */
   readonly outgoing?: readonly ReplicaId[]
-  /** Receive the log and count for nothing. */
+  /** Receive the log, count for nothing, never campaign and are not asked for votes. */
   readonly learners?: readonly ReplicaId[]
+}
+
+/** State of the machine at a point of the log, with the configuration in force there. */
+export interface SnapshotPoint extends LogPoint {
+  readonly configuration: Configuration
 }
 
 export interface HardState {
@@ -52,6 +57,7 @@ export interface HardState {
 
 export interface RaftOptions {
   readonly id: ReplicaId
+  /** In force at `restore.base`; `{ voters: [] }` for a replica that has heard of nobody yet. */
   readonly configuration: Configuration
   /** Milliseconds between heartbeats of a leader. Default 100. */
   readonly heartbeatMs: number
@@ -65,6 +71,10 @@ export interface RaftOptions {
   readonly inflightBytesMax: number
   /** Entry bytes in one append message; one entry always fits. Default 512 KiB. */
   readonly appendBytesMax: number
+  /** Bytes of a snapshot in one message. Default 256 KiB. */
+  readonly snapshotChunkBytes: number
+  /** A larger snapshot is not taken from a leader. Default 64 MiB. */
+  readonly snapshotBytesMax: number
   /** Boot session of this process: a random number above zero, new at each start. */
   readonly session: number
 }
@@ -89,6 +99,8 @@ export type RaftMessage<Entry extends RaftEntry> =
   | Heartbeat
   | HeartbeatReply
   | TimeoutNow
+  | SnapshotChunk
+  | SnapshotReply
 
 export interface VoteRequest {
   readonly type: 'vote-request'
@@ -155,6 +167,27 @@ export interface TimeoutNow {
   readonly term: number
 }
 
+export interface SnapshotChunk {
+  readonly type: 'snapshot'
+  readonly term: number
+  readonly snapshot: SnapshotPoint
+  /** Place of `data` in the snapshot's bytes. */
+  readonly offset: number
+  readonly totalBytes: number
+  /** Empty at the end of the snapshot: asks how far the receiver is. */
+  readonly data: Uint8Array
+}
+
+export interface SnapshotReply {
+  readonly type: 'snapshot-reply'
+  readonly term: number
+  /** Index of the snapshot that is spoken of. */
+  readonly index: number
+  /** Bytes of it in the receiver's memory, from the first on without gaps. */
+  readonly received: number
+  readonly session: number
+}
+
 export type RaftInput<Entry extends RaftEntry> =
   /** Time has passed; due when `deadlineMs(raft)` is reached. Earlier or more often is harmless. */
   | { readonly type: 'tick' }
@@ -178,6 +211,19 @@ export type RaftInput<Entry extends RaftEntry> =
       readonly previous: LogPoint
       readonly entries: readonly Entry[]
     }
+  /** Answer to read-entries: they are below this replica's log start, so a snapshot is needed. */
+  | { readonly type: 'entries-gone'; readonly to: ReplicaId }
+  /** Answer to read-snapshot: bytes of the snapshot at log start, from `offset` on. */
+  | {
+      readonly type: 'snapshot-read'
+      readonly to: ReplicaId
+      readonly snapshot: SnapshotPoint
+      readonly offset: number
+      readonly totalBytes: number
+      readonly data: Uint8Array
+    }
+  /** The snapshot of a snapshot-received is sound: the log starts from there. */
+  | { readonly type: 'install'; readonly snapshot: SnapshotPoint }
   /** Entries at or below this index may leave the core's memory (they are readable by the host). */
   | { readonly type: 'release'; readonly index: number }
 
@@ -192,7 +238,8 @@ export type RaftEffect<Entry extends RaftEntry> =
   /** May be sent at once; may be lost, repeated or reordered on the way. */
   | ({ readonly type: 'send' } & Outgoing<Entry>)
   /**
-   * Make durable in this order: hard state, then truncation, then entries; then give `stored`.
+   * Make durable in this order: hard state, then truncation or snapshot, then entries; then give
+   * `stored`.
    * Requests of a group complete in order of their ids. Messages that promise durability are held
    * in the core and come out as `send` with `stored`.
    */
@@ -202,6 +249,8 @@ export type RaftEffect<Entry extends RaftEntry> =
       readonly hardState?: HardState
       /** Drop entries above this index before writing. */
       readonly truncateAfter?: number
+      /** Reset to this point: the log is empty after it, and the machine has the state of there. */
+      readonly snapshot?: SnapshotPoint
       readonly entries: readonly Entry[]
     }
   /** Entries up to here are committed; each index is reported in order, never again. */
@@ -227,6 +276,29 @@ export type RaftEffect<Entry extends RaftEntry> =
       readonly fromIndex: number
       readonly bytesMax: number
     }
+  /** Leader needs bytes of the snapshot at log start: answer with `snapshot-read`, or not at all. */
+  | {
+      readonly type: 'read-snapshot'
+      readonly to: ReplicaId
+      readonly offset: number
+      readonly bytesMax: number
+    }
+  /** A leader's snapshot is complete: verify it and give `install`, or nothing at all. */
+  | {
+      readonly type: 'snapshot-received'
+      readonly snapshot: SnapshotPoint
+      readonly data: readonly Uint8Array[]
+    }
+  /** Another configuration is in force, or the one in force has become committed. */
+  | {
+      readonly type: 'configuration'
+      readonly configuration: Configuration
+      /** Of its entry; of the log's base for the one found there. */
+      readonly index: number
+      readonly committed: boolean
+    }
+  /** The joint configuration is committed: propose an entry with this one in the same turn. */
+  | { readonly type: 'propose-configuration'; readonly configuration: Configuration }
   /** The log disagrees where it must not (equal index and term, other chain). Stop this replica. */
   | { readonly type: 'halt'; readonly reason: string; readonly index: number }
 

@@ -13,6 +13,7 @@ import {
   step,
 } from '../src/index.ts'
 import type { RaftTuning } from '../src/options.ts'
+import { majority } from '../src/quorum.ts'
 import { keyedDraw, makeEntry, makeLog, origin, type TestEntry } from '../src/testing/index.ts'
 
 export type Effect = RaftEffect<TestEntry>
@@ -107,7 +108,8 @@ export class Solo {
 
   /** Peers that make a majority together with this replica. */
   get helpers(): readonly ReplicaId[] {
-    return this.raft.peers.slice(0, this.raft.quorum - 1)
+    const peers = this.raft.membership.votingPeers
+    return peers.slice(0, majority(peers.length + 1) - 1)
   }
 
   becomePreCandidate(): Effect[] {
@@ -138,7 +140,7 @@ export class Solo {
     this.becomeLeader()
     this.propose('start')
     this.store()
-    for (const peer of this.raft.peers) this.ack(peer, this.raft.log.lastIndex)
+    for (const peer of this.raft.membership.peers) this.ack(peer, this.raft.log.lastIndex)
   }
 }
 

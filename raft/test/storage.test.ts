@@ -3,7 +3,17 @@
 import { describe, expect, test } from 'vitest'
 import { createRaft, defaultRaftOptions, inspectRaft, step } from '../src/index.ts'
 import { makeEntry, makeLog, origin, type TestEntry } from '../src/testing/index.ts'
-import { append, heartbeat, only, Solo, sent, voteRequest } from './solo.ts'
+import {
+  append,
+  appendReply,
+  heartbeat,
+  heartbeatReply,
+  only,
+  Solo,
+  sent,
+  voteReply,
+  voteRequest,
+} from './solo.ts'
 
 function stored(solo: Solo, id: number) {
   return solo.input({ type: 'stored', id })
@@ -261,10 +271,12 @@ describe('what a host must not do is refused', () => {
   })
 
   test.each([
-    [{ id: 4 }, 'id is one of the voters'],
     [{ id: 0 }, 'id is an integer above 0'],
     [{ session: 0 }, 'session is above 0'],
-    [{ configuration: { voters: [1, 1, 2] } }, 'voters are distinct'],
+    [{ configuration: { voters: [1, 1, 2] } }, 'ids of a list are distinct'],
+    [{ configuration: { voters: [1, 2], learners: [2] } }, 'no learner is a voter'],
+    [{ configuration: { voters: [1], outgoing: [] } }, 'there are voters'],
+    [{ configuration: { voters: [], learners: [1] } }, 'there are voters'],
     [{ electionTimeoutMinMs: 299 }, 'at least 3 × heartbeatMs'],
     [{ electionTimeoutMaxMs: 599 }, 'electionTimeoutMaxMs is at least electionTimeoutMinMs'],
     [{ inflightMessagesMax: 1025 }, 'between 1 and 1024'],
@@ -275,10 +287,12 @@ describe('what a host must not do is refused', () => {
 })
 
 describe('messages that mean nothing here', () => {
-  test('from replicas outside the group, or from itself, are ignored', () => {
+  test('from itself, and answers of replicas outside the group, are ignored', () => {
     const solo = new Solo({ term: 1 })
-    expect(solo.receive(9, heartbeat(5))).toEqual([])
     expect(solo.receive(1, heartbeat(5))).toEqual([])
+    expect(solo.receive(9, heartbeatReply(5))).toEqual([])
+    expect(solo.receive(9, appendReply(5, 0))).toEqual([])
+    expect(solo.receive(9, voteReply(5, false))).toEqual([])
     expect(solo.raft.term).toBe(1)
   })
 

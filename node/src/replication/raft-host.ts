@@ -245,6 +245,13 @@ export class RaftHost {
       case 'read-entries':
         this.#readForPeer(effect.to, effect.fromIndex, effect.bytesMax)
         return
+      case 'configuration':
+      case 'read-snapshot':
+      case 'snapshot-received':
+        // Groups have fixed voters and nobody sends a snapshot, so that there is nothing to do.
+        return
+      case 'propose-configuration':
+        throw new Error(`${this.#key}: a joint configuration in a group of fixed voters`)
       case 'halt':
         this.halt(`${effect.reason} at index ${effect.index}`)
         return

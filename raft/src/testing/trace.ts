@@ -1,9 +1,32 @@
 // One line of text per input and effect, for golden scripts and for reading a failing test. Points
 // of the log are written index/term, terms t1, replicas by their id.
-import type { RaftEffect, RaftEntry, RaftInput, RaftMessage } from '../types.ts'
+import type {
+  Configuration,
+  RaftEffect,
+  RaftEntry,
+  RaftInput,
+  RaftMessage,
+  SnapshotPoint,
+} from '../types.ts'
 
 function entriesText(entries: readonly RaftEntry[]): string {
-  return `[${entries.map(({ index, term }) => `${index}/${term}`).join(' ')}]`
+  const texts = entries.map(({ index, term, configuration }) =>
+    configuration === undefined
+      ? `${index}/${term}`
+      : `${index}/${term} ${configurationText(configuration)}`,
+  )
+  return `[${texts.join(' ')}]`
+}
+
+/** `1,2,3` or, joint and with a learner, `1,2,4 (1,2,3) +5`. */
+export function configurationText({ voters, outgoing, learners }: Configuration): string {
+  const joint = outgoing === undefined ? '' : ` (${outgoing.join()})`
+  const added = learners === undefined ? '' : ` +${learners.join()}`
+  return `{${voters.join()}${joint}${added}}`
+}
+
+function snapshotText({ index, term, configuration }: SnapshotPoint): string {
+  return `snapshot ${index}/${term} ${configurationText(configuration)}`
 }
 
 export function messageText(message: RaftMessage<RaftEntry>): string {
@@ -34,6 +57,13 @@ export function messageText(message: RaftMessage<RaftEntry>): string {
     }
     case 'timeout-now':
       return head
+    case 'snapshot': {
+      const { snapshot, offset, totalBytes, data } = message
+      const bytes = `bytes ${offset}+${data.length} of ${totalBytes}`
+      return `${head} ${snapshotText(snapshot)} ${bytes}`
+    }
+    case 'snapshot-reply':
+      return `${head} index ${message.index} received ${message.received}`
   }
 }
 
@@ -57,6 +87,14 @@ export function inputText(input: RaftInput<RaftEntry>): string {
       return 'campaign'
     case 'entries-read':
       return `entries read for ${input.to}: ${entriesText(input.entries)}`
+    case 'entries-gone':
+      return `entries for ${input.to} are gone`
+    case 'snapshot-read': {
+      const { snapshot, to, offset, data, totalBytes } = input
+      return `read for ${to}: ${snapshotText(snapshot)} bytes ${offset}+${data.length} of ${totalBytes}`
+    }
+    case 'install':
+      return `install ${snapshotText(input.snapshot)}`
     case 'release':
       return `release ${input.index}`
   }
@@ -68,9 +106,10 @@ export function effectText(effect: RaftEffect<RaftEntry>): string {
       return `send ${effect.to}: ${messageText(effect.message)}`
     case 'persist': {
       const parts = [`persist #${effect.id}`]
-      const { hardState, truncateAfter, entries } = effect
+      const { hardState, truncateAfter, snapshot, entries } = effect
       if (hardState !== undefined) parts.push(`term ${hardState.term} vote ${hardState.votedFor}`)
       if (truncateAfter !== undefined) parts.push(`truncate after ${truncateAfter}`)
+      if (snapshot !== undefined) parts.push(snapshotText(snapshot))
       if (entries.length > 0) parts.push(entriesText(entries))
       return parts.join(' ')
     }
@@ -84,6 +123,18 @@ export function effectText(effect: RaftEffect<RaftEntry>): string {
       return `read r${effect.readId} refused`
     case 'read-entries':
       return `read entries for ${effect.to} from ${effect.fromIndex}, ${effect.bytesMax} bytes`
+    case 'read-snapshot':
+      return `read snapshot for ${effect.to} from ${effect.offset}, ${effect.bytesMax} bytes`
+    case 'snapshot-received': {
+      const bytes = effect.data.reduce((sum, part) => sum + part.length, 0)
+      return `${snapshotText(effect.snapshot)} received, ${bytes} bytes`
+    }
+    case 'configuration': {
+      const state = effect.committed ? 'committed' : 'in force'
+      return `configuration ${configurationText(effect.configuration)} of ${effect.index} ${state}`
+    }
+    case 'propose-configuration':
+      return `propose configuration ${configurationText(effect.configuration)}`
     case 'halt':
       return `halt at ${effect.index}: ${effect.reason}`
   }
