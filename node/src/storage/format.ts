@@ -79,6 +79,7 @@ function firstRecords(plan: Plan, nodeId: string, disk: Disk, folder: string): H
       configuration: metadataConfiguration(plan.nodes),
       configurationIndex: 0,
       configurationTerm: 0,
+      tailUnknown: false,
     },
   ]
 }

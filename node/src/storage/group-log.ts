@@ -6,6 +6,7 @@ import type { QuorateError } from '@quorate/protocol'
 import type { LogPoint } from '@quorate/raft'
 import type { GroupId, GroupKey, LogEntry } from './log-entry.ts'
 import { groupKey } from './log-entry.ts'
+import type { LogHole } from './log-hole.ts'
 import type { LogReader } from './log-reader.ts'
 import type { Segment } from './segment.ts'
 import { type LogMark, Tail, type TailRecord } from './tail.ts'
@@ -60,6 +61,10 @@ export interface GroupLog {
   readonly lastAppendTimeMs: number
   /** Bytes of segments and tail. */
   readonly sizeBytes: number
+  /** Damaged ranges, rising. */
+  holes(): readonly LogHole[]
+  /** Index before the first hole; Infinity without one. */
+  readonly cleanThrough: number
   /** Known for `base`, everything after it, the log start and segment ends. */
   pointAt(index: number): LogPoint | undefined
   /** Entries held in memory from `index` on; `index` must be above `base.index`. */
@@ -359,6 +364,14 @@ export class GroupLogState implements GroupLog {
 
   dropBelow(index: number, done: (error: Error | undefined, startIndex: number) => void): void {
     this.owner.dropBelow(this, index, done)
+  }
+
+  holes(): readonly LogHole[] {
+    return []
+  }
+
+  get cleanThrough(): number {
+    return Number.POSITIVE_INFINITY
   }
 
   checkpoints(): readonly number[] {

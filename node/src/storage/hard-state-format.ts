@@ -21,8 +21,9 @@ export const nodePair = 0
 
 const headerMagic = 0x5148_5244
 const slotMagic = 0x5148_534c
-const votersFrom = 88
-const votersMax = (slotBytes - votersFrom) / 8
+const membersFrom = 88
+const membersMax = (slotBytes - membersFrom) / 8
+const tailUnknownFlag = 1
 
 export interface HardStateRecord {
   readonly group: GroupId
@@ -32,12 +33,16 @@ export interface HardStateRecord {
   /** Log position of the entry that set the configuration; 0 for the first one. */
   readonly configurationIndex: number
   readonly configurationTerm: number
+  /** Entries that were promised may be missing at the end of the log. */
+  readonly tailUnknown: boolean
 }
 
 export type SlotContent =
   | { readonly kind: 'replica'; readonly record: HardStateRecord }
   /** The replica was dropped; the pair may be given to another one. */
   | { readonly kind: 'free' }
+  /** Term and vote of this replica are lost: it never runs again, and its pair is kept for it. */
+  | { readonly kind: 'amnesiac'; readonly group: GroupId; readonly replicaId: number }
   | { readonly kind: 'node'; readonly executedIndex: number }
 
 export interface Slot {
@@ -49,7 +54,7 @@ export interface Slot {
   readonly crc: number
 }
 
-const kinds = { replica: 1, free: 2, node: 3 } as const
+const kinds = { replica: 1, free: 2, node: 3, amnesiac: 4 } as const
 
 export function hardStatePaths(folder: string): readonly [string, string] {
   return [`${folder}/hard.A`, `${folder}/hard.B`]
@@ -72,25 +77,43 @@ export function encodeSlot(
   writeUint64(view, 16, sequence)
   if (content.kind === 'node') writeUint64(view, 64, content.executedIndex)
   if (content.kind === 'replica') writeReplica(view, content.record)
+  if (content.kind === 'amnesiac') writeName(view, content)
   const crc = crc32c(bytes.subarray(8))
   view.setUint32(4, crc)
   return { bytes, crc }
 }
 
-function writeReplica(view: DataView, record: HardStateRecord): void {
-  const { group, configuration, hardState } = record
-  const { voters } = configuration
-  if (voters.length > votersMax) throw new Error(`${voters.length} voters do not fit into a slot`)
+interface ReplicaName {
+  readonly group: GroupId
+  readonly replicaId: number
+}
+
+function writeName(view: DataView, { group, replicaId }: ReplicaName): void {
   writeUint64(view, 24, group.topicId)
   view.setUint32(32, group.partition)
+  writeUint64(view, 40, replicaId)
+}
+
+function readName(view: DataView): ReplicaName {
+  const group = { topicId: readUint64(view, 24), partition: view.getUint32(32) }
+  return { group, replicaId: readUint64(view, 40) }
+}
+
+function writeReplica(view: DataView, record: HardStateRecord): void {
+  const { voters, outgoing = [], learners = [] } = record.configuration
+  const members = [...voters, ...outgoing, ...learners]
+  if (members.length > membersMax) throw new Error(`${members.length} members do not fit`)
+  writeName(view, record)
+  view.setUint8(9, outgoing.length)
+  view.setUint8(10, learners.length)
+  view.setUint8(11, record.tailUnknown ? tailUnknownFlag : 0)
   view.setUint32(36, voters.length)
-  writeUint64(view, 40, record.replicaId)
-  writeUint64(view, 48, hardState.term)
-  writeUint64(view, 56, hardState.votedFor)
+  writeUint64(view, 48, record.hardState.term)
+  writeUint64(view, 56, record.hardState.votedFor)
   writeUint64(view, 72, record.configurationIndex)
   writeUint64(view, 80, record.configurationTerm)
-  voters.forEach((voter, position) => {
-    writeUint64(view, votersFrom + position * 8, voter)
+  members.forEach((member, position) => {
+    writeUint64(view, membersFrom + position * 8, member)
   })
 }
 
@@ -113,24 +136,34 @@ function decodeContent(view: DataView): SlotContent | undefined {
       return { kind: 'node', executedIndex: readUint64(view, 64) }
     case kinds.replica:
       return { kind: 'replica', record: readReplica(view) }
+    case kinds.amnesiac:
+      return { kind: 'amnesiac', ...readName(view) }
     default:
       return undefined
   }
 }
 
 function readReplica(view: DataView): HardStateRecord {
-  const count = Math.min(view.getUint32(36), votersMax)
-  const voters: number[] = []
-  for (let position = 0; position < count; position += 1) {
-    voters.push(readUint64(view, votersFrom + position * 8))
-  }
+  const counts = [view.getUint32(36), view.getUint8(9), view.getUint8(10)] as const
+  let position = membersFrom
+  const [voters, outgoing, learners] = counts.map((count) => {
+    const members: number[] = []
+    for (let each = 0; each < count && position < slotBytes; each += 1, position += 8) {
+      members.push(readUint64(view, position))
+    }
+    return members
+  }) as [number[], number[], number[]]
   return {
-    group: { topicId: readUint64(view, 24), partition: view.getUint32(32) },
-    replicaId: readUint64(view, 40),
+    ...readName(view),
     hardState: { term: readUint64(view, 48), votedFor: readUint64(view, 56) },
-    configuration: { voters },
+    configuration: {
+      voters,
+      ...(outgoing.length === 0 ? {} : { outgoing }),
+      ...(learners.length === 0 ? {} : { learners }),
+    },
     configurationIndex: readUint64(view, 72),
     configurationTerm: readUint64(view, 80),
+    tailUnknown: (view.getUint8(11) & tailUnknownFlag) !== 0,
   }
 }
 

@@ -11,6 +11,7 @@ import type { GroupLogState } from './group-log.ts'
 import type { Identity } from './identity.ts'
 import type { GroupId, GroupKey, LogEntry } from './log-entry.ts'
 import { groupKey } from './log-entry.ts'
+import type { DamageReport, LogHole } from './log-hole.ts'
 import type { OpenedStore } from './open.ts'
 import type { StorageSettings } from './options.ts'
 import { PersistOrder, PersistStep } from './persist-order.ts'
@@ -95,6 +96,7 @@ export class NodeStorage implements Storage {
       hardState,
       configurationIndex: 0,
       configurationTerm: 0,
+      tailUnknown: false,
     }
     this.#lifecycle.create(record, executedIndex, (error, replica) => {
       if (replica === undefined) {
@@ -124,6 +126,10 @@ export class NodeStorage implements Storage {
       return
     }
     const { hardState, truncateAfter, entries } = request
+    if (request.snapshot !== undefined) {
+      this.#later(() => done(new QuorateError('QUORATE_UNSUPPORTED', 'installing a snapshot')))
+      return
+    }
     const { log, order } = replica
     log.checkChange(truncateAfter, entries)
     const cut = truncateAfter === undefined ? [] : this.#truncate(log, truncateAfter)
@@ -172,6 +178,32 @@ export class NodeStorage implements Storage {
       if (error !== undefined) done(error)
       else this.#checkpoints.save(replica.log, checkpoint, done)
     })
+  }
+
+  repair(group: GroupKey, _hole: LogHole, _entries: readonly LogEntry[], done: Done): void {
+    this.barrier(group, done)
+  }
+
+  setTailKnown(group: GroupKey, done: Done): void {
+    this.#setTail(group, false, done)
+  }
+
+  setTailUnknown(group: GroupKey, _reason: string, done: Done): void {
+    this.#setTail(group, true, done)
+  }
+
+  damage(): readonly DamageReport[] {
+    return []
+  }
+
+  #setTail(group: GroupKey, tailUnknown: boolean, done: Done): void {
+    const replica = this.#replicas.get(group)
+    if (replica === undefined) {
+      this.#later(() => done(unknownReplica(group)))
+      return
+    }
+    replica.record = { ...replica.record, tailUnknown }
+    this.#putRecord(replica, () => done())
   }
 
   writable(): undefined | 'QUORATE_DISK_FULL' | 'QUORATE_OVERLOADED' {
@@ -261,11 +293,12 @@ export class NodeStorage implements Storage {
 
   #putHardState(replica: Replica, step: PersistStep, hardState: HardState): void {
     replica.record = { ...replica.record, hardState }
-    this.#parts.hardState.reply({
-      type: 'put',
-      changes: [{ pair: replica.pair, content: { kind: 'replica', record: replica.record } }],
-      done: () => replica.order.hardStateWritten(step),
-    })
+    this.#putRecord(replica, () => replica.order.hardStateWritten(step))
+  }
+
+  #putRecord({ pair, record }: Replica, done: () => void): void {
+    const changes = [{ pair, content: { kind: 'replica', record } as const }]
+    this.#parts.hardState.reply({ type: 'put', changes, done })
   }
 
   #later(run: () => void): void {

@@ -15,6 +15,7 @@ export interface Replica {
 }
 
 export function recoveredOf({ log, record }: Replica): RecoveredGroup {
-  const { group, replicaId, hardState, configuration } = record
-  return { group, replicaId, hardState, configuration, log }
+  const { group, replicaId, hardState, configuration, tailUnknown } = record
+  const condition = tailUnknown ? 'unknown-tail' : 'clean'
+  return { group, replicaId, hardState, configuration, condition, log }
 }

@@ -11,14 +11,17 @@ import type { GroupLog } from './group-log.ts'
 import type { Identity } from './identity.ts'
 import type { GroupId, GroupKey, LogEntry } from './log-entry.ts'
 import { groupKey } from './log-entry.ts'
+import type { DamageReport, LogHole } from './log-hole.ts'
 import { NodeStorage } from './node-storage.ts'
 import { openStoreSync } from './open.ts'
 import { type StorageOptions, storageSettings } from './options.ts'
+import type { LogMark } from './tail.ts'
 import type { StorageEvent } from './wal-recovery.ts'
 
 export type { Checkpoint } from './checkpoint.ts'
 export type { GroupLog, ReadFrom, ReadLimit, SegmentSummary, TimedOffset } from './group-log.ts'
 export type { Identity } from './identity.ts'
+export type { DamageReport, DamageState, HoleEvidence, LogHole } from './log-hole.ts'
 export type { StorageOptions } from './options.ts'
 export type { LogMark } from './tail.ts'
 export type { StorageEvent } from './wal-recovery.ts'
@@ -27,14 +30,33 @@ export interface RecoveredGroup {
   readonly group: GroupId
   readonly replicaId: number
   readonly hardState: HardState
+  /** In force at `log.base`; configuration entries after it change it. */
   readonly configuration: Configuration
+  /** `unknown-tail`: entries that were promised may be missing at the end of the log. */
+  readonly condition: 'clean' | 'unknown-tail'
   /** The newest good one. Without it the machine begins empty at index 0. */
   readonly checkpoint?: Checkpoint
   readonly log: GroupLog
 }
 
+/** A replica that may not run: its term and vote, or all of it, are lost. */
+export interface AmnesiacReplica {
+  readonly group: GroupId
+  readonly replicaId: number
+  readonly reason: string
+}
+
+/** The state of a group's machine that a leader sent, and what holds there. */
+export interface InstalledSnapshot {
+  readonly mark: LogMark
+  readonly configuration: Configuration
+  readonly state: Uint8Array
+}
+
 export interface PersistRequest {
   readonly hardState?: HardState
+  /** The log begins anew after its mark; `entries` follow it. */
+  readonly snapshot?: InstalledSnapshot
   readonly truncateAfter?: number
   readonly entries: readonly LogEntry[]
 }
@@ -85,6 +107,16 @@ export interface Storage {
   barrier(group: GroupKey, done: Done): void
   /** What a rebuilt actor starts from: a barrier, then the group as it is now. */
   recover(group: GroupKey, done: (error?: Error, recovered?: RecoveredGroup) => void): void
+  /**
+   * Fills a hole of the group's log with exactly its entries, which are verified against it again.
+   * Durable, and the hole gone, before `done`. A hole that is gone already is done with.
+   */
+  repair(group: GroupKey, hole: LogHole, entries: readonly LogEntry[], done: Done): void
+  /** The log is known to hold everything again that was promised. Durable before `done`. */
+  setTailKnown(group: GroupKey, done: Done): void
+  setTailUnknown(group: GroupKey, reason: string, done: Done): void
+  /** What was found since the start, as it stands now. */
+  damage(): readonly DamageReport[]
   /** Written once this disk holds the index; see GroupLog.checkpoints. */
   saveCheckpoint(group: GroupKey, checkpoint: Checkpoint, done: Done): void
   /** Asked before records are admitted; other entries are never refused. */
@@ -110,6 +142,8 @@ export interface StorageHandlers {
    */
   failed(error: Error): void
   event?(event: StorageEvent): void
+  /** A read found damage; the hole is in the group's log by now. */
+  holeFound?(group: GroupKey, hole: LogHole): void
 }
 
 export interface OpenedStorage {
@@ -118,6 +152,8 @@ export interface OpenedStorage {
   readonly secret: string
   readonly executedIndex: number
   readonly groups: ReadonlyMap<GroupKey, RecoveredGroup>
+  readonly amnesiac: readonly AmnesiacReplica[]
+  readonly damage: readonly DamageReport[]
   /** What recovery found worth telling. */
   readonly events: readonly StorageEvent[]
   start(spawner: Spawner, handlers: StorageHandlers): Storage
@@ -139,6 +175,7 @@ export function openStorage(disk: Disk, folder: string, options: StorageOptions)
       replicaId: record.replicaId,
       hardState: record.hardState,
       configuration: record.configuration,
+      condition: record.tailUnknown ? 'unknown-tail' : 'clean',
       ...(checkpoint === undefined ? {} : { checkpoint }),
       log,
     })
@@ -148,6 +185,8 @@ export function openStorage(disk: Disk, folder: string, options: StorageOptions)
     secret: store.secret,
     executedIndex: store.executedIndex,
     groups,
+    amnesiac: [],
+    damage: [],
     events: store.events,
     start: (spawner, handlers) =>
       new NodeStorage(disk, folder, settings, opened, spawner, handlers),

@@ -45,10 +45,15 @@ export class FakeLog implements GroupLog {
   readonly coldReads: (() => void)[] = []
   checkpointList: number[] = []
   readError: QuorateError | undefined
+  readonly cleanThrough = Number.POSITIVE_INFINITY
 
   constructor(group: GroupId, replicaId: number) {
     this.group = group
     this.replicaId = replicaId
+  }
+
+  holes(): readonly never[] {
+    return []
   }
 
   get firstIndex(): number {
@@ -209,6 +214,7 @@ export class FakeStorage {
       group: this.group,
       replicaId,
       configuration,
+      condition: 'clean',
       hardState: this.hardState,
       log: this.log,
       ...(this.checkpoint === undefined ? {} : { checkpoint: this.checkpoint }),

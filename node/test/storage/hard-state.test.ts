@@ -13,9 +13,10 @@ const record: HardStateRecord = {
   group: { topicId: 2 ** 40, partition: 7 },
   replicaId: 1001,
   hardState: { term: 2 ** 50, votedFor: 3 },
-  configuration: { voters: [1, 2, 2 ** 45] },
+  configuration: { voters: [1, 2, 2 ** 45], outgoing: [1, 2, 9], learners: [12] },
   configurationIndex: 9,
   configurationTerm: 4,
+  tailUnknown: true,
 }
 
 describe('a slot', () => {
@@ -29,6 +30,11 @@ describe('a slot', () => {
       bytes[at]! ^= 4
     }
     expect(decodeSlot(new Uint8Array(slotBytes))).toBe('empty')
+  })
+
+  test('names a replica whose state is lost', () => {
+    const content = { kind: 'amnesiac', group: record.group, replicaId: 1001 } as const
+    expect(decodeSlot(encodeSlot(2, 0, content).bytes)).toMatchObject({ content })
   })
 
   test('of the newest state is never the one that is written next', () => {
@@ -134,6 +140,26 @@ describe('a request with hard state and entries', () => {
     node.crash('power').open()
     expect(node.storage.groups.size).toBe(91)
     expect(node.storage.groups.get('99-0')!.hardState.term).toBe(1)
+  })
+})
+
+describe('an unknown tail', () => {
+  test('is durable until it is known again', () => {
+    const node = new TestNode('tail').open().crash('kill')
+    const condition = () => node.open().opened.groups.get(metadata)!.condition
+    expect(condition()).toBe('clean')
+    node.wait<[Error?]>((done) => node.storage.setTailUnknown(metadata, 'a test', done))
+    node.crash('power')
+    expect(condition()).toBe('unknown-tail')
+    node.wait<[Error?]>((done) => {
+      node.storage.persist(metadata, { hardState: { term: 9, votedFor: 1 }, entries: [] }, done)
+    })
+    node.crash('power')
+    expect(condition()).toBe('unknown-tail')
+    node.wait<[Error?]>((done) => node.storage.setTailKnown(metadata, done))
+    node.crash('power')
+    expect(condition()).toBe('clean')
+    expect(node.storage.groups.get(metadata)!.hardState.term).toBe(9)
   })
 })
 
