@@ -62,12 +62,13 @@ function meshEvents(wiring: MeshWiring): MeshEvents {
   const { router, directory, leadership, metadata } = wiring
   const { log } = wiring.environment
   return {
-    raft: (group, from, toReplica, message) => {
-      if (group.topicId === metadataGroup.topicId) metadata().send({ type: 'raft', from, message })
-      else {
-        const replica = directory.get(group)
-        if (replica?.replicaId === toReplica) replica.ref?.send({ type: 'raft', from, message })
+    raft: (group, from, toReplica, message, node) => {
+      if (group.topicId === metadataGroup.topicId) {
+        metadata().send({ type: 'raft', from, node, message })
+        return
       }
+      const replica = directory.get(group)
+      if (replica?.replicaId === toReplica) replica.ref?.send({ type: 'raft', from, node, message })
     },
     request: (request) => servePeer(wiring, request),
     message: (fromNode, kind, bytes) => {

@@ -13,9 +13,9 @@ import type { NodeLeadership } from './node-leadership.ts'
 import type { PartitionDirectory } from './partition/partition-directory.ts'
 import { PartitionSupervisor, type SupervisorMessage } from './partition/partition-supervisor.ts'
 import { ApplyHistory } from './replication/apply-history.ts'
+import { GroupNodes } from './replication/group-nodes.ts'
 import type { RaftTiming } from './replication/raft-owner.ts'
 import { type GroupKey, groupKey, metadataGroup } from './storage/log-entry.ts'
-import { metadataReplicaId } from './storage/plan.ts'
 import type { OpenedStorage, Storage } from './storage/storage.ts'
 
 export interface ReplicaWiring {
@@ -43,11 +43,7 @@ export interface ReplicaWiring {
 export function spawnMetadata(wiring: ReplicaWiring): ActorRef<MetadataMessage> {
   const { system, storage, opened, mesh, timing, session } = wiring
   const { plan, nodeId } = opened.identity
-  const nodes = new Map<number, string>()
-  for (const { id } of plan.nodes) {
-    const replicaId = metadataReplicaId(plan.nodes, id)
-    if (replicaId !== undefined) nodes.set(replicaId, id)
-  }
+  const nodes = new GroupNodes(() => wiring.metadata().voters)
   const history = new ApplyHistory()
   const events = metadataEvents(wiring)
   const create = () =>

@@ -6,22 +6,13 @@ import type { Actor, ActorContext } from '@quorate/actors'
 import { QuorateError } from '@quorate/protocol'
 import type { ReplicaId, Role } from '@quorate/raft'
 import { limits } from '../limits.ts'
-import { MachineDisagreement } from '../partition/disagreement.ts'
 import { encodeLogStart } from '../partition/log-start.ts'
-import { ReplicaMaintenance } from '../partition/replica-maintenance.ts'
-import type { ApplyHistory } from '../replication/apply-history.ts'
-import { RaftHost } from '../replication/raft-host.ts'
-import {
-  type HostCompletion,
-  type RaftHostOptions,
-  type RaftHostOwner,
-  replicaSession,
-} from '../replication/raft-owner.ts'
+import type { ReplicaMaintenance } from '../partition/replica-maintenance.ts'
+import { ReplicaShell, type ShellOptions, type ShellOwner } from '../replication/replica-shell.ts'
 import { EntryType, groupKey, type LogEntry, metadataGroup } from '../storage/log-entry.ts'
-import type { RecoveredGroup } from '../storage/storage.ts'
-import { MetadataMachine } from './machine.ts'
+import { MetadataMachine, type MetadataResult } from './machine.ts'
 import { MetadataLeader } from './metadata-leader.ts'
-import type { MetadataMessage, ReplicaMessage } from './metadata-message.ts'
+import type { MetadataMessage } from './metadata-message.ts'
 import { type MetadataForwarder, MetadataRequests } from './metadata-requests.ts'
 
 export interface MetadataEvents {
@@ -37,43 +28,38 @@ export interface MetadataEvents {
   halted(reason: string): void
 }
 
-export interface MetadataActorOptions
-  extends Omit<RaftHostOptions, 'recovered' | 'clock' | 'draw' | 'session'> {
+export interface MetadataActorOptions extends ShellOptions {
   readonly node: string
-  /** Boot session of the process. */
-  readonly session: number
   readonly initial: () => MetadataMachine
   readonly forwarder: MetadataForwarder
   readonly events: MetadataEvents
-  /** Survives restarts of the actor. */
-  readonly history: ApplyHistory
   /** New replicas are placed on nodes that are up, if there are enough. */
   isUp(node: string): boolean
 }
 
 const key = groupKey(metadataGroup)
-const checkpointEntries = 1000
 /** Nobody reads old commands: what follows the last checkpoints is enough. */
 const retention = { retentionMs: -1, retentionBytes: limits.metadataSegmentBytes }
 
-export class MetadataActor implements Actor<MetadataMessage>, RaftHostOwner {
+export class MetadataActor implements Actor<MetadataMessage>, ShellOwner<MetadataMachine> {
+  readonly rule = retention
+  readonly checkpointEntries = 1000
   readonly #options: MetadataActorOptions
   readonly #requests: MetadataRequests
   #context!: ActorContext<MetadataMessage>
-  /** Present together with `#machine` and `#maintenance`, once the log was read back. */
-  #host: RaftHost | undefined
-  #machine: MetadataMachine | undefined
-  #maintenance: ReplicaMaintenance | undefined
+  #shell!: ReplicaShell<MetadataMachine>
   #leader: MetadataLeader | undefined
   #lookAgainAsked = false
+  /** In the run of entries that is being applied. */
+  #topicsChanged = false
 
   constructor(options: MetadataActorOptions) {
     this.#options = options
     this.#requests = new MetadataRequests({
       node: options.node,
       forwarder: options.forwarder,
-      leaderNode: () => this.#host?.leaderNode,
-      applied: () => this.#machine?.applied.index ?? 0,
+      leaderNode: () => this.#shell.host?.leaderNode,
+      applied: () => this.#shell.machine?.applied.index ?? 0,
       nowMs: () => this.#context.clock.monotonicMs(),
       retryLater: (delayMs) => this.#context.setTimer('retry', delayMs, { type: 'retry' }),
       inTurn: (run) => this.#context.self.reply({ type: 'forwarded', run }),
@@ -90,15 +76,8 @@ export class MetadataActor implements Actor<MetadataMessage>, RaftHostOwner {
 
   started(context: ActorContext<MetadataMessage>): void {
     this.#context = context
-    const reason = this.#options.history.haltReason()
-    if (reason !== undefined) {
-      this.halted(reason)
-      return
-    }
-    const { self, incarnation } = context
-    this.#options.storage.recover(key, (error, recovered) => {
-      self.reply({ type: 'recovered', incarnation, error, recovered })
-    })
+    this.#shell = new ReplicaShell(key, this.#options, this, context)
+    this.#shell.recover()
   }
 
   stopped(): void {
@@ -109,9 +88,7 @@ export class MetadataActor implements Actor<MetadataMessage>, RaftHostOwner {
   receive(message: MetadataMessage): void {
     switch (message.type) {
       case 'recovered':
-        if (message.incarnation !== this.#context.incarnation) return
-        if (message.recovered !== undefined) this.#begin(message.recovered)
-        else this.halted(message.error?.message ?? 'the metadata replica has no files')
+        this.#shell.recovered(message)
         return
       case 'propose':
         this.#requests.propose(message.request, message.deadlineMs, message.respond)
@@ -137,103 +114,51 @@ export class MetadataActor implements Actor<MetadataMessage>, RaftHostOwner {
         this.#lookAgainAsked = false
         this.#requests.retry()
         return
-      default:
-        if (this.#host !== undefined) this.#replicate(message, this.#host)
-        else if (message.type === 'checkpoint') message.respond()
-    }
-  }
-
-  #replicate(message: ReplicaMessage, host: RaftHost): void {
-    switch (message.type) {
-      case 'raft':
-        host.receive(message.from, message.message)
-        return
-      case 'completion':
-        if (message.incarnation !== this.#context.incarnation) return
-        host.complete(message.completion)
-        this.#maintenance!.stored()
-        return
-      case 'checkpoint-saved':
-        if (message.incarnation !== this.#context.incarnation) return
-        this.#maintenance!.checkpointSaved(message.index, message.error)
-        return
-      case 'tick':
-        // After a pause of the process answers wait beside the timer: they are heard first.
-        this.#context.self.reply({ type: 'tick-due' })
-        return
-      case 'tick-due':
-        host.tick()
-        return
       case 'propose-next':
         this.#leader?.proposeNext()
         return
-      case 'maintain':
-        this.#maintain()
-        return
-      case 'connection-lost':
-        host.connectionLost(message.node)
-        return
       case 'transfer':
-        host.step({ type: 'transfer', to: message.to })
+        this.#shell.host?.step({ type: 'transfer', to: message.to })
         return
-      case 'checkpoint':
-        this.#maintenance!.checkpointNow(message.respond)
-        return
+      default:
+        this.#shell.receive(message)
     }
   }
 
-  #begin(recovered: RecoveredGroup): void {
-    const { clock, random, incarnation, self } = this.#context
-    const { initial, session, storage, nodes, timing, events } = this.#options
-    const { checkpoint } = recovered
-    let machine: MetadataMachine
-    let host: RaftHost
-    try {
-      machine = checkpoint === undefined ? initial() : MetadataMachine.restore(checkpoint.state)
-      host = new RaftHost(
-        {
-          ...this.#options,
-          recovered,
-          session: replicaSession(session, incarnation),
-          clock,
-          draw: (purpose, bound) => random.integer(`${key}/${purpose}`, bound),
-        },
-        this,
-      )
-    } catch (error) {
-      if (!(error instanceof QuorateError)) throw error
-      this.halted(error.message)
-      return
-    }
-    this.#machine = machine
-    this.#host = host
-    this.#maintenance = new ReplicaMaintenance({
-      key,
-      storage,
-      rule: retention,
-      nodes,
-      preferred: undefined,
-      silenceMs: timing.electionTimeoutMinMs,
-      checkpointEntries,
-      host,
-      machine,
-      checkpointIndex: checkpoint?.index ?? 0,
-      saved: (index, error) => self.reply({ type: 'checkpoint-saved', incarnation, index, error }),
-      event: (name, fields) => this.#event(name, fields),
-      retentionHeld: (reason) => events.retentionHeld(reason),
-    })
-    events.applied(machine, true)
-    this.#maintenance.dropRetired()
-    host.start()
-    this.#context.setTimer('maintain', limits.maintainIntervalMs, { type: 'maintain' })
+  // ── ShellOwner ─────────────────────────────────────────────────────────────────────────────
+
+  machineOf(checkpoint: Uint8Array | undefined): MetadataMachine {
+    return checkpoint === undefined ? this.#options.initial() : MetadataMachine.restore(checkpoint)
   }
 
-  #maintain(): void {
-    this.#context.setTimer('maintain', limits.maintainIntervalMs, { type: 'maintain' })
-    this.#maintenance!.look()
-    const host = this.#host!
+  restored(machine: MetadataMachine): void {
+    this.#options.events.applied(machine, true)
+  }
+
+  begun(): void {}
+
+  preferred(): undefined {}
+
+  applyEntry(machine: MetadataMachine, entry: LogEntry): MetadataResult {
+    const result = machine.apply(entry)
+    const kind = result.change?.kind
+    this.#topicsChanged ||= kind === 'topic-created' || kind === 'topic-deleted'
+    this.#leader?.applied(entry, result)
+    return result
+  }
+
+  applied(): void {
+    const topicsChanged = this.#topicsChanged
+    this.#topicsChanged = false
+    this.#options.events.applied(this.#shell.machine!, topicsChanged)
+    this.#leader?.runApplied()
+    this.#lookAgain()
+  }
+
+  maintained(maintenance: ReplicaMaintenance): void {
+    const host = this.#shell.host!
     if (this.#leader?.ready !== true) return
-    this.#maintenance!.lead({
+    maintenance.lead({
       monotonicMs: this.#context.clock.monotonicMs(),
       wallMs: undefined,
       sinceLeaderMs: 0,
@@ -246,50 +171,26 @@ export class MetadataActor implements Actor<MetadataMessage>, RaftHostOwner {
     })
   }
 
-  // ── RaftHostOwner ──────────────────────────────────────────────────────────────────────────
-
-  apply(entries: readonly LogEntry[]): void {
-    const { history, events } = this.#options
-    const machine = this.#machine!
-    let topicsChanged = false
-    for (const entry of entries) {
-      history.applying(entry.index)
-      try {
-        const result = machine.apply(entry)
-        const kind = result.change?.kind
-        topicsChanged ||= kind === 'topic-created' || kind === 'topic-deleted'
-        this.#maintenance!.applied(result)
-        this.#leader?.applied(entry, result)
-      } catch (error) {
-        if (!(error instanceof MachineDisagreement)) throw error
-        this.#host!.halt(error.message)
-        return
-      }
-    }
-    history.applied()
-    this.#maintenance!.runApplied()
-    events.applied(machine, topicsChanged)
-    this.#leader?.runApplied()
-    this.#lookAgain()
+  retentionHeld(reason: string | undefined): void {
+    this.#options.events.retentionHeld(reason)
   }
 
   roleChanged(role: Role, term: number, leader: ReplicaId): void {
     if (role === 'leader') {
-      this.#event('raft.leader-elected', { term })
+      this.event('raft.leader-elected', { term })
       const { self } = this.#context
       this.#leader = new MetadataLeader({
-        host: this.#host!,
-        machine: this.#machine!,
+        host: this.#shell.host!,
+        machine: this.#shell.machine!,
         isUp: (node) => this.#options.isUp(node),
         proposeSoon: () => self.reply({ type: 'propose-next' }),
       })
     } else {
-      this.#maintenance?.release()
       const closing = this.#leader
       this.#leader = undefined
       closing?.close()
     }
-    this.#options.events.leaderChanged(this.#options.nodes.get(leader), term)
+    this.#options.events.leaderChanged(this.#options.nodes.nodeOf(leader), term)
     this.#lookAgain()
   }
 
@@ -304,22 +205,8 @@ export class MetadataActor implements Actor<MetadataMessage>, RaftHostOwner {
   halted(reason: string): void {
     this.#leader?.close()
     this.#leader = undefined
-    this.#event('metadata.halted', { reason })
+    this.event('metadata.halted', { reason })
     this.#options.events.halted(reason)
-  }
-
-  completeLater(completion: HostCompletion): void {
-    const { self, incarnation } = this.#context
-    self.reply({ type: 'completion', incarnation, completion })
-  }
-
-  wakeAt(monotonicMs: number): void {
-    const delayMs = Math.max(0, monotonicMs - this.#context.clock.monotonicMs())
-    this.#context.setTimer('tick', delayMs, { type: 'tick' })
-  }
-
-  damagedMessage(from: ReplicaId, reason: string): void {
-    this.#event('replication.damaged-message', { from, reason })
   }
 
   /** In a message of its own: what is tried again may go straight into the log. */
@@ -329,7 +216,7 @@ export class MetadataActor implements Actor<MetadataMessage>, RaftHostOwner {
     this.#context.self.reply({ type: 'look-again' })
   }
 
-  #event(name: string, fields: Readonly<Record<string, unknown>>): void {
+  event(name: string, fields: Readonly<Record<string, unknown>>): void {
     this.#options.events.event(name, { group: key, ...fields })
   }
 }

@@ -1,38 +1,28 @@
 // One replica of one partition: the mailbox through which handlers, peers, disk and timers reach
-// its Raft host and its machine. It wires them and holds no rules of its own: elections are the
+// its replica. It wires what is particular to partitions and holds no rules of its own: elections are the
 // core's, what enters the log is admission's, what it means is the machine's. Previous stop of a
 // write: handlers/write.ts; next stop: partition-leader.ts, then replication/raft-host.ts.
 import type { Actor, ActorContext } from '@quorate/actors'
-import { QuorateError } from '@quorate/protocol'
 import type { ReplicaId, Role } from '@quorate/raft'
 import { limits } from '../limits.ts'
-import { RaftHost } from '../replication/raft-host.ts'
-import {
-  type HostCompletion,
-  type RaftHostOwner,
-  replicaSession,
-} from '../replication/raft-owner.ts'
+import type { RaftHost } from '../replication/raft-host.ts'
+import { ReplicaShell, type ShellOwner } from '../replication/replica-shell.ts'
 import { type GroupKey, groupKey, type LogEntry } from '../storage/log-entry.ts'
-import type { RecoveredGroup } from '../storage/storage.ts'
-import { MachineDisagreement } from './disagreement.ts'
-import { PartitionMachine } from './machine.ts'
+import { type ApplyResult, PartitionMachine } from './machine.ts'
 import { PartitionLeader } from './partition-leader.ts'
 import type { PartitionMessage, ServedCommand } from './partition-message.ts'
 import type { PartitionActorOptions } from './partition-options.ts'
 import { type LeaderAddress, refuse } from './refusal.ts'
 import { describeReplica, type ReplicaDescription } from './replica-description.ts'
-import { ReplicaMaintenance } from './replica-maintenance.ts'
+import type { ReplicaMaintenance } from './replica-maintenance.ts'
 
 type Running = Exclude<PartitionMessage, { type: 'recovered' | 'describe' | 'retire' }>
 
-export class PartitionActor implements Actor<PartitionMessage>, RaftHostOwner {
+export class PartitionActor implements Actor<PartitionMessage>, ShellOwner<PartitionMachine> {
   readonly #options: PartitionActorOptions
   readonly #key: GroupKey
   #context!: ActorContext<PartitionMessage>
-  /** Present together with `#machine` and `#maintenance`, once the log was read back. */
-  #host: RaftHost | undefined
-  #machine: PartitionMachine | undefined
-  #maintenance: ReplicaMaintenance | undefined
+  #shell!: ReplicaShell<PartitionMachine>
   #leader: PartitionLeader | undefined
   #halted: string | undefined
   /** Since when this replica leads, or last tried to hand over to the preferred one. */
@@ -40,22 +30,21 @@ export class PartitionActor implements Actor<PartitionMessage>, RaftHostOwner {
   /** Messages that arrived before the log was read back. */
   #early: Running[] = []
 
+  readonly checkpointEntries = limits.checkpointEntries
+
   constructor(options: PartitionActorOptions) {
     this.#options = options
     this.#key = groupKey(options.group)
   }
 
+  get rule(): { readonly retentionMs: number; readonly retentionBytes: number } {
+    return this.#options.config
+  }
+
   started(context: ActorContext<PartitionMessage>): void {
     this.#context = context
-    const reason = this.#options.history.haltReason()
-    if (reason !== undefined) {
-      this.halted(reason)
-      return
-    }
-    const { self, incarnation } = context
-    this.#options.storage.recover(this.#key, (error, recovered) => {
-      self.reply({ type: 'recovered', incarnation, error, recovered })
-    })
+    this.#shell = new ReplicaShell(this.#key, this.#options, this, context)
+    this.#shell.recover()
   }
 
   stopped(): void {
@@ -65,9 +54,7 @@ export class PartitionActor implements Actor<PartitionMessage>, RaftHostOwner {
   receive(message: PartitionMessage): void {
     switch (message.type) {
       case 'recovered':
-        if (message.incarnation !== this.#context.incarnation) return
-        if (message.recovered !== undefined) this.#begin(message.recovered)
-        else this.halted(message.error?.message ?? 'the replica has no files')
+        this.#shell.recovered(message)
         return
       case 'describe':
         message.respond(this.#describe())
@@ -78,21 +65,13 @@ export class PartitionActor implements Actor<PartitionMessage>, RaftHostOwner {
         message.respond()
         return
       default:
-        if (this.#host !== undefined) this.#receive(message, this.#host)
+        if (this.#shell.host !== undefined) this.#receive(message, this.#shell.host)
         else this.#receiveEarly(message)
     }
   }
 
   #receive(message: Running, host: RaftHost): void {
     switch (message.type) {
-      case 'raft':
-        host.receive(message.from, message.message)
-        return
-      case 'completion':
-        if (message.incarnation !== this.#context.incarnation) return
-        host.complete(message.completion)
-        this.#maintenance!.stored()
-        return
       case 'write':
       case 'fetch':
       case 'offsets':
@@ -101,24 +80,11 @@ export class PartitionActor implements Actor<PartitionMessage>, RaftHostOwner {
       case 'propose':
         this.#leader?.propose()
         return
-      case 'tick':
-        // After a pause of the process answers wait beside the timer: they are heard first.
-        this.#context.self.reply({ type: 'tick-due' })
-        return
-      case 'tick-due':
-        host.tick()
-        return
       case 'expire-fetches':
         this.#leader?.expireFetches()
         return
       case 'continue':
         message.run()
-        return
-      case 'maintain':
-        this.#maintain()
-        return
-      case 'connection-lost':
-        host.connectionLost(message.node)
         return
       case 'transfer':
         this.#transfer(host, message.to)
@@ -129,13 +95,8 @@ export class PartitionActor implements Actor<PartitionMessage>, RaftHostOwner {
       case 'campaign':
         this.#campaign(host, message.attemptsLeft)
         return
-      case 'checkpoint':
-        this.#maintenance!.checkpointNow(message.respond)
-        return
-      case 'checkpoint-saved':
-        if (message.incarnation !== this.#context.incarnation) return
-        this.#maintenance!.checkpointSaved(message.index, message.error)
-        return
+      default:
+        this.#shell.receive(message)
     }
   }
 
@@ -151,99 +112,45 @@ export class PartitionActor implements Actor<PartitionMessage>, RaftHostOwner {
     else if (isServed(message)) this.#refuse(message)
   }
 
-  #begin(recovered: RecoveredGroup): void {
-    const { clock, random, incarnation } = this.#context
-    const { config, session } = this.#options
-    const { checkpoint } = recovered
-    try {
-      this.#machine =
-        checkpoint === undefined
-          ? new PartitionMachine(config)
-          : PartitionMachine.restore(checkpoint.state, config)
-      this.#host = new RaftHost(
-        {
-          ...this.#options,
-          recovered,
-          session: replicaSession(session, incarnation),
-          clock,
-          draw: (purpose, bound) => random.integer(`${this.#key}/${purpose}`, bound),
-        },
-        this,
-      )
-    } catch (error) {
-      if (!(error instanceof QuorateError)) throw error
-      this.halted(error.message)
-      return
-    }
-    this.#maintenance = this.#maintenanceOf(this.#host, this.#machine, checkpoint?.index ?? 0)
-    this.#maintenance.dropRetired()
+  // ── ShellOwner ─────────────────────────────────────────────────────────────────────────────
+
+  machineOf(checkpoint: Uint8Array | undefined): PartitionMachine {
+    const { config } = this.#options
+    return checkpoint === undefined
+      ? new PartitionMachine(config)
+      : PartitionMachine.restore(checkpoint, config)
+  }
+
+  begun(host: RaftHost): void {
     // An incarnation before this one may have led.
-    this.#tellLeader(this.#host.term, undefined)
-    this.#host.start()
-    this.#context.setTimer('maintain', limits.maintainIntervalMs, { type: 'maintain' })
+    this.#tellLeader(host.term, undefined)
     this.#options.events.settled(this.#options.group)
     const early = this.#early
     this.#early = []
-    for (const message of early) this.#receive(message, this.#host)
+    for (const message of early) this.#receive(message, host)
   }
 
-  #maintenanceOf(
-    host: RaftHost,
-    machine: PartitionMachine,
-    checkpointIndex: number,
-  ): ReplicaMaintenance {
-    const { self, incarnation } = this.#context
-    const { storage, config, preferred, events, nodes, timing } = this.#options
-    return new ReplicaMaintenance({
-      key: this.#key,
-      storage,
-      rule: { retentionMs: config.retentionMs, retentionBytes: config.retentionBytes },
-      nodes,
-      preferred,
-      silenceMs: timing.electionTimeoutMinMs,
-      checkpointEntries: limits.checkpointEntries,
-      host,
-      machine,
-      checkpointIndex,
-      saved: (index, error) => self.reply({ type: 'checkpoint-saved', incarnation, index, error }),
-      event: (name, fields) => this.#event(name, fields),
-      retentionHeld: (reason) => events.retentionHeld(this.#key, reason),
-    })
+  preferred(): ReplicaId | undefined {
+    return this.#options.preferred()
   }
 
-  // ── RaftHostOwner ──────────────────────────────────────────────────────────────────────────
+  applyEntry(machine: PartitionMachine, entry: LogEntry): ApplyResult {
+    return machine.apply(entry)
+  }
 
-  apply(entries: readonly LogEntry[]): void {
-    const { history } = this.#options
-    for (const entry of entries) {
-      history.applying(entry.index)
-      if (!this.#applyOne(entry)) return
-    }
-    history.applied()
-    this.#maintenance!.runApplied()
+  applied(entries: readonly LogEntry[]): void {
     this.#leader?.applied(entries)
-  }
-
-  /** False when this replica disagrees with what its leader decided and has halted. */
-  #applyOne(entry: LogEntry): boolean {
-    try {
-      this.#maintenance!.applied(this.#machine!.apply(entry))
-      return true
-    } catch (error) {
-      if (!(error instanceof MachineDisagreement)) throw error
-      this.#host!.halt(error.message)
-      return false
-    }
   }
 
   roleChanged(role: Role, term: number, leader: ReplicaId): void {
     if (role === 'leader' && this.#leader === undefined) {
       this.#leaderSinceMs = this.#context.clock.monotonicMs()
-      this.#leader = this.#createLeader(this.#host!, this.#machine!)
-      this.#event('raft.leader-elected', { term, replica: this.#host!.replicaId })
+      const { host, machine } = this.#shell
+      this.#leader = this.#createLeader(host!, machine!)
+      this.event('raft.leader-elected', { term, replica: host!.replicaId })
     } else if (role !== 'leader') this.#close()
     this.#context.inspect('role', { role, term, leader })
-    this.#tellLeader(term, this.#options.nodes.get(leader))
+    this.#tellLeader(term, this.#options.nodes.nodeOf(leader))
   }
 
   #createLeader(host: RaftHost, machine: PartitionMachine): PartitionLeader {
@@ -271,24 +178,11 @@ export class PartitionActor implements Actor<PartitionMessage>, RaftHostOwner {
 
   halted(reason: string): void {
     this.#halted = reason
-    this.#event('partition.halted', { reason })
+    this.event('partition.halted', { reason })
     this.#close()
     // What the others do without this replica is theirs; it leads nothing any more.
-    this.#tellLeader(this.#host?.term ?? 0, undefined)
+    this.#tellLeader(this.#shell.host?.term ?? 0, undefined)
     this.#options.events.settled(this.#options.group)
-  }
-
-  completeLater(completion: HostCompletion): void {
-    const { self, incarnation } = this.#context
-    self.reply({ type: 'completion', incarnation, completion })
-  }
-
-  wakeAt(monotonicMs: number): void {
-    this.#wake('tick', monotonicMs, { type: 'tick' })
-  }
-
-  damagedMessage(from: ReplicaId, reason: string): void {
-    this.#event('replication.damaged-message', { from, reason })
   }
 
   // ── serving ────────────────────────────────────────────────────────────────────────────────
@@ -315,7 +209,7 @@ export class PartitionActor implements Actor<PartitionMessage>, RaftHostOwner {
   #close(): void {
     const leader = this.#leader
     this.#leader = undefined
-    this.#maintenance?.release()
+    this.#shell.close()
     leader?.close(this.#leaderAddress())
     const early = this.#early
     this.#early = []
@@ -323,10 +217,10 @@ export class PartitionActor implements Actor<PartitionMessage>, RaftHostOwner {
   }
 
   #leaderAddress(): LeaderAddress | undefined {
-    const node = this.#host?.leaderNode
+    const node = this.#shell.host?.leaderNode
     if (node === undefined || node === this.#options.node) return undefined
     const address = this.#options.addressOf(node)
-    return address === undefined ? undefined : { node, address, term: this.#host!.term }
+    return address === undefined ? undefined : { node, address, term: this.#shell.host!.term }
   }
 
   #tellLeader(term: number, node: string | undefined): void {
@@ -355,29 +249,31 @@ export class PartitionActor implements Actor<PartitionMessage>, RaftHostOwner {
     this.#context.setTimer('hand-over', dueMs, { type: 'hand-over-due' })
   }
 
-  #maintain(): void {
-    this.#context.setTimer('maintain', limits.maintainIntervalMs, { type: 'maintain' })
-    this.#maintenance!.look()
+  maintained(maintenance: ReplicaMaintenance): void {
     const leader = this.#leader
     if (leader?.ready !== true) return
     const monotonicMs = this.#context.clock.monotonicMs()
-    this.#maintenance!.lead({
+    maintenance.lead({
       monotonicMs,
       wallMs: this.#options.trustedWallMs(),
       sinceLeaderMs: monotonicMs - this.#leaderSinceMs,
       proposeLogStart: (logStart) => leader.proposeLogStart(logStart),
       transfer: (to) => {
         this.#leaderSinceMs = monotonicMs
-        this.#transfer(this.#host!, to)
+        this.#transfer(this.#shell.host!, to)
       },
     })
+  }
+
+  retentionHeld(reason: string | undefined): void {
+    this.#options.events.retentionHeld(this.#key, reason)
   }
 
   #wake(name: string, atMs: number, message: PartitionMessage): void {
     this.#context.setTimer(name, Math.max(0, atMs - this.#context.clock.monotonicMs()), message)
   }
 
-  #event(name: string, fields: Readonly<Record<string, unknown>>): void {
+  event(name: string, fields: Readonly<Record<string, unknown>>): void {
     this.#options.events.event(name, { group: this.#key, ...fields })
   }
 
@@ -385,10 +281,10 @@ export class PartitionActor implements Actor<PartitionMessage>, RaftHostOwner {
     return describeReplica({
       group: this.#options.group,
       node: this.#options.node,
-      host: this.#host,
-      machine: this.#machine,
+      host: this.#shell.host,
+      machine: this.#shell.machine,
       halted: this.#halted,
-      heldBy: this.#maintenance?.heldBy,
+      heldBy: this.#shell.heldBy,
     })
   }
 }

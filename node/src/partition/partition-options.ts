@@ -2,9 +2,8 @@
 // only; built by partition-supervisor.ts out of an assignment, used by partition-actor.ts.
 import type { ReplicaId } from '@quorate/raft'
 import type { TopicConfig } from '../metadata/topic-config.ts'
-import type { ApplyHistory } from '../replication/apply-history.ts'
 import type { LeaderHint } from '../replication/leader-table.ts'
-import type { RaftHostOptions } from '../replication/raft-owner.ts'
+import type { ShellOptions } from '../replication/replica-shell.ts'
 import type { GroupId, GroupKey } from '../storage/log-entry.ts'
 
 export interface PartitionEvents {
@@ -16,21 +15,16 @@ export interface PartitionEvents {
   event(name: string, fields: Readonly<Record<string, unknown>>): void
 }
 
-export interface PartitionActorOptions
-  extends Omit<RaftHostOptions, 'recovered' | 'clock' | 'draw' | 'session'> {
+export interface PartitionActorOptions extends ShellOptions {
   readonly group: GroupId
   readonly node: string
   readonly config: TopicConfig
-  /** Replica the metadata group wants to lead. */
-  readonly preferred: ReplicaId
-  /** Boot session of the process. */
-  readonly session: number
   readonly events: PartitionEvents
+  /** Replica the metadata group wants to lead, as known now. */
+  preferred(): ReplicaId | undefined
   addressOf(node: string): string | undefined
   /** Wall clock; undefined while it cannot be trusted with retiring records by age. */
   trustedWallMs(): number | undefined
-  /** Survives restarts of the actor. */
-  readonly history: ApplyHistory
 }
 
 /** The same for every partition of the node. */

@@ -6,6 +6,7 @@ import type { Actor, ActorContext } from '@quorate/actors'
 import type { MetadataMachine } from '../metadata/machine.ts'
 import type { Assignment, DropOrder } from '../metadata/views.ts'
 import { ApplyHistory } from '../replication/apply-history.ts'
+import { GroupNodes } from '../replication/group-nodes.ts'
 import { type GroupId, type GroupKey, groupKey } from '../storage/log-entry.ts'
 import { PartitionActor } from './partition-actor.ts'
 import type { HostedReplica, PartitionDirectory } from './partition-directory.ts'
@@ -184,7 +185,9 @@ export class PartitionSupervisor implements Actor<SupervisorMessage> {
 
   #run(replica: HostedReplica, assignment: Assignment, isNew: boolean): void {
     const { group, members, config, replicaId } = assignment
-    const { node, session, timing, storage, send, addressOf, trustedWallMs, events } = this.#options
+    const { node, session, timing, storage, send, addressOf, trustedWallMs } = this.#options
+    const { metadata, events } = this.#options
+    const places = () => metadata().membersOf(group) ?? []
     const { self } = this.#context
     const options: PartitionActorOptions = {
       node,
@@ -196,8 +199,8 @@ export class PartitionSupervisor implements Actor<SupervisorMessage> {
       trustedWallMs,
       group,
       config,
-      nodes: new Map(members.map((member) => [member.replicaId, member.nodeId])),
-      preferred: members[0]!.replicaId,
+      nodes: new GroupNodes(places),
+      preferred: () => places()[0]?.replicaId,
       history: new ApplyHistory(),
       events: { ...events, settled: (settled) => self.reply({ type: 'settled', group: settled }) },
     }

@@ -4,6 +4,7 @@
 // metadata-actor.ts, whose machines roll and retire their logs by the same rules.
 import type { LogPoint, ReplicaId } from '@quorate/raft'
 import { Checkpointer } from '../replication/checkpointer.ts'
+import type { GroupNodes } from '../replication/group-nodes.ts'
 import type { RaftHost } from '../replication/raft-host.ts'
 import type { GroupKey } from '../storage/log-entry.ts'
 import type { Storage } from '../storage/storage.ts'
@@ -17,10 +18,7 @@ export interface MaintenanceOptions {
   readonly host: RaftHost
   readonly machine: MaintainedMachine
   readonly rule: Pick<RetentionInput, 'retentionMs' | 'retentionBytes'>
-  /** Node of each replica of the group. */
-  readonly nodes: ReadonlyMap<ReplicaId, string>
-  /** Replica that should lead; undefined: whoever does. */
-  readonly preferred: ReplicaId | undefined
+  readonly nodes: GroupNodes
   /** A leader that has not heard a peer for so long takes it for down. */
   readonly silenceMs: number
   /** Index of the checkpoint the machine was restored from; 0 without one. */
@@ -31,6 +29,8 @@ export interface MaintenanceOptions {
   saved(index: number, error: Error | undefined): void
   event(name: string, fields: Readonly<Record<string, unknown>>): void
   retentionHeld(reason: string | undefined): void
+  /** Replica that should lead; undefined: whoever does. */
+  preferred(): ReplicaId | undefined
 }
 
 export type MaintainedMachine = RetentionInput['machine'] & {
@@ -136,7 +136,8 @@ export class ReplicaMaintenance {
     })
     this.#hold(decision)
     if (decision.kind === 'advance') work.proposeLogStart(decision.logStart)
-    const { preferred, silenceMs } = this.#options
+    const { silenceMs } = this.#options
+    const preferred = this.#options.preferred()
     const peer = progress.find(({ id }) => id === preferred)
     if (preferred === undefined || peer === undefined) return
     const hand = shouldTransfer({
@@ -178,6 +179,6 @@ export class ReplicaMaintenance {
   #heldText({ reason, replicas }: Extract<RetentionDecision, { kind: 'held' }>): string {
     if (replicas.length === 0) return reason
     const { nodes } = this.#options
-    return `${reason}: ${replicas.map((id) => nodes.get(id) ?? `replica ${id}`).join(', ')}`
+    return `${reason}: ${replicas.map((id) => nodes.nodeOf(id) ?? `replica ${id}`).join(', ')}`
   }
 }

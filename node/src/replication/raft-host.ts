@@ -20,6 +20,7 @@ import {
 import { sameChain } from '../storage/chain.ts'
 import { EntryType, type GroupId, groupKey, type LogEntry } from '../storage/log-entry.ts'
 import type { GroupLog } from '../storage/storage.ts'
+import { ApplyFeed } from './apply-feed.ts'
 import { EntryRun, firstDamage } from './entry-run.ts'
 import type { HostCompletion, RaftHostOptions, RaftHostOwner } from './raft-owner.ts'
 
@@ -27,7 +28,6 @@ import type { HostCompletion, RaftHostOptions, RaftHostOwner } from './raft-owne
 const retainedEntries = 512
 /** Entries let go of at once: fewer are not worth moving the rest. */
 const releasedAtLeast = 64
-const applyBytesMax = 4 * 1024 * 1024
 
 export class RaftHost {
   readonly group: GroupId
@@ -40,11 +40,8 @@ export class RaftHost {
   #role: Role = 'follower'
   #term: number
   #leader: ReplicaId = 0
-  /** Invariant: #applied ≤ #commit ≤ log.lastIndex. */
-  #applied: number
-  #commit: number
+  readonly #feed: ApplyFeed
   #released: number
-  #reading = false
   #termStartDue = false
   #halted = false
   /** A step or an apply is under way: the owner may not ask for another one inside of it. */
@@ -62,14 +59,17 @@ export class RaftHost {
     this.#key = groupKey(recovered.group)
     // Without a checkpoint the machine is as empty as the log was at its start, however much of it is
     // on disk only: what is known to be committed is applied again from there.
-    this.#applied = recovered.checkpoint?.index ?? this.log.start.index
+    const applied = recovered.checkpoint?.index ?? this.log.start.index
     if (recovered.checkpoint === undefined && this.log.start.index > 0) {
       const detail = `${this.#key}: no readable checkpoint at or above its log start`
       throw new QuorateError('QUORATE_STORAGE_DAMAGED', detail)
     }
     const base = this.log.base
     const entries = this.log.entriesFrom(base.index + 1)
-    this.#commit = Math.max(this.#applied, base.index)
+    const commit = Math.max(applied, base.index)
+    const apply = (entries: readonly LogEntry[]) => this.#apply(entries)
+    const completeLater = (completion: HostCompletion) => owner.completeLater(completion)
+    this.#feed = new ApplyFeed(this.#key, this.log, { apply, completeLater }, applied, commit)
     this.#released = base.index
     this.#term = recovered.hardState.term
     this.#raft = createRaft<LogEntry>(
@@ -80,7 +80,7 @@ export class RaftHost {
         configuration: recovered.configuration,
         session: options.session,
       },
-      { hardState: recovered.hardState, base, entries, commit: this.#commit },
+      { hardState: recovered.hardState, base, entries, commit },
       options.clock.monotonicMs(),
       options.draw,
     )
@@ -88,7 +88,7 @@ export class RaftHost {
 
   /** Applies what is known to be committed already, and arms the first timer. */
   start(): void {
-    this.#applyRead([])
+    this.#feedOn([])
     this.#arm()
   }
 
@@ -103,13 +103,13 @@ export class RaftHost {
     return this.#leader
   }
   get leaderNode(): string | undefined {
-    return this.#leader === 0 ? undefined : this.#options.nodes.get(this.#leader)
+    return this.#leader === 0 ? undefined : this.#options.nodes.nodeOf(this.#leader)
   }
   get applied(): number {
-    return this.#applied
+    return this.#feed.applied
   }
   get commit(): number {
-    return this.#commit
+    return this.#feed.commit
   }
   /** Highest index this replica's own disk holds. No checkpoint passes it. */
   get stored(): number {
@@ -137,7 +137,9 @@ export class RaftHost {
     if (run.entries.length > 0) this.step({ type: 'propose', entries: run.entries })
   }
 
-  receive(from: ReplicaId, message: RaftMessage<LogEntry>): void {
+  /** `node`: where the sender lives. */
+  receive(from: ReplicaId, node: string, message: RaftMessage<LogEntry>): void {
+    this.#options.nodes.learn(from, node)
     if (message.type === 'append') {
       const reason = firstDamage(message.previous, message.entries, this.#holds)
       if (reason !== undefined) {
@@ -161,7 +163,7 @@ export class RaftHost {
 
   /** The control connection to a node is gone and it refused a new one. */
   connectionLost(node: string): void {
-    if (this.#leader !== 0 && this.#options.nodes.get(this.#leader) === node) {
+    if (this.#leader !== 0 && this.#options.nodes.nodeOf(this.#leader) === node) {
       this.step({ type: 'leader-connection-lost', leader: this.#leader })
     }
   }
@@ -176,8 +178,7 @@ export class RaftHost {
         this.halt(completion.error.message)
         return
       case 'apply':
-        this.#reading = false
-        this.#applyRead(completion.entries)
+        this.#feedOn(completion.entries)
         return
       case 'catch-up': {
         const { to, previous, entries } = completion
@@ -213,6 +214,17 @@ export class RaftHost {
     this.#busy = true
   }
 
+  /** Entries that were read from disk, and what else is committed. */
+  #feedOn(entries: readonly LogEntry[]): void {
+    this.#enter()
+    try {
+      if (entries.length > 0) this.#feed.read(entries)
+      else this.#feed.run()
+    } finally {
+      this.#busy = false
+    }
+  }
+
   #run(input: RaftInput<LogEntry>): void {
     const effects = step(this.#raft, input, this.#options.clock.monotonicMs())
     for (const effect of effects) {
@@ -230,8 +242,7 @@ export class RaftHost {
         this.#persist(effect)
         return
       case 'commit':
-        this.#commit = effect.index
-        this.#applyCommitted()
+        this.#feed.committed(effect.index)
         return
       case 'role':
         this.#becomes(effect.role, effect.term, effect.leader)
@@ -259,7 +270,7 @@ export class RaftHost {
   }
 
   #send(to: ReplicaId, message: RaftMessage<LogEntry>): void {
-    const node = this.#options.nodes.get(to)
+    const node = this.#options.nodes.nodeOf(to)
     if (node !== undefined) this.#options.send(node, this.group, this.replicaId, to, message)
   }
 
@@ -290,56 +301,14 @@ export class RaftHost {
     this.#owner.roleChanged(role, term, leader)
   }
 
-  /** Hands committed entries to the owner; from memory in this turn, from disk in a later one. */
-  #applyCommitted(): void {
-    while (!this.#reading && !this.#halted && this.#applied < this.#commit) {
-      this.#reading = true
-      let inline = true
-      let ready: readonly LogEntry[] | undefined
-      this.log.read(
-        { index: this.#applied + 1 },
-        { index: this.#commit, bytes: applyBytesMax },
-        (error, _previous, entries) => {
-          if (error !== undefined) this.#owner.completeLater({ kind: 'failed', error })
-          else if (inline) ready = entries
-          else this.#owner.completeLater(readOf(this.#key, entries))
-        },
-      )
-      inline = false
-      if (ready === undefined) return
-      this.#reading = false
-      this.#apply(ready)
-    }
-  }
-
-  /** Entries that came from disk, and then what else is committed. */
-  #applyRead(entries: readonly LogEntry[]): void {
-    this.#enter()
-    try {
-      if (entries.length > 0) this.#apply(entries)
-      this.#applyCommitted()
-    } finally {
-      this.#busy = false
-    }
-  }
-
-  #apply(entries: readonly LogEntry[]): void {
-    const first = entries[0]
-    const last = entries.at(-1)
-    if (first === undefined || last === undefined) {
-      throw new Error(`${this.#key}: nothing read above applied index ${this.#applied}`)
-    }
-    if (first.index !== this.#applied + 1 || last.index > this.#commit) {
-      throw new Error(
-        `${this.#key}: read ${first.index}..${last.index}, applied ${this.#applied}, commit ${this.#commit}`,
-      )
-    }
-    this.#applied = last.index
+  #apply(entries: readonly LogEntry[]): boolean {
     this.#owner.apply(entries)
-    if (this.#halted) return
+    if (this.#halted) return false
+    const { index } = entries.at(-1)!
     // After applying: only now is every segment end at or below this index known.
-    this.log.commit(last.index)
-    this.#release(Math.max(this.log.base.index, last.index - retainedEntries), releasedAtLeast)
+    this.log.commit(index)
+    this.#release(Math.max(this.log.base.index, index - retainedEntries), releasedAtLeast)
+    return true
   }
 
   /**
@@ -383,10 +352,4 @@ export class RaftHost {
       this.#owner.wakeAt(deadline)
     }
   }
-}
-
-/** A read that brought nothing would leave the replica waiting for ever. */
-function readOf(key: string, entries: readonly LogEntry[]): HostCompletion {
-  if (entries.length > 0) return { kind: 'apply', entries }
-  return { kind: 'failed', error: new Error(`${key}: committed entries cannot be read`) }
 }

@@ -4,6 +4,7 @@ import type { Clock } from '@quorate/actors'
 import type { Draw, LogPoint, RaftMessage, ReplicaId, Role } from '@quorate/raft'
 import type { GroupId, LogEntry } from '../storage/log-entry.ts'
 import type { RecoveredGroup, Storage } from '../storage/storage.ts'
+import type { GroupNodes } from './group-nodes.ts'
 
 /** What comes back to the owner's mailbox later; the owner hands it to `complete`. */
 export type HostCompletion =
@@ -35,8 +36,8 @@ export interface RaftHostOwner {
 
 export interface RaftHostOptions {
   readonly recovered: RecoveredGroup
-  /** Node of each replica of the group, this one included. */
-  readonly nodes: ReadonlyMap<ReplicaId, string>
+  /** Outlives the host: what was learned stays known. */
+  readonly nodes: GroupNodes
   readonly session: number
   readonly storage: Storage
   readonly clock: Clock

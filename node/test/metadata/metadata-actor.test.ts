@@ -15,6 +15,7 @@ import { ApplyHistory } from '../../src/replication/apply-history.ts'
 import { EntryType, metadataGroup } from '../../src/storage/log-entry.ts'
 import { LogBuilder } from '../partition/log-builder.ts'
 import { FakeStorage } from '../replication/fake-storage.ts'
+import { nodesOf } from '../replication/places.ts'
 import { planOf } from './metadata-builder.ts'
 
 class Rig {
@@ -46,7 +47,7 @@ class Rig {
       () =>
         new MetadataActor({
           node: 'n1',
-          nodes: new Map([1, 2, 3].map((id) => [id, `n${id}`])),
+          nodes: nodesOf(1, 2, 3),
           session: 1,
           history,
           storage: this.fake.storage,
@@ -247,7 +248,7 @@ describe('metadata actor', () => {
       entries: builder.entries,
       commit: 1,
     } as const
-    rig.ref.send({ type: 'raft', from: 2, message })
+    rig.ref.send({ type: 'raft', from: 2, node: 'n2', message })
     rig.settle()
     expect(rig.halts).toHaveLength(1)
     expect(rig.machine!.applied.index).toBe(0)

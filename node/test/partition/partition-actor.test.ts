@@ -13,6 +13,7 @@ import { ApplyHistory } from '../../src/replication/apply-history.ts'
 import type { LeaderHint } from '../../src/replication/leader-table.ts'
 import { EntryType, type LogEntry } from '../../src/storage/log-entry.ts'
 import { FakeStorage } from '../replication/fake-storage.ts'
+import { nodesOf } from '../replication/places.ts'
 import { type BatchShape, batchOf, headerOf, LogBuilder } from './log-builder.ts'
 
 const group = { topicId: 9, partition: 0 }
@@ -45,9 +46,9 @@ class Rig {
       group,
       node: 'n1',
       config: topicConfig(config),
-      preferred: 1,
+      preferred: () => 1,
       session: 5,
-      nodes: new Map([1, 2, 3].map((id) => [id, `n${id}`])),
+      nodes: nodesOf(1, 2, 3),
       storage: this.fake.storage,
       timing,
       history: new ApplyHistory(),
@@ -130,7 +131,7 @@ class Rig {
   }
 
   receive(from: number, message: RaftMessage<LogEntry>): void {
-    this.ref.send({ type: 'raft', from, message })
+    this.ref.send({ type: 'raft', from, node: `n${from}`, message })
     this.turn()
   }
 

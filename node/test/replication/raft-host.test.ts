@@ -11,6 +11,7 @@ import {
 import { EntryType, type LogEntry } from '../../src/storage/log-entry.ts'
 import { LogBuilder } from '../partition/log-builder.ts'
 import { type FakeGroup, FakeStorage } from './fake-storage.ts'
+import { nodesOf } from './places.ts'
 
 const group = { topicId: 9, partition: 2 }
 const alone: FakeGroup = { replicaId: 1, configuration: { voters: [1] } }
@@ -42,11 +43,7 @@ class Rig implements RaftHostOwner {
     this.host = new RaftHost(
       {
         recovered: this.fake.recovered,
-        nodes: new Map([
-          [1, 'n1'],
-          [2, 'n2'],
-          [3, 'n3'],
-        ]),
+        nodes: nodesOf(1, 2, 3),
         session: 77,
         storage: this.fake.storage,
         clock: { monotonicMs: () => this.nowMs, wallMs: () => this.wallMs },
@@ -100,7 +97,7 @@ class Rig implements RaftHostOwner {
   }
 
   receive(from: number, message: RaftMessage<LogEntry>): void {
-    this.host.receive(from, message)
+    this.host.receive(from, `n${from}`, message)
   }
 
   /** As follower of replica 2 in a term. */

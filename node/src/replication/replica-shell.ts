@@ -1,0 +1,274 @@
+// One replica between its mailbox and its Raft host, the same for partitions and for the metadata
+// group: reads its state back from storage, carries completions and time to the host, applied
+// entries to the machine, and sees to checkpoints and segments. What entries mean, who is served and
+// what a leader does is its owner's. Owners: partition-actor.ts, metadata-actor.ts; next stop:
+// raft-host.ts.
+import type { Clock, Random } from '@quorate/actors'
+import { QuorateError } from '@quorate/protocol'
+import type { ReplicaId, Role } from '@quorate/raft'
+import { limits } from '../limits.ts'
+import { MachineDisagreement } from '../partition/disagreement.ts'
+import {
+  type AppliedFiles,
+  type MaintainedMachine,
+  type MaintenanceOptions,
+  ReplicaMaintenance,
+} from '../partition/replica-maintenance.ts'
+import type { GroupKey, LogEntry } from '../storage/log-entry.ts'
+import type { RecoveredGroup } from '../storage/storage.ts'
+import type { ApplyHistory } from './apply-history.ts'
+import { RaftHost } from './raft-host.ts'
+import {
+  type HostCompletion,
+  type RaftHostOptions,
+  type RaftHostOwner,
+  replicaSession,
+} from './raft-owner.ts'
+import type { RecoveredMessage, ReplicaMessage } from './replica-message.ts'
+
+export interface ShellOptions
+  extends Omit<RaftHostOptions, 'recovered' | 'clock' | 'draw' | 'session'> {
+  /** Boot session of the process. */
+  readonly session: number
+  /** Survives restarts of the actor. */
+  readonly history: ApplyHistory
+}
+
+/** What a shell uses of its actor's context. */
+export interface ShellContext {
+  readonly self: { reply(message: ReplicaMessage | RecoveredMessage): boolean }
+  readonly incarnation: number
+  readonly clock: Clock
+  readonly random: Random
+  setTimer(name: string, delayMs: number, message: ReplicaMessage): void
+}
+
+export interface ShellOwner<Machine>
+  extends Pick<RaftHostOwner, 'roleChanged' | 'readReady' | 'readRefused' | 'halted'> {
+  readonly rule: MaintenanceOptions['rule']
+  readonly checkpointEntries: number
+  /** The state before the first entry, or that of a checkpoint; may throw a QuorateError. */
+  machineOf(checkpoint: Uint8Array | undefined): Machine
+  /** Machine is there; nothing was applied to it yet. */
+  restored?(machine: Machine): void
+  /** The replica runs: what is committed and in memory was applied. */
+  begun(host: RaftHost): void
+  /** Throws MachineDisagreement when this replica must not go on. */
+  applyEntry(machine: Machine, entry: LogEntry): AppliedFiles
+  /** A run of entries was applied. */
+  applied(entries: readonly LogEntry[]): void
+  /** Time for a leader to look after its group. */
+  maintained(maintenance: ReplicaMaintenance): void
+  preferred(): ReplicaId | undefined
+  retentionHeld(reason: string | undefined): void
+  event(name: string, fields: Readonly<Record<string, unknown>>): void
+}
+
+export class ReplicaShell<Machine extends MaintainedMachine> implements RaftHostOwner {
+  readonly #key: GroupKey
+  readonly #options: ShellOptions
+  readonly #owner: ShellOwner<Machine>
+  readonly #context: ShellContext
+  /** Present together with `#machine` and `#maintenance`, once the log was read back. */
+  #host: RaftHost | undefined
+  #machine: Machine | undefined
+  #maintenance: ReplicaMaintenance | undefined
+
+  constructor(
+    key: GroupKey,
+    options: ShellOptions,
+    owner: ShellOwner<Machine>,
+    context: ShellContext,
+  ) {
+    this.#key = key
+    this.#options = options
+    this.#owner = owner
+    this.#context = context
+  }
+
+  /** Undefined until the log was read back. */
+  get host(): RaftHost | undefined {
+    return this.#host
+  }
+  /** Undefined until the log was read back. */
+  get machine(): Machine | undefined {
+    return this.#machine
+  }
+  /** Why retention waits; undefined when it does not. */
+  get heldBy(): string | undefined {
+    return this.#maintenance?.heldBy
+  }
+
+  /** Asks storage for the state this replica goes on from. */
+  recover(): void {
+    const { history, storage } = this.#options
+    const reason = history.haltReason()
+    if (reason !== undefined) {
+      this.halted(reason)
+      return
+    }
+    const { self, incarnation } = this.#context
+    storage.recover(this.#key, (error, recovered) => {
+      self.reply({ type: 'recovered', incarnation, error, recovered })
+    })
+  }
+
+  recovered({ incarnation, error, recovered }: RecoveredMessage): void {
+    if (incarnation !== this.#context.incarnation) return
+    if (recovered !== undefined) this.#begin(recovered)
+    else this.halted(error?.message ?? 'the replica has no files')
+  }
+
+  #begin(recovered: RecoveredGroup): void {
+    const { clock, random, incarnation } = this.#context
+    const { checkpoint } = recovered
+    try {
+      this.#machine = this.#owner.machineOf(checkpoint?.state)
+      this.#host = new RaftHost(
+        {
+          ...this.#options,
+          recovered,
+          session: replicaSession(this.#options.session, incarnation),
+          clock,
+          draw: (purpose, bound) => random.integer(`${this.#key}/${purpose}`, bound),
+        },
+        this,
+      )
+    } catch (error) {
+      if (!(error instanceof QuorateError)) throw error
+      this.halted(error.message)
+      return
+    }
+    this.#maintenance = this.#maintenanceOf(this.#host, this.#machine, checkpoint?.index ?? 0)
+    this.#owner.restored?.(this.#machine)
+    this.#maintenance.dropRetired()
+    this.#host.start()
+    this.#context.setTimer('maintain', limits.maintainIntervalMs, { type: 'maintain' })
+    this.#owner.begun(this.#host)
+  }
+
+  #maintenanceOf(host: RaftHost, machine: Machine, checkpointIndex: number): ReplicaMaintenance {
+    const { self, incarnation } = this.#context
+    const { storage, nodes, timing } = this.#options
+    const owner = this.#owner
+    return new ReplicaMaintenance({
+      key: this.#key,
+      storage,
+      rule: owner.rule,
+      nodes,
+      preferred: () => owner.preferred(),
+      silenceMs: timing.electionTimeoutMinMs,
+      checkpointEntries: owner.checkpointEntries,
+      host,
+      machine,
+      checkpointIndex,
+      saved: (index, error) => self.reply({ type: 'checkpoint-saved', incarnation, index, error }),
+      event: (name, fields) => owner.event(name, fields),
+      retentionHeld: (reason) => owner.retentionHeld(reason),
+    })
+  }
+
+  /** What comes before the log was read back is lost: peers and timers come again. */
+  receive(message: ReplicaMessage): void {
+    const host = this.#host
+    const maintenance = this.#maintenance
+    if (host === undefined || maintenance === undefined) {
+      if (message.type === 'checkpoint') message.respond()
+      return
+    }
+    switch (message.type) {
+      case 'raft':
+        host.receive(message.from, message.node, message.message)
+        return
+      case 'completion':
+        if (message.incarnation !== this.#context.incarnation) return
+        host.complete(message.completion)
+        maintenance.stored()
+        return
+      case 'checkpoint-saved':
+        if (message.incarnation !== this.#context.incarnation) return
+        maintenance.checkpointSaved(message.index, message.error)
+        return
+      case 'checkpoint':
+        maintenance.checkpointNow(message.respond)
+        return
+      case 'tick':
+        // After a pause of the process answers wait beside the timer: they are heard first.
+        this.#context.self.reply({ type: 'tick-due' })
+        return
+      case 'tick-due':
+        host.tick()
+        return
+      case 'maintain':
+        this.#context.setTimer('maintain', limits.maintainIntervalMs, { type: 'maintain' })
+        maintenance.look()
+        this.#owner.maintained(maintenance)
+        return
+      case 'connection-lost':
+        host.connectionLost(message.node)
+        return
+    }
+  }
+
+  // ── RaftHostOwner ──────────────────────────────────────────────────────────────────────────
+
+  apply(entries: readonly LogEntry[]): void {
+    const { history } = this.#options
+    for (const entry of entries) {
+      history.applying(entry.index)
+      if (!this.#applyOne(entry)) return
+    }
+    history.applied()
+    this.#maintenance!.runApplied()
+    this.#owner.applied(entries)
+  }
+
+  /** False when this replica disagrees with what its leader decided and has halted. */
+  #applyOne(entry: LogEntry): boolean {
+    try {
+      this.#maintenance!.applied(this.#owner.applyEntry(this.#machine!, entry))
+      return true
+    } catch (error) {
+      if (!(error instanceof MachineDisagreement)) throw error
+      this.#host!.halt(error.message)
+      return false
+    }
+  }
+
+  roleChanged(role: Role, term: number, leader: ReplicaId): void {
+    if (role !== 'leader') this.#maintenance?.release()
+    this.#owner.roleChanged(role, term, leader)
+  }
+
+  readReady(readId: number, index: number): void {
+    this.#owner.readReady(readId, index)
+  }
+
+  readRefused(readId: number): void {
+    this.#owner.readRefused(readId)
+  }
+
+  halted(reason: string): void {
+    this.#maintenance?.release()
+    this.#owner.halted(reason)
+  }
+
+  completeLater(completion: HostCompletion): void {
+    const { self, incarnation } = this.#context
+    self.reply({ type: 'completion', incarnation, completion })
+  }
+
+  wakeAt(monotonicMs: number): void {
+    const delayMs = Math.max(0, monotonicMs - this.#context.clock.monotonicMs())
+    this.#context.setTimer('tick', delayMs, { type: 'tick' })
+  }
+
+  damagedMessage(from: ReplicaId, reason: string): void {
+    this.#owner.event('replication.damaged-message', { from, reason })
+  }
+
+  /** The actor ends: nobody is held by what this replica knew. */
+  close(): void {
+    this.#maintenance?.release()
+  }
+}
