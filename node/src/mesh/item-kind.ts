@@ -8,6 +8,8 @@ export const ItemKind = {
   heartbeat: 5,
   heartbeatReply: 6,
   timeoutNow: 7,
+  snapshot: 8,
+  snapshotReply: 9,
   /** A request of the API, forwarded to the node that can serve it. */
   request: 16,
   reply: 17,

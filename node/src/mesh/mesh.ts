@@ -346,6 +346,7 @@ class NodeMesh implements Mesh {
 
 /** Small and urgent goes on control, so that no queue of record batches delays an election. */
 function raftChannel(group: GroupId, message: RaftMessage<LogEntry>): MeshChannel {
+  if (message.type === 'snapshot') return 'bulk'
   if (group.topicId === 0) return 'control'
   return message.type === 'append' || message.type === 'append-reply' ? 'bulk' : 'control'
 }

@@ -13,6 +13,7 @@
 //   heartbeat      = common | commit uint64 | read uint64
 //   heartbeat-reply= common | read uint64 | extent (index uint64 | term uint64) | session uint32
 //   timeout-now    = common
+//   snapshot, snapshot-reply: snapshot-codec.ts
 import type { AppendRequest, LogPoint, RaftMessage, ReplicaId } from '@quorate/raft'
 import {
   decodeEntryHeader,
@@ -24,6 +25,14 @@ import { EntryType, type GroupId, type LogEntry } from '../storage/log-entry.ts'
 import { damaged, type FrameReader } from './frame-reader.ts'
 import type { FrameWriter } from './frame-writer.ts'
 import { ItemKind } from './item-kind.ts'
+import {
+  readSnapshot,
+  readSnapshotReply,
+  snapshotBytes,
+  snapshotReplyBytes,
+  writeSnapshot,
+  writeSnapshotReply,
+} from './snapshot-codec.ts'
 
 type Message = RaftMessage<LogEntry>
 
@@ -37,10 +46,9 @@ export interface RaftItem {
 
 const commonBytes = 36
 
-/** Snapshots have no frame yet: until they have one, nobody asks for them either. */
-type Framed = Exclude<Message['type'], 'snapshot' | 'snapshot-reply'>
-
-const layouts: Readonly<Record<Framed, { readonly kind: ItemKind; readonly own: number }>> = {
+const layouts: Readonly<
+  Record<Message['type'], { readonly kind: ItemKind; readonly own: number }>
+> = {
   'vote-request': { kind: ItemKind.voteRequest, own: 17 },
   'vote-reply': { kind: ItemKind.voteReply, own: 5 },
   append: { kind: ItemKind.append, own: 36 },
@@ -48,21 +56,20 @@ const layouts: Readonly<Record<Framed, { readonly kind: ItemKind; readonly own: 
   heartbeat: { kind: ItemKind.heartbeat, own: 16 },
   'heartbeat-reply': { kind: ItemKind.heartbeatReply, own: 28 },
   'timeout-now': { kind: ItemKind.timeoutNow, own: 0 },
+  // snapshot-codec.ts takes room for its own fields.
+  snapshot: { kind: ItemKind.snapshot, own: 0 },
+  'snapshot-reply': { kind: ItemKind.snapshotReply, own: 0 },
 }
 
 const knownTypes: ReadonlySet<number> = new Set(Object.values(EntryType))
 
-function layoutOf(type: Message['type']): (typeof layouts)[Framed] {
-  if (type === 'snapshot' || type === 'snapshot-reply') throw new Error(`no frame for ${type}`)
-  return layouts[type]
-}
-
 /** Bytes of the item's body. */
 export function raftBodyBytes(message: Message): number {
-  let byteLength = commonBytes + layoutOf(message.type).own
+  let byteLength = commonBytes + layouts[message.type].own
   if (message.type === 'append') {
     for (const entry of message.entries) byteLength += entryHeaderBytes + entry.payload.byteLength
-  }
+  } else if (message.type === 'snapshot') byteLength += snapshotBytes(message)
+  else if (message.type === 'snapshot-reply') byteLength += snapshotReplyBytes
   return byteLength
 }
 
@@ -73,7 +80,7 @@ export function writeRaft(
   to: ReplicaId,
   message: Message,
 ): void {
-  const { kind, own } = layoutOf(message.type)
+  const { kind, own } = layouts[message.type]
   writer.begin(kind, raftBodyBytes(message))
   const at = writer.head(commonBytes + own)
   writer.uint64(at, group.topicId)
@@ -125,8 +132,12 @@ function writeOwn(writer: FrameWriter, at: number, message: Message): void {
       view.setUint32(at + 24, message.session)
       return
     case 'timeout-now':
+      return
     case 'snapshot':
+      writeSnapshot(writer, message)
+      return
     case 'snapshot-reply':
+      writeSnapshotReply(writer, message)
       return
   }
 }
@@ -141,7 +152,7 @@ function writeEntries(writer: FrameWriter, entries: readonly LogEntry[]): void {
 
 /** Undefined when the kind is none of Raft's. Throws on bytes that are no such message. */
 export function readRaft(reader: FrameReader, kind: number): RaftItem | undefined {
-  if (kind < ItemKind.voteRequest || kind > ItemKind.timeoutNow) return undefined
+  if (kind < ItemKind.voteRequest || kind > ItemKind.snapshotReply) return undefined
   const at = reader.head(commonBytes)
   const topicId = reader.uint64(at)
   const partition = reader.view.getUint32(at + 8)
@@ -195,6 +206,10 @@ function readMessage(reader: FrameReader, kind: number, term: number): Message {
       const extent = extentAt(reader, at + 8)
       return { type: 'heartbeat-reply', term, read: reader.uint64(at), extent, session }
     }
+    case ItemKind.snapshot:
+      return readSnapshot(reader, term)
+    case ItemKind.snapshotReply:
+      return readSnapshotReply(reader, term)
     default:
       return { type: 'timeout-now', term }
   }

@@ -69,6 +69,29 @@ const append = fc
     return { type: 'append', term, previous, entries, commit }
   })
 
+const replicas = fc.uniqueArray(fc.integer({ min: 1, max: 2 ** 45 }), { maxLength: 5 })
+const configuration = fc
+  .record({ voters: replicas, outgoing: replicas, learners: replicas })
+  .map(({ voters, outgoing, learners }) => ({
+    voters,
+    ...(outgoing.length === 0 ? {} : { outgoing }),
+    ...(learners.length === 0 ? {} : { learners }),
+  }))
+
+const snapshot = fc.record({
+  type: fc.constant('snapshot' as const),
+  term: uint53,
+  snapshot: fc.record({
+    index: uint53,
+    term: uint53,
+    chain: fc.record({ high: uint32, low: uint32 }),
+    configuration,
+  }),
+  offset: uint53,
+  totalBytes: uint53,
+  data: fc.uint8Array({ maxLength: 2000, size: 'max' }),
+})
+
 export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
   append,
   fc.record({
@@ -110,12 +133,21 @@ export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
     session,
   }),
   fc.record({ type: fc.constant('timeout-now' as const), term: uint53 }),
+  snapshot,
+  fc.record({
+    type: fc.constant('snapshot-reply' as const),
+    term: uint53,
+    index: uint53,
+    received: uint53,
+    session,
+  }),
 )
 
 export const heartbeat: Message = { type: 'heartbeat', term: 3, commit: 17, read: 4 }
 
 /** The same message whatever pieces its payloads lie in. */
 export function comparable(message: Message): unknown {
+  if (message.type === 'snapshot') return { ...message, data: [...message.data] }
   if (message.type !== 'append') return message
   const entries = message.entries.map((entry) => ({ ...entry, payload: joined(entry.payload) }))
   return { ...message, entries }

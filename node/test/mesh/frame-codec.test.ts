@@ -129,6 +129,26 @@ describe('damage', () => {
     }
   })
 
+  test('a snapshot changed in any byte, of its data too, is refused', () => {
+    const data = new Uint8Array(700).fill(9)
+    const configuration = { voters: [1, 2], outgoing: [1, 3], learners: [4] }
+    const at = { ...logStart, configuration }
+    const chunk: Message = {
+      type: 'snapshot',
+      term: 3,
+      snapshot: at,
+      offset: 0,
+      totalBytes: 9000,
+      data,
+    }
+    const bytes = Uint8Array.from(joined(frameOf([chunk])))
+    for (let position = 0; position < bytes.byteLength; position++) {
+      const changed = bytes.slice()
+      changed[position]! ^= 0x10
+      expect(() => decodeFrame(chunksOf(changed))).toThrow(QuorateError)
+    }
+  })
+
   test('a frame cut off anywhere is refused', () => {
     const bytes = Uint8Array.from(joined(frameOf([append, heartbeat])))
     for (let length = 0; length < bytes.byteLength; length++) {
