@@ -237,6 +237,20 @@ export const limitTable = {
     about: 'replicas of one partition',
     replicated: true,
   },
+  replicasPerPartitionMax: {
+    value: 12,
+    unit: 'count',
+    error: 'QUORATE_MOVE_IN_FLIGHT',
+    about:
+      'replicas of one partition, those of unfinished moves included, above which it is not moved',
+    replicated: true,
+  },
+  movesInFlightMax: {
+    value: 4,
+    unit: 'count',
+    error: 'none',
+    about: 'partitions whose replicas are on the move by the cluster itself at the same time',
+  },
   tombstonesMax: {
     value: 10_000,
     unit: 'count',

@@ -151,6 +151,18 @@ const rows = {
   QUORATE_PORT_IN_USE: [100, 'final', 'none', 'another process listens on this port'],
   QUORATE_INSECURE_BIND: [101, 'final', 'none', 'listening beyond this machine needs --insecure'],
   QUORATE_NODE_VERSION: [102, 'final', 'none', 'this version of Node.js is too old'],
+
+  // Nodes of the cluster and places of replicas
+  QUORATE_UNKNOWN_NODE: [110, 'final', 'none', 'the cluster has no such node'],
+  QUORATE_NODE_EXISTS: [111, 'final', 'none', 'the cluster has a node of this id already'],
+  QUORATE_NODE_LEAVING: [112, 'final', 'none', 'the node is leaving the cluster'],
+  QUORATE_NODE_IN_USE: [113, 'final', 'none', 'the node is still part of the cluster'],
+  QUORATE_MOVE_IN_FLIGHT: [
+    114,
+    'retriable',
+    'none',
+    'earlier moves of the partition are not finished',
+  ],
 } as const
 
 export type ErrorCode = keyof typeof rows

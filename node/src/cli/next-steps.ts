@@ -60,4 +60,10 @@ export const nextSteps: Readonly<Record<ErrorCode, string>> = {
     'choose another port (0 takes a free one), or stop the process that listens there',
   QUORATE_INSECURE_BIND: 'listen on 127.0.0.1, or add --insecure on a network you trust',
   QUORATE_NODE_VERSION: 'install Node.js 24, or run it through npm in the repository',
+
+  QUORATE_UNKNOWN_NODE: status,
+  QUORATE_NODE_EXISTS: 'choose another id, or see quorate cluster replace-node --help',
+  QUORATE_NODE_LEAVING: `choose a node that stays: ${status}`,
+  QUORATE_NODE_IN_USE: 'quorate cluster remove-node --help',
+  QUORATE_MOVE_IN_FLIGHT: `wait for earlier moves: ${status}`,
 }

@@ -36,12 +36,13 @@ export const proposalAnswer: AnswerReader<ProposalResult> = (answer) => {
 
 function commandReply(value: unknown): CommandReply | undefined {
   if (!isObject(value)) return undefined
-  const { topicId, firstId, count } = value
+  const { topicId, replicaId, firstId, count } = value
   const error = errorOfBody(value)
   if ('error' in value && error === undefined) return undefined
   return {
     ...(error === undefined ? {} : { error: { code: error.code, detail: detailIn(value) } }),
     ...(isWhole(topicId) ? { topicId } : {}),
+    ...(isWhole(replicaId) ? { replicaId } : {}),
     ...(isWhole(firstId) ? { firstId } : {}),
     ...(isWhole(count) ? { count } : {}),
   }

@@ -7,15 +7,12 @@
 // what became of its command proposes it again under the same id and gets the first answer.
 import { QuorateError } from '@quorate/protocol'
 import { z } from 'zod'
+import { type MembershipCommand, membershipSchemas } from './membership-commands.ts'
+import type { ReplicaPlace } from './places.ts'
 import type { TopicConfig } from './topic-config.ts'
 
+export type { ReplicaPlace } from './places.ts'
 export type { TopicConfig, TopicConfigInput } from './topic-config.ts'
-
-/** One replica of one partition, or of the metadata group. */
-export interface ReplicaPlace {
-  readonly nodeId: string
-  readonly replicaId: number
-}
 
 export interface CreateTopic {
   readonly kind: 'create-topic'
@@ -24,7 +21,7 @@ export interface CreateTopic {
   readonly replicas: number
   readonly config: TopicConfig
   /** Per partition its replicas, the preferred leader first. Ids follow on without a gap. */
-  readonly placement: readonly (readonly ReplicaPlace[])[]
+  readonly placement: readonly (readonly Omit<ReplicaPlace, 'sinceIndex'>[])[]
 }
 
 export interface DeleteTopic {
@@ -62,12 +59,14 @@ export interface AllocateProducerIds {
   readonly count: number
 }
 
-/** A node has removed its replicas of a deleted topic; when all have, the tombstone goes. */
+/** A node has removed what tombstones told it to remove; when all nodes have, a tombstone goes. */
 export interface ConfirmDrop {
   readonly kind: 'confirm-drop'
   readonly requestId: string
   readonly nodeId: string
   readonly topicId: number
+  /** This replica alone; absent: all of the node's replicas of a deleted topic. */
+  readonly replicaId?: number
 }
 
 export type MetadataCommand =
@@ -77,6 +76,7 @@ export type MetadataCommand =
   | SetAddress
   | AllocateProducerIds
   | ConfirmDrop
+  | MembershipCommand
 
 const count = z.int().min(0)
 const nodeId = z.string().regex(/^[A-Za-z0-9-]{1,32}$/)
@@ -91,6 +91,7 @@ const config = z.strictObject({
 })
 
 const commandSchema: z.ZodType<MetadataCommand> = z.discriminatedUnion('kind', [
+  ...membershipSchemas,
   z.strictObject({
     kind: z.literal('create-topic'),
     requestId,
@@ -116,7 +117,13 @@ const commandSchema: z.ZodType<MetadataCommand> = z.discriminatedUnion('kind', [
     httpAddress: address,
   }),
   z.strictObject({ kind: z.literal('allocate-producer-ids'), requestId, nodeId, count }),
-  z.strictObject({ kind: z.literal('confirm-drop'), requestId, nodeId, topicId: count }),
+  z.strictObject({
+    kind: z.literal('confirm-drop'),
+    requestId,
+    nodeId,
+    topicId: count,
+    replicaId: z.exactOptional(count),
+  }),
 ])
 
 const encoder = new TextEncoder()

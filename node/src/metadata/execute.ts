@@ -2,7 +2,7 @@
 // index and time of its entry go in. A wish that cannot be granted is an answer with a code, the
 // same on every replica; a command that cannot follow from this state at all (ids or nodes its
 // leader could not have chosen) throws, and its replica halts. machine.ts calls it once per command.
-import { type ErrorCode, validTopicName } from '@quorate/protocol'
+import { validTopicName } from '@quorate/protocol'
 import { limits } from '../limits.ts'
 import { MachineDisagreement } from '../partition/disagreement.ts'
 import type {
@@ -11,27 +11,27 @@ import type {
   CreateTopic,
   DeleteTopic,
   MetadataCommand,
-  RegisterNode,
-  SetAddress,
 } from './commands.ts'
-import type { CommandReply, MetadataState, NodeRecord, Tombstone, Topic } from './state.ts'
+import {
+  addNode,
+  confirmTopic,
+  forgetNode,
+  registerNode,
+  removeNode,
+  replaceNode,
+  setAddress,
+  stayingNodes,
+} from './execute-nodes.ts'
+import {
+  changeReplicas,
+  replaceReplica,
+  replicasChanged,
+  setMetadataVoters,
+} from './execute-places.ts'
+import { type EntryPlace, type Execution, refused, unchanged } from './execution.ts'
+import type { SetRebalancing } from './membership-commands.ts'
+import { isAlive, type MetadataState, type Tombstone, type Topic } from './state.ts'
 import { topicConfigProblem } from './topic-config.ts'
-
-/** What changed, for those who act on it; absent when nothing did. */
-export type MetadataChange =
-  | { readonly kind: 'topic-created'; readonly topic: Topic }
-  | { readonly kind: 'topic-deleted'; readonly topic: Topic; readonly tombstone: Tombstone }
-  | { readonly kind: 'node-changed'; readonly node: NodeRecord }
-
-export interface Execution {
-  readonly reply: CommandReply
-  readonly change?: MetadataChange
-}
-
-export interface EntryPlace {
-  readonly index: number
-  readonly appendTimeMs: number
-}
 
 /** Changes the state only when it returns, and only when the reply is no error. */
 export function execute(
@@ -52,6 +52,24 @@ export function execute(
       return allocateProducerIds(state, command)
     case 'confirm-drop':
       return confirmDrop(state, command)
+    case 'add-node':
+      return addNode(state, command, entry)
+    case 'replace-node':
+      return replaceNode(state, command, entry)
+    case 'remove-node':
+      return removeNode(state, command)
+    case 'forget-node':
+      return forgetNode(state, command)
+    case 'change-replicas':
+      return changeReplicas(state, command, entry)
+    case 'replicas-changed':
+      return replicasChanged(state, command, entry)
+    case 'replace-replica':
+      return replaceReplica(state, command, entry)
+    case 'set-metadata-voters':
+      return setMetadataVoters(state, command)
+    case 'set-rebalancing':
+      return setRebalancing(state, command)
   }
 }
 
@@ -61,25 +79,27 @@ function createTopic(state: MetadataState, command: CreateTopic, entry: EntryPla
   if (state.topicIds.has(name)) return refused('QUORATE_TOPIC_EXISTS', name)
   const problem = topicShapeProblem(state, replicas, placement.length) ?? topicConfigProblem(config)
   if (problem !== undefined) return refused('QUORATE_INVALID_ARGUMENT', problem)
-  if (replicas > state.nodes.size) {
-    return refused(
-      'QUORATE_NOT_ENOUGH_NODES',
-      `${replicas} replicas, the cluster has ${state.nodes.size} nodes`,
-    )
-  }
+  const shortage = nodeShortage(state, replicas)
+  if (shortage !== undefined) return refused('QUORATE_NOT_ENOUGH_NODES', shortage)
   const nextReplicaId = checkPlacement(state, command, entry.index)
   const topic: Topic = {
     id: entry.index,
     name,
     createdAtMs: entry.appendTimeMs,
     config,
-    partitions: placement.map((places, partition) => ({ partition, replicas: places })),
+    partitions: placement.map((replicas, partition) => ({ partition, replicas, removing: [] })),
   }
   state.topics.set(topic.id, topic)
   state.topicIds.set(name, topic.id)
   state.nextReplicaId = nextReplicaId
   state.partitionCount += placement.length
   return { reply: { topicId: topic.id }, change: { kind: 'topic-created', topic } }
+}
+
+/** Leaving nodes get nothing new. Also asked before a placement is made. */
+export function nodeShortage(state: MetadataState, replicas: number): string | undefined {
+  const { length } = stayingNodes(state)
+  return replicas > length ? `${replicas} replicas, the cluster has ${length} nodes` : undefined
 }
 
 /** Also asked before a placement is made. */
@@ -112,7 +132,7 @@ function checkPlacement(state: MetadataState, command: CreateTopic, index: numbe
       throw new MachineDisagreement(index, `partition ${partition} has two replicas on one node`)
     }
     for (const { nodeId, replicaId } of places) {
-      if (!state.nodes.has(nodeId)) {
+      if (state.nodes.get(nodeId)?.leaving !== false) {
         throw new MachineDisagreement(index, `partition ${partition} is placed on node ${nodeId}`)
       }
       if (replicaId !== nextReplicaId) {
@@ -140,8 +160,10 @@ function deleteTopic(state: MetadataState, command: DeleteTopic, entry: EntryPla
     topicId: topic.id,
     name: topic.name,
     deletedIndex: entry.index,
-    replicas: topic.partitions.flatMap(({ partition, replicas }) =>
-      replicas.map(({ nodeId, replicaId }) => ({ partition, nodeId, replicaId })),
+    replicas: topic.partitions.flatMap(({ partition, replicas, removing }) =>
+      [...replicas, ...removing]
+        .filter((place) => isAlive(state, place, topic.id))
+        .map(({ nodeId, replicaId }) => ({ partition, nodeId, replicaId })),
     ),
   }
   state.topics.delete(topic.id)
@@ -149,35 +171,6 @@ function deleteTopic(state: MetadataState, command: DeleteTopic, entry: EntryPla
   state.tombstones.set(topic.id, tombstone)
   state.partitionCount -= topic.partitions.length
   return { reply: { topicId: topic.id }, change: { kind: 'topic-deleted', topic, tombstone } }
-}
-
-function registerNode(state: MetadataState, command: RegisterNode): Execution {
-  const { nodeId, incarnation, address, httpAddress } = command
-  const known = state.nodes.get(nodeId)
-  if (known === undefined && state.nodes.size >= limits.nodesMax) {
-    return refused('QUORATE_INVALID_ARGUMENT', `the cluster has ${limits.nodesMax} nodes already`)
-  }
-  if (known !== undefined && known.incarnation !== incarnation) {
-    return refused(
-      'QUORATE_WRONG_NODE',
-      `node ${nodeId} is registered with incarnation ${known.incarnation}, not ${incarnation}`,
-    )
-  }
-  return putNode(state, known, { nodeId, incarnation, address, httpAddress })
-}
-
-function setAddress(state: MetadataState, command: SetAddress): Execution {
-  const { nodeId, address, httpAddress } = command
-  const known = state.nodes.get(nodeId)
-  if (known === undefined) return refused('QUORATE_WRONG_NODE', `node ${nodeId} is not registered`)
-  return putNode(state, known, { ...known, address, httpAddress })
-}
-
-function putNode(state: MetadataState, known: NodeRecord | undefined, node: NodeRecord): Execution {
-  const same = known?.address === node.address && known.httpAddress === node.httpAddress
-  if (same) return { reply: {} }
-  state.nodes.set(node.nodeId, node)
-  return { reply: {}, change: { kind: 'node-changed', node } }
 }
 
 function allocateProducerIds(state: MetadataState, command: AllocateProducerIds): Execution {
@@ -197,20 +190,19 @@ function allocateProducerIds(state: MetadataState, command: AllocateProducerIds)
 }
 
 function confirmDrop(state: MetadataState, command: ConfirmDrop): Execution {
-  const { nodeId, topicId } = command
-  const tombstone = state.tombstones.get(topicId)
-  if (tombstone !== undefined) {
-    const replicas = tombstone.replicas.filter((replica) => replica.nodeId !== nodeId)
-    if (replicas.length === 0) state.tombstones.delete(topicId)
-    else state.tombstones.set(topicId, { ...tombstone, replicas })
-  }
-  return { reply: {} }
+  const { nodeId, topicId, replicaId } = command
+  confirmTopic(state, topicId, nodeId, replicaId)
+  const tombstone = replicaId === undefined ? undefined : state.replicaTombstones.get(replicaId)
+  if (tombstone?.nodeId === nodeId) state.replicaTombstones.delete(tombstone.replicaId)
+  return unchanged
+}
+
+function setRebalancing(state: MetadataState, { on }: SetRebalancing): Execution {
+  if (state.rebalancing === on) return unchanged
+  state.rebalancing = on
+  return { reply: {}, change: { kind: 'rebalancing-changed', on } }
 }
 
 function inRange(value: number, max: number): boolean {
   return Number.isSafeInteger(value) && value >= 1 && value <= max
-}
-
-function refused(code: ErrorCode, detail: string): Execution {
-  return { reply: { error: { code, detail } } }
 }

@@ -7,7 +7,7 @@ import { z } from 'zod'
 import type { LogProgressState } from '../partition/log-progress.ts'
 import { type CommandReply, type MetadataFields, MetadataState } from './state.ts'
 
-const version = 1
+const version = 2
 
 const chain = z.strictObject({ high: z.int(), low: z.int() })
 const roll = z.strictObject({
@@ -28,24 +28,32 @@ const logSchema: z.ZodType<LogProgressState> = z.strictObject({
   lastRoll: roll,
   openSinceMs: z.int(),
 })
-const place = z.strictObject({ nodeId: z.string(), replicaId: z.int() })
+const place = z.strictObject({
+  nodeId: z.string(),
+  replicaId: z.int(),
+  sinceIndex: z.exactOptional(z.int()),
+})
+const places = z.array(place)
 const reply: z.ZodType<CommandReply> = z.strictObject({
   error: z.exactOptional(
     z.strictObject({ code: z.string().refine(isErrorCode), detail: z.string() }),
   ),
   topicId: z.exactOptional(z.int()),
+  replicaId: z.exactOptional(z.int()),
   firstId: z.exactOptional(z.int()),
   count: z.exactOptional(z.int()),
 })
 const fieldsSchema: z.ZodType<MetadataFields> = z.strictObject({
   clusterId: z.string(),
-  voters: z.array(place),
+  metadataPlaces: z.strictObject({ voters: places, learners: places, removing: places }),
   nodes: z.array(
     z.strictObject({
       nodeId: z.string(),
       incarnation: z.string(),
       address: z.string(),
       httpAddress: z.string(),
+      leaving: z.boolean(),
+      sinceIndex: z.int(),
     }),
   ),
   topics: z.array(
@@ -59,7 +67,14 @@ const fieldsSchema: z.ZodType<MetadataFields> = z.strictObject({
         segmentBytes: z.int(),
         segmentMs: z.int(),
       }),
-      partitions: z.array(z.strictObject({ partition: z.int(), replicas: z.array(place) })),
+      partitions: z.array(
+        z.strictObject({
+          partition: z.int(),
+          replicas: places,
+          removing: places,
+          first: z.exactOptional(places),
+        }),
+      ),
     }),
   ),
   tombstones: z.array(
@@ -70,6 +85,15 @@ const fieldsSchema: z.ZodType<MetadataFields> = z.strictObject({
       replicas: z.array(
         z.strictObject({ partition: z.int(), nodeId: z.string(), replicaId: z.int() }),
       ),
+    }),
+  ),
+  replicaTombstones: z.array(
+    z.strictObject({
+      topicId: z.int(),
+      partition: z.int(),
+      nodeId: z.string(),
+      replicaId: z.int(),
+      deletedIndex: z.int(),
     }),
   ),
   requests: z.array(
@@ -86,6 +110,7 @@ const fieldsSchema: z.ZodType<MetadataFields> = z.strictObject({
   ),
   nextReplicaId: z.int(),
   nextProducerId: z.int(),
+  rebalancing: z.boolean(),
 })
 const snapshotSchema = z.strictObject({
   version: z.literal(version),
@@ -104,7 +129,7 @@ export function decodeMetadata(bytes: Uint8Array): {
   readonly state: MetadataState
   readonly log: LogProgressState
 } {
-  const snapshot = parse(bytes)
+  const snapshot = upgraded(parse(bytes))
   const found = (snapshot as { version?: unknown } | null)?.version
   if (Number.isSafeInteger(found) && found !== version) {
     throw new QuorateError('QUORATE_FORMAT_VERSION', `metadata state of version ${found}`)
@@ -115,6 +140,38 @@ export function decodeMetadata(bytes: Uint8Array): {
   }
   const { fields, log } = checked.data
   return { state: new MetadataState(fields), log }
+}
+
+const firstSchema = z.looseObject({
+  version: z.literal(1),
+  fields: z.looseObject({
+    voters: z.array(z.unknown()),
+    nodes: z.array(z.looseObject({})),
+    topics: z.array(z.looseObject({ partitions: z.array(z.looseObject({})) })),
+  }),
+})
+
+/** Version 1 knew no membership changes: the voters of the plan, and nothing on its way. */
+function upgraded(snapshot: unknown): unknown {
+  const first = firstSchema.safeParse(snapshot)
+  if (!first.success) return snapshot
+  const { fields, ...rest } = first.data
+  const { voters, nodes, topics, ...others } = fields
+  return {
+    ...rest,
+    version,
+    fields: {
+      ...others,
+      metadataPlaces: { voters, learners: [], removing: [] },
+      nodes: nodes.map((node) => ({ ...node, leaving: false, sinceIndex: 0 })),
+      topics: topics.map((topic) => ({
+        ...topic,
+        partitions: topic.partitions.map((partition) => ({ ...partition, removing: [] })),
+      })),
+      replicaTombstones: [],
+      rebalancing: false,
+    },
+  }
 }
 
 function parse(bytes: Uint8Array): unknown {

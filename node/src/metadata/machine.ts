@@ -9,20 +9,23 @@ import { MachineDisagreement } from '../partition/disagreement.ts'
 import { LogProgress, type RollPoint, type SegmentRule } from '../partition/log-progress.ts'
 import { decodeLogStart, type LogStart } from '../partition/log-start.ts'
 import { EntryType, type GroupId, type LogEntry } from '../storage/log-entry.ts'
-import { decodeCommand, type ReplicaPlace } from './commands.ts'
-import { execute, type MetadataChange } from './execute.ts'
+import { decodeCommand } from './commands.ts'
+import { execute } from './execute.ts'
+import type { MetadataChange } from './execution.ts'
 import { decodeMetadata, encodeMetadata } from './machine-codec.ts'
+import type { DesiredConfiguration, ReplicaPlace } from './places.ts'
 import type { CommandReply, MetadataState, NodeRecord, RememberedRequest, Topic } from './state.ts'
 import {
   type Assignment,
   assignmentsOf,
   type DropOrder,
+  desiredOf,
   dropOrdersOf,
   sortedNodes,
   sortedTopics,
 } from './views.ts'
 
-export type { MetadataChange } from './execute.ts'
+export type { MetadataChange } from './execution.ts'
 export type { CommandReply, NodeRecord, Tombstone, Topic, TopicPartition } from './state.ts'
 export type { Assignment, DropOrder } from './views.ts'
 
@@ -102,10 +105,6 @@ export class MetadataMachine {
   get clusterId(): string {
     return this.state.clusterId
   }
-  /** The metadata group's own replicas, in the order of the plan. */
-  get voters(): readonly ReplicaPlace[] {
-    return this.state.voters
-  }
   /** By name. */
   topics(): Topic[] {
     return sortedTopics(this.state)
@@ -117,7 +116,11 @@ export class MetadataMachine {
   topicById(topicId: number): Topic | undefined {
     return this.state.topics.get(topicId)
   }
-  /** Places of one partition's replicas, the preferred leader first. */
+  /** What the configuration of a partition, or of the metadata group, is to become. */
+  desiredOf(group: GroupId): DesiredConfiguration | undefined {
+    return desiredOf(this.state, group)
+  }
+  /** Desired places of one partition's replicas, the preferred leader first. */
   membersOf({ topicId, partition }: GroupId): readonly ReplicaPlace[] | undefined {
     return this.topicById(topicId)?.partitions[partition]?.replicas
   }

@@ -18,7 +18,7 @@ import { type MetadataForwarder, MetadataRequests } from './metadata-requests.ts
 export interface MetadataEvents {
   /**
    * The machine moved: called once after recovery and then after each run of applied entries.
-   * `topicsChanged`: topics were created or deleted, or may have been.
+   * `topicsChanged`: topics, places or nodes are not what they were, or may not be.
    */
   applied(machine: MetadataMachine, topicsChanged: boolean): void
   leaderChanged(node: string | undefined, term: number): void
@@ -142,7 +142,7 @@ export class MetadataActor implements Actor<MetadataMessage>, ShellOwner<Metadat
   applyEntry(machine: MetadataMachine, entry: LogEntry): MetadataResult {
     const result = machine.apply(entry)
     const kind = result.change?.kind
-    this.#topicsChanged ||= kind === 'topic-created' || kind === 'topic-deleted'
+    this.#topicsChanged ||= kind !== undefined && kind !== 'node-changed'
     this.#leader?.applied(entry, result)
     return result
   }

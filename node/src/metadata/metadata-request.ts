@@ -13,8 +13,15 @@ import type {
   RegisterNode,
   SetAddress,
 } from './commands.ts'
-import { topicShapeProblem } from './execute.ts'
+import { nodeShortage, topicShapeProblem } from './execute.ts'
+import { stayingNodes } from './execute-nodes.ts'
 import type { MetadataMachine } from './machine.ts'
+import {
+  isMembershipRequest,
+  type MembershipRequest,
+  membershipCommandFor,
+  membershipRequestSchemas,
+} from './membership-request.ts'
 import { placeReplicas } from './placement.ts'
 import { type TopicConfigInput, topicConfig } from './topic-config.ts'
 import { loadByNode } from './views.ts'
@@ -41,6 +48,7 @@ export type MetadataRequest =
   | SetAddress
   | AllocateProducerIds
   | ConfirmDrop
+  | MembershipRequest
 
 const whole = z.int().min(0)
 const text = z.string().max(300)
@@ -48,6 +56,7 @@ const requestId = z.string().min(1).max(128)
 const option = z.int().min(-1).optional()
 
 const requestSchema: z.ZodType<MetadataRequest> = z.discriminatedUnion('kind', [
+  ...membershipRequestSchemas,
   z.strictObject({
     kind: z.literal('create-topic'),
     requestId,
@@ -88,7 +97,13 @@ const requestSchema: z.ZodType<MetadataRequest> = z.discriminatedUnion('kind', [
     nodeId: text,
     count: whole,
   }),
-  z.strictObject({ kind: z.literal('confirm-drop'), requestId, nodeId: text, topicId: whole }),
+  z.strictObject({
+    kind: z.literal('confirm-drop'),
+    requestId,
+    nodeId: text,
+    topicId: whole,
+    replicaId: z.exactOptional(whole),
+  }),
 ])
 
 /** A request of a peer. Throws QUORATE_INVALID_REQUEST. */
@@ -115,7 +130,7 @@ export function commandFor(
     const { kind, requestId: id, name, topicId } = request
     return { kind, requestId: id, name, topicId: topicId ?? 0 }
   }
-  return request
+  return isMembershipRequest(request) ? membershipCommandFor(request, machine) : request
 }
 
 function createTopic(
@@ -129,13 +144,9 @@ function createTopic(
   const { state } = machine
   const problem = topicShapeProblem(state, replicas, partitions)
   if (problem !== undefined) throw new QuorateError('QUORATE_INVALID_ARGUMENT', problem)
-  const all = [...state.nodes.keys()]
-  if (replicas > all.length) {
-    throw new QuorateError(
-      'QUORATE_NOT_ENOUGH_NODES',
-      `${replicas} replicas, the cluster has ${all.length} nodes`,
-    )
-  }
+  const shortage = nodeShortage(state, replicas)
+  if (shortage !== undefined) throw new QuorateError('QUORATE_NOT_ENOUGH_NODES', shortage)
+  const all = stayingNodes(state)
   const up = all.filter(isUp)
   const placed = placeReplicas({
     nodes: up.length >= replicas ? up : all,

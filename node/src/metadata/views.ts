@@ -2,10 +2,10 @@
 // how loaded nodes are. Pure reads; the answers are as fresh as the state. machine.ts offers them,
 // the node's supervisor, handlers and placement use them.
 import type { Configuration } from '@quorate/raft'
-import type { GroupId } from '../storage/log-entry.ts'
-import type { ReplicaPlace } from './commands.ts'
+import { type GroupId, metadataGroup } from '../storage/log-entry.ts'
 import type { NodeLoad } from './placement.ts'
-import type { MetadataState, NodeRecord, Topic } from './state.ts'
+import { type DesiredConfiguration, isPlaced, type ReplicaPlace } from './places.ts'
+import { isAlive, type MetadataState, type NodeRecord, type Topic } from './state.ts'
 import type { TopicConfig } from './topic-config.ts'
 
 /** One replica a node must host. */
@@ -16,9 +16,11 @@ export interface Assignment {
   readonly config: TopicConfig
   /** Metadata index of the entry that ordered it: created anew only if not yet executed. */
   readonly createdIndex: number
-  /** All replicas of the partition, the preferred leader first. */
+  /** It is in the partition's first configuration; every other one begins as a learner. */
+  readonly initial: boolean
+  /** All replicas that may talk to it, the preferred leader first. */
   readonly members: readonly ReplicaPlace[]
-  /** The partition's first configuration. */
+  /** To create it with: the partition's first configuration, or nobody. */
   readonly configuration: Configuration
 }
 
@@ -28,45 +30,72 @@ export interface DropOrder {
   readonly replicaId: number
   /** Metadata index of the entry that ordered it. */
   readonly deletedIndex: number
+  /** The topic is no more, or this replica alone is no more of its group. */
+  readonly scope: 'topic' | 'replica'
 }
 
 export function assignmentsOf(state: MetadataState, nodeId: string): Assignment[] {
-  return sortedTopics(state).flatMap((topic) => assignmentsOfTopic(topic, nodeId))
+  return sortedTopics(state).flatMap((topic) => assignmentsOfTopic(state, topic, nodeId))
 }
 
-/** The replicas of one topic on a node, e.g. of one just created. */
-export function assignmentsOfTopic(topic: Topic, nodeId: string): Assignment[] {
-  return topic.partitions.flatMap(({ partition, replicas }) => {
-    const own = replicas.find((replica) => replica.nodeId === nodeId)
+/**
+ * The replicas of one topic on a node. One for each partition: the desired one, else the latest of
+ * those that serve until the group's configuration has changed.
+ */
+function assignmentsOfTopic(state: MetadataState, topic: Topic, nodeId: string): Assignment[] {
+  return topic.partitions.flatMap(({ partition, replicas, removing, first = replicas }) => {
+    const places = [...replicas, ...removing.toReversed()]
+    const own = places.find((place) => place.nodeId === nodeId && isAlive(state, place, topic.id))
     if (own === undefined) return []
+    const initial = own.sinceIndex === undefined
+    const known = [...replicas, ...removing]
     return [
       {
         group: { topicId: topic.id, partition },
         replicaId: own.replicaId,
         topic: topic.name,
         config: topic.config,
-        createdIndex: topic.id,
-        members: replicas,
-        configuration: configurationOf(replicas),
+        createdIndex: own.sinceIndex ?? topic.id,
+        initial,
+        members: [...known, ...first.filter((place) => !isPlaced(place, known))],
+        configuration: configurationOf(initial ? first : []),
       },
     ]
   })
 }
 
-/** Replicas of deleted topics that the node has not yet reported as removed. */
+/** What the node has not yet reported as removed: of deleted topics, and single replicas. */
 export function dropOrdersOf(state: MetadataState, nodeId: string): DropOrder[] {
-  return [...state.tombstones.values()].flatMap(({ topicId, deletedIndex, replicas }) =>
+  const ofTopics = [...state.tombstones.values()].flatMap(({ topicId, deletedIndex, replicas }) =>
     replicas
       .filter((replica) => replica.nodeId === nodeId)
       .map(({ partition, replicaId }) => ({
         group: { topicId, partition },
         replicaId,
         deletedIndex,
+        scope: 'topic' as const,
       })),
   )
+  const alone = [...state.replicaTombstones.values()]
+    .filter((tombstone) => tombstone.nodeId === nodeId)
+    .map(({ topicId, partition, replicaId, deletedIndex }) => ({
+      group: { topicId, partition },
+      replicaId,
+      deletedIndex,
+      scope: 'replica' as const,
+    }))
+  return [...ofTopics, ...alone]
 }
 
-export function configurationOf(members: readonly ReplicaPlace[]): Configuration {
+/** What a group's own configuration is to become; undefined when the group is none. */
+export function desiredOf(state: MetadataState, group: GroupId): DesiredConfiguration | undefined {
+  if (group.topicId === metadataGroup.topicId) return state.metadataPlaces
+  const places = state.topics.get(group.topicId)?.partitions[group.partition]
+  if (places === undefined) return undefined
+  return { voters: places.replicas, learners: [], removing: places.removing }
+}
+
+function configurationOf(members: readonly ReplicaPlace[]): Configuration {
   return { voters: members.map(({ replicaId }) => replicaId) }
 }
 

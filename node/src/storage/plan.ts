@@ -90,12 +90,16 @@ function parseNode(found: unknown): PlanNode {
   return { id, incarnation, address, voter }
 }
 
-/** The n-th voter of a plan, counted from 1, holds replica n of the metadata group. */
+/**
+ * The n-th voter of a plan, counted from 1, holds replica n of the metadata group. The others are
+ * counted on after the voters.
+ */
 export function metadataReplicaId(
-  nodes: readonly PlanNode[],
+  nodes: readonly Pick<PlanNode, 'id' | 'voter'>[],
   nodeId: string,
 ): ReplicaId | undefined {
-  const position = nodes.filter((node) => node.voter).findIndex((node) => node.id === nodeId)
+  const ordered = [...nodes.filter(({ voter }) => voter), ...nodes.filter(({ voter }) => !voter)]
+  const position = ordered.findIndex(({ id }) => id === nodeId)
   return position === -1 ? undefined : position + 1
 }
 

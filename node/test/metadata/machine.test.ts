@@ -6,6 +6,7 @@ import { initialMetadata } from '../../src/metadata/initial.ts'
 import { MetadataMachine } from '../../src/metadata/machine.ts'
 import { commandFor, type MetadataRequest } from '../../src/metadata/metadata-request.ts'
 import { MachineDisagreement } from '../../src/partition/disagreement.ts'
+import { metadataGroup } from '../../src/storage/log-entry.ts'
 import { bytesOf, MetadataBuilder, planOf, restored } from './metadata-builder.ts'
 
 describe('the initial state', () => {
@@ -23,11 +24,18 @@ describe('the initial state', () => {
       nodes: plan.nodes.map((node, at) => ({ ...node, voter: at !== 1 && at !== 3 })),
     }
     const machine = initialMetadata(mixed)
-    expect(machine.voters).toEqual([
-      { nodeId: 'n1', replicaId: 1 },
-      { nodeId: 'n3', replicaId: 2 },
-      { nodeId: 'n5', replicaId: 3 },
-    ])
+    expect(machine.desiredOf(metadataGroup)).toEqual({
+      voters: [
+        { nodeId: 'n1', replicaId: 1 },
+        { nodeId: 'n3', replicaId: 2 },
+        { nodeId: 'n5', replicaId: 3 },
+      ],
+      learners: [
+        { nodeId: 'n2', replicaId: 4 },
+        { nodeId: 'n4', replicaId: 5 },
+      ],
+      removing: [],
+    })
     expect(machine.nodes().map(({ incarnation }) => incarnation)).toEqual(
       plan.nodes.map(({ incarnation }) => incarnation),
     )
@@ -93,7 +101,7 @@ describe('topics', () => {
     cluster.remove('orders')
     expect(cluster.machine.assignmentsOf('n2')).toEqual([])
     expect(cluster.machine.dropOrdersOf('n2')).toEqual(
-      places.map(({ group, replicaId }) => ({ group, replicaId, deletedIndex: 2 })),
+      places.map(({ group, replicaId }) => ({ group, replicaId, deletedIndex: 2, scope: 'topic' })),
     )
     for (const nodeId of ['n1', 'n2', 'n2', 'n3']) {
       cluster.request({ kind: 'confirm-drop', requestId: cluster.requestId(), nodeId, topicId: 1 })
@@ -165,13 +173,12 @@ describe('nodes', () => {
     expect(cluster.machine.nodeById('n2')?.incarnation).toBe(own)
   })
 
-  test('that are new are added and get replicas from then on', () => {
+  test('that were never added cannot register', () => {
     const cluster = new MetadataBuilder(3)
-    expect(register(cluster, 'n9', '00000000000000ff').change).toMatchObject({
-      node: { nodeId: 'n9' },
-    })
-    cluster.create('orders', 8, 1)
-    expect(cluster.machine.assignmentsOf('n9')).toHaveLength(2)
+    expect(register(cluster, 'n9', '00000000000000ff').reply?.error?.code).toBe(
+      'QUORATE_WRONG_NODE',
+    )
+    expect(cluster.machine.nodeById('n9')).toBeUndefined()
   })
 
   test('change their address only when they are registered', () => {
@@ -190,11 +197,9 @@ describe('nodes', () => {
 
   test('are bounded', () => {
     const cluster = new MetadataBuilder(3)
-    for (let at = 3; at < limits.nodesMax; at++) register(cluster, `x${at}`, '0000000000000001')
+    for (let at = 3; at < limits.nodesMax; at++) cluster.addNode(`x${at}`)
     expect(cluster.machine.nodes()).toHaveLength(limits.nodesMax)
-    expect(register(cluster, 'more', '0000000000000001').reply?.error?.code).toBe(
-      'QUORATE_INVALID_ARGUMENT',
-    )
+    expect(cluster.addNode('more').reply?.error?.code).toBe('QUORATE_INVALID_ARGUMENT')
   })
 })
 
@@ -430,6 +435,40 @@ describe('bytes that are no snapshot', () => {
     expect(codeOf(good.replace('"nextReplicaId":1001', '"nextReplicaId":null'))).toBe(
       'QUORATE_STORAGE_DAMAGED',
     )
-    expect(codeOf(good.replace('"version":1', '"version":2'))).toBe('QUORATE_FORMAT_VERSION')
+    expect(codeOf(good.replace('"version":2', '"version":3'))).toBe('QUORATE_FORMAT_VERSION')
+  })
+
+  test('of version 1 are read as a cluster that never changed its members', () => {
+    const cluster = new MetadataBuilder(3)
+    cluster.create('orders', 2)
+    const now = JSON.parse(bytesOf(cluster.machine))
+    const { metadataPlaces, replicaTombstones, rebalancing, ...same } = now.fields
+    const before = {
+      version: 1,
+      log: now.log,
+      fields: {
+        ...same,
+        voters: metadataPlaces.voters,
+        nodes: same.nodes.map(({ leaving, sinceIndex, ...node }: Record<string, unknown>) => node),
+        topics: [
+          {
+            ...same.topics[0],
+            partitions: same.topics[0].partitions.map(
+              ({ removing, ...partition }: Record<string, unknown>) => partition,
+            ),
+          },
+        ],
+      },
+    }
+    expect(Object.keys(before.fields.nodes[0])).toEqual([
+      'nodeId',
+      'incarnation',
+      'address',
+      'httpAddress',
+    ])
+    const bytes = new TextEncoder().encode(JSON.stringify(before))
+    expect(bytesOf(MetadataMachine.restore(bytes))).toBe(bytesOf(cluster.machine))
+    const bad = new TextEncoder().encode(JSON.stringify({ ...before, fields: { voters: 1 } }))
+    expect(() => MetadataMachine.restore(bad)).toThrow(/version/)
   })
 })

@@ -4,6 +4,7 @@ import { encodeCommand, type MetadataCommand } from '../../src/metadata/commands
 import { initialMetadata, type PlanNodes } from '../../src/metadata/initial.ts'
 import { MetadataMachine, type MetadataResult } from '../../src/metadata/machine.ts'
 import { commandFor, type MetadataRequest } from '../../src/metadata/metadata-request.ts'
+import type { GroupId } from '../../src/storage/log-entry.ts'
 import { LogBuilder } from '../partition/log-builder.ts'
 
 export function planOf(nodes: number): PlanNodes {
@@ -50,6 +51,40 @@ export class MetadataBuilder {
       partitions,
       replicas,
       config: {},
+    })
+  }
+
+  addNode(nodeId: string, incarnation = 'a000000000000001'): MetadataResult {
+    const address = `${nodeId}:4222`
+    const requestId = this.requestId()
+    return this.request({ kind: 'add-node', requestId, nodeId, incarnation, address })
+  }
+
+  replaceNode(nodeId: string, incarnation: string): MetadataResult {
+    const requestId = this.requestId()
+    return this.request({ kind: 'replace-node', requestId, nodeId, incarnation, address: '' })
+  }
+
+  /** `remove-node` or `forget-node`. */
+  node(kind: 'remove-node' | 'forget-node', nodeId: string): MetadataResult {
+    return this.request({ kind, requestId: this.requestId(), nodeId })
+  }
+
+  move(topic: string, partition: number, nodes: readonly string[]): MetadataResult {
+    const topicId = this.machine.topicByName(topic)!.id
+    const requestId = this.requestId()
+    return this.request({ kind: 'change-replicas', requestId, topicId, partition, nodes })
+  }
+
+  /** The group's own configuration is what was desired. */
+  settled(group: GroupId): MetadataResult {
+    const { voters, learners } = this.machine.desiredOf(group)!
+    return this.request({
+      kind: 'replicas-changed',
+      requestId: this.requestId(),
+      ...group,
+      voters: voters.map(({ replicaId }) => replicaId),
+      learners: learners.map(({ replicaId }) => replicaId),
     })
   }
 
