@@ -43,7 +43,7 @@ export interface ReplicaWiring {
 export function spawnMetadata(wiring: ReplicaWiring): ActorRef<MetadataMessage> {
   const { system, storage, opened, mesh, timing, session } = wiring
   const { plan, nodeId } = opened.identity
-  const nodes = new GroupNodes(() => wiring.metadata().voters)
+  const nodes = new GroupNodes(() => wiring.metadata().metadataReplicas())
   const history = new ApplyHistory()
   const events = metadataEvents(wiring)
   const create = () =>

@@ -120,6 +120,11 @@ export class MetadataMachine {
   desiredOf(group: GroupId): DesiredConfiguration | undefined {
     return desiredOf(this.state, group)
   }
+  /** Places of all replicas of the metadata group, also of those that are leaving it. */
+  metadataReplicas(): readonly ReplicaPlace[] {
+    const { voters, learners, removing } = this.state.metadataPlaces
+    return [...voters, ...learners, ...removing]
+  }
   /** Desired places of one partition's replicas, the preferred leader first. */
   membersOf({ topicId, partition }: GroupId): readonly ReplicaPlace[] | undefined {
     return this.topicById(topicId)?.partitions[partition]?.replicas
