@@ -15,10 +15,11 @@ import type {
   LogPoint,
   RaftEntry,
   ReplicaId,
+  SnapshotChunk,
 } from './types.ts'
 
 /** A message only the leader of this term sends. False when the protocol is broken. */
-function followLeader<Entry extends RaftEntry>(raft: Raft<Entry>, from: ReplicaId): boolean {
+export function followLeader<Entry extends RaftEntry>(raft: Raft<Entry>, from: ReplicaId): boolean {
   if (raft.leader !== from) {
     if (raft.leader !== 0) {
       halt(raft, `replicas ${raft.leader} and ${from} both lead term ${raft.term}`, 0)
@@ -67,7 +68,8 @@ export function onAppend<Entry extends RaftEntry>(
   }
 }
 
-function acknowledge<Entry extends RaftEntry>(
+/** Acks the log up to `match` as soon as it is on disk. */
+export function acknowledge<Entry extends RaftEntry>(
   raft: Raft<Entry>,
   to: ReplicaId,
   match: number,
@@ -136,11 +138,11 @@ function refuse<Entry extends RaftEntry>(
   })
 }
 
-/** An append or heartbeat of a deposed leader: the reply's term makes it step down. */
+/** Word of a deposed leader: the reply's term makes it step down. */
 export function refuseOldLeader<Entry extends RaftEntry>(
   raft: Raft<Entry>,
   from: ReplicaId,
-  message: AppendRequest<Entry> | Heartbeat,
+  message: AppendRequest<Entry> | Heartbeat | SnapshotChunk,
 ): void {
   if (message.type === 'append') refuse(raft, from, message.previous)
   else replyToHeartbeat(raft, from, 0)

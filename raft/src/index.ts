@@ -1,5 +1,5 @@
 // Public names of the Raft core. README.md holds the host's duties.
-export type { ProgressInspection, RaftInspection } from './inspect.ts'
+export type { ProgressInspection, RaftInspection, SnapshotInspection } from './inspect.ts'
 export { inspectRaft } from './inspect.ts'
 export { checkInvariants } from './invariants.ts'
 export type { ConfigurationTarget } from './membership.ts'

@@ -18,6 +18,15 @@ export interface ProgressInspection {
   readonly heardMs: number
   /** First index of an outstanding read-entries effect, 0 when there is none. */
   readonly readingFrom: number
+  /** Present in the state snapshot, once its first bytes have been read. */
+  readonly snapshot: SnapshotInspection | undefined
+}
+
+/** A snapshot on its way: bytes that have arrived, of all. */
+export interface SnapshotInspection {
+  readonly index: number
+  readonly received: number
+  readonly totalBytes: number
 }
 
 export interface RaftInspection {
@@ -47,6 +56,10 @@ export interface RaftInspection {
   readonly serving: boolean
   /** Target of the transfer under way, 0 when there is none. Admit no proposals meanwhile. */
   readonly transferring: ReplicaId
+  /** A leader's snapshot that comes in. */
+  readonly snapshot: SnapshotInspection | undefined
+  /** The last one that was too large to be taken. */
+  readonly refusedSnapshot: { readonly index: number; readonly totalBytes: number } | undefined
   readonly readPosition: number
   readonly waitingReads: number
   /** Empty unless leader. */
@@ -77,6 +90,12 @@ export function inspectRaft<Entry extends RaftEntry>(raft: Raft<Entry>): RaftIns
     halted: raft.halted,
     serving: leadership?.serving ?? false,
     transferring: leadership?.transfer?.to ?? 0,
+    snapshot: raft.assembly && {
+      index: raft.assembly.snapshot.index,
+      received: raft.assembly.received,
+      totalBytes: raft.assembly.totalBytes,
+    },
+    refusedSnapshot: raft.refusedSnapshot,
     readPosition: leadership?.reads.position ?? 0,
     waitingReads: leadership?.reads.waiting.length ?? 0,
     progress: progress.map((peer) => ({
@@ -91,6 +110,11 @@ export function inspectRaft<Entry extends RaftEntry>(raft: Raft<Entry>): RaftIns
       session: peer.session,
       heardMs: peer.heardMs,
       readingFrom: peer.readingFrom,
+      snapshot: peer.transfer?.point && {
+        index: peer.transfer.point.index,
+        received: peer.transfer.offset,
+        totalBytes: peer.transfer.totalBytes,
+      },
     })),
   }
 }

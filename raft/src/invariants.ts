@@ -29,7 +29,8 @@ export function checkInvariants<Entry extends RaftEntry>(raft: Raft<Entry>): voi
 function checkLog<Entry extends RaftEntry>(raft: Raft<Entry>): void {
   const { log, term } = raft
   hold(log.base.index <= log.commit, 'base ≤ commit')
-  hold(log.base.index <= log.stable, 'base ≤ stable')
+  const isReset = raft.persists.outstanding.some(({ lastIndex }) => lastIndex >= log.base.index)
+  hold(log.base.index <= log.stable || isReset, 'base ≤ stable, or the snapshot is being stored')
   hold(log.commit <= log.lastIndex, 'commit ≤ last index')
   hold(log.stable <= log.lastIndex, 'stable ≤ last index')
   hold(log.lastTerm <= term, 'last term ≤ term')

@@ -6,7 +6,14 @@
 //   1 .............. base | base+1 ............... lastIndex |
 //                         commit and stable lie in [base, lastIndex], in either order
 import { Configurations } from './configurations.ts'
-import type { Chain, Configuration, LogPoint, RaftEntry, RaftRestore } from './types.ts'
+import type {
+  Chain,
+  Configuration,
+  LogPoint,
+  RaftEntry,
+  RaftRestore,
+  SnapshotPoint,
+} from './types.ts'
 
 /** How a point of another log relates to this one. */
 export type Agreement =
@@ -25,12 +32,19 @@ export function sameChain(one: Chain, other: Chain): boolean {
   return one.high === other.high && one.low === other.low
 }
 
+export function samePoint(one: LogPoint, other: LogPoint): boolean {
+  return one.index === other.index && one.term === other.term && sameChain(one.chain, other.chain)
+}
+
 function pointOf(place: LogPoint): LogPoint {
   return { index: place.index, term: place.term, chain: place.chain }
 }
 
 export class Log<Entry extends RaftEntry> {
-  /** The point before the first entry in memory. Invariant: base ≤ min(commit, stable). */
+  /**
+   * The point before the first entry in memory. Invariant: base ≤ commit, and base ≤ stable except
+   * while a snapshot is on its way to the disk.
+   */
   base: LogPoint
   /** Invariant: entries[i].index = base.index + 1 + i, terms never fall. */
   readonly entries: Entry[]
@@ -143,6 +157,15 @@ export class Log<Entry extends RaftEntry> {
       end++
     }
     return this.entries.slice(start, end)
+  }
+
+  /** The log starts from a snapshot beyond `commit`. Of the disk, only the old prefix counts. */
+  reset(snapshot: SnapshotPoint): void {
+    this.stable = Math.min(this.stable, this.commit)
+    this.base = pointOf(snapshot)
+    this.entries.length = 0
+    this.commit = snapshot.index
+    this.configurations.reset(snapshot.index, snapshot.configuration)
   }
 
   /** Forgets entries up to `index` as far as they are committed and synced. */

@@ -10,10 +10,12 @@ import type {
   RaftEntry,
   RaftMessage,
   ReplicaId,
+  SnapshotPoint,
+  SnapshotReply,
   VoteReply,
 } from './types.ts'
 
-export type Reply = VoteReply | AppendReply | HeartbeatReply
+export type Reply = VoteReply | AppendReply | HeartbeatReply | SnapshotReply
 
 /** The request of the step under way: it takes its place among the effects before it is complete. */
 interface OpenRequest<Entry extends RaftEntry> {
@@ -21,6 +23,7 @@ interface OpenRequest<Entry extends RaftEntry> {
   readonly id: number
   hardState?: HardState
   truncateAfter?: number
+  snapshot?: SnapshotPoint
   entries: readonly Entry[]
 }
 
@@ -70,6 +73,7 @@ export function enterTerm<Entry extends RaftEntry>(
   raft.term = term
   raft.votedFor = votedFor
   raft.persists.held.length = 0
+  raft.assembly = undefined
   persistHardState(raft)
 }
 
@@ -101,6 +105,21 @@ export function persistEntries<Entry extends RaftEntry>(
   newest.lastIndex = log.lastIndex
 }
 
+/** The log starts from a snapshot, in memory at once, and what was there is gone with the request. */
+export function persistSnapshot<Entry extends RaftEntry>(
+  raft: Raft<Entry>,
+  snapshot: SnapshotPoint,
+): void {
+  const { log, persists } = raft
+  request(raft).snapshot = snapshot
+  for (const earlier of persists.outstanding) {
+    earlier.lastIndex = Math.min(earlier.lastIndex, log.commit)
+  }
+  log.reset(snapshot)
+  const newest = persists.outstanding[persists.outstanding.length - 1] as Outstanding
+  newest.lastIndex = log.lastIndex
+}
+
 function sendOrHold<Entry extends RaftEntry>(
   raft: Raft<Entry>,
   to: ReplicaId,
@@ -124,14 +143,17 @@ function sendOrHold<Entry extends RaftEntry>(
 
 function isSameKind(one: Reply, other: Reply): boolean {
   if (one.type === 'vote-reply') return other.type === 'vote-reply' && one.pre === other.pre
-  if (one.type === 'heartbeat-reply') return other.type === 'heartbeat-reply'
-  return other.type === 'append-reply' && one.success === other.success
+  if (one.type === 'append-reply') {
+    return other.type === 'append-reply' && one.success === other.success
+  }
+  return one.type === other.type
 }
 
 /** How much a reply says, compared with one of its kind; of equal ones the newer is kept. */
 function contentOf(reply: Reply): number {
   if (reply.type === 'heartbeat-reply') return reply.read
   if (reply.type === 'vote-reply') return reply.granted ? 1 : 0
+  if (reply.type === 'snapshot-reply') return 0
   return reply.success ? reply.match : 0
 }
 

@@ -2,10 +2,11 @@
 // was last heard. Bookkeeping only: it decides when the next append may leave, replication.ts builds
 // and sends it. Probe sends one append at a time until a point of agreement is found; replicate
 // sends ahead of the replies, within a window of messages and bytes.
-// Seam: a peer that needs a snapshot will be a third state.
+// A peer that needs a snapshot gets no appends until it holds it (snapshot-transfer.ts).
+import { SnapshotTransfer } from './snapshot-transfer.ts'
 import type { RaftOptions, ReplicaId } from './types.ts'
 
-export type ProgressState = 'probe' | 'replicate'
+export type ProgressState = 'probe' | 'replicate' | 'snapshot'
 
 export class Progress {
   readonly id: ReplicaId
@@ -28,9 +29,11 @@ export class Progress {
   paused = false
   /** Last time `match` rose or something was sent into an empty window. */
   movedMs: number
+  /** Present exactly in the state snapshot. */
+  transfer: SnapshotTransfer | undefined = undefined
   /** First index of the outstanding read-entries effect, 0 when there is none. */
   readingFrom = 0
-  /** No further read-entries effect before this time. */
+  /** No further read-entries or read-snapshot effect before this time. */
   readAgainMs = 0
   /** Entry bytes in the window. Invariant: the sum of `sizes`. */
   inflightBytes = 0
@@ -51,7 +54,7 @@ export class Progress {
 
   /** May an append with entries leave now? */
   maySend(options: RaftOptions): boolean {
-    if (this.state === 'probe') return !this.paused
+    if (this.state !== 'replicate') return this.state === 'probe' && !this.paused
     return (
       this.sizes.length < options.inflightMessagesMax &&
       this.inflightBytes < options.inflightBytesMax
@@ -83,9 +86,15 @@ export class Progress {
     const advanced = match > this.match
     if (advanced) this.movedMs = nowMs
     this.match = match
-    if (this.state === 'probe') {
+    if (this.state !== 'replicate') {
+      // Short of the snapshot, or of the entry that is gone, nothing can follow.
+      if (match < (this.transfer?.point?.index ?? this.next) && this.state === 'snapshot') {
+        this.next = Math.max(this.next, match + 1)
+        return advanced
+      }
       this.state = 'replicate'
       this.paused = false
+      this.transfer = undefined
       this.next = match + 1
       return advanced
     }
@@ -102,7 +111,7 @@ export class Progress {
    * for a late refusal: of a point known to match, of one not sent since, or of another probe.
    */
   refused(rejected: number, agreed: number): boolean {
-    if (rejected <= this.match || rejected >= this.next) return false
+    if (this.state === 'snapshot' || rejected <= this.match || rejected >= this.next) return false
     if (this.state === 'probe' && rejected !== this.next - 1) return false
     this.probeFrom(Math.min(rejected, agreed + 1))
     return true
@@ -113,9 +122,19 @@ export class Progress {
     this.state = 'probe'
     this.next = Math.max(next, this.match + 1)
     this.paused = false
+    this.transfer = undefined
     this.lastIndexes.length = 0
     this.sizes.length = 0
     this.inflightBytes = 0
+  }
+
+  /** The next entry is gone for good: only a snapshot can help. */
+  needsSnapshot(nowMs: number): SnapshotTransfer {
+    this.probeFrom(this.next)
+    this.state = 'snapshot'
+    this.movedMs = nowMs
+    this.transfer = new SnapshotTransfer()
+    return this.transfer
   }
 
   /** The peer has restarted: nothing is known of it any more. */
@@ -131,12 +150,14 @@ export class Progress {
   /** Throws when the bookkeeping contradicts itself. */
   assertConsistent(lastIndex: number): void {
     const total = this.sizes.reduce((sum, size) => sum + size, 0)
-    const window = this.state === 'probe' ? this.sizes.length === 0 : !this.paused
+    const window = this.state === 'replicate' ? !this.paused : this.sizes.length === 0
+    const isTransferred = (this.transfer !== undefined) === (this.state === 'snapshot')
     if (
       this.match >= this.next ||
       this.next > lastIndex + 1 ||
       total !== this.inflightBytes ||
-      !window
+      !window ||
+      !isTransferred
     ) {
       throw new Error(
         `progress of ${this.id}: ${this.state} match ${this.match} next ${this.next} last ${lastIndex} bytes ${this.inflightBytes}/${total}`,

@@ -17,6 +17,7 @@ import type {
   RaftRestore,
   ReplicaId,
   Role,
+  SnapshotPoint,
 } from './types.ts'
 
 export interface Candidacy {
@@ -31,6 +32,18 @@ export interface Candidacy {
 export interface Transfer {
   readonly to: ReplicaId
   readonly deadlineMs: number
+}
+
+/** A leader's snapshot while its chunks come in. */
+export interface Assembly {
+  readonly from: ReplicaId
+  readonly snapshot: SnapshotPoint
+  readonly totalBytes: number
+  /** Given to the host, and empty, once complete. */
+  readonly chunks: Uint8Array[]
+  received: number
+  /** Infinity before. */
+  completedMs: number
 }
 
 export interface Leadership {
@@ -78,6 +91,11 @@ export interface Raft<Entry extends RaftEntry> {
   /** Present exactly in the role leader. */
   leadership: Leadership | undefined
 
+  /** Of the present term. */
+  assembly: Assembly | undefined
+  /** The last snapshot that was too large to be taken, for the operator. */
+  refusedSnapshot: { readonly index: number; readonly totalBytes: number } | undefined
+
   /** What the host was told last, so that a change is reported once. */
   reported: { role: Role; term: number; leader: ReplicaId }
   /** Effects of the step under way. */
@@ -114,6 +132,8 @@ export function createRaft<Entry extends RaftEntry>(
     electionDeadlineMs: membership.votingPeers.length === 0 ? nowMs : nowMs + electionTimeoutMs,
     candidacy: undefined,
     leadership: undefined,
+    assembly: undefined,
+    refusedSnapshot: undefined,
     reported: { role: 'follower', term, leader: 0 },
     effects: [],
     halted: false,

@@ -9,6 +9,12 @@ import type { Leadership, Raft } from './raft.ts'
 import { startServing } from './read-index.ts'
 import { settleConfiguration } from './reconfigure.ts'
 import { commitUpTo } from './role.ts'
+import {
+  continueWithChunk,
+  onChunkReply,
+  resumeSnapshot,
+  startSnapshot,
+} from './snapshot-sender.ts'
 import { continueTransfer } from './transfer.ts'
 import type {
   AppendReply,
@@ -17,9 +23,10 @@ import type {
   RaftEntry,
   RaftInput,
   ReplicaId,
+  SnapshotReply,
 } from './types.ts'
 
-type EntriesRead<Entry extends RaftEntry> = Extract<RaftInput<Entry>, { type: 'entries-read' }>
+type InputOf<Entry extends RaftEntry, Type> = Extract<RaftInput<Entry>, { type: Type }>
 
 function progressOf(leadership: Leadership, peer: ReplicaId): Progress | undefined {
   for (const progress of leadership.progress) if (progress.id === peer) return progress
@@ -69,7 +76,7 @@ function readEntries<Entry extends RaftEntry>(raft: Raft<Entry>, progress: Progr
 /** The host's answer. It is used only if these are still the entries the peer needs next. */
 export function onEntriesRead<Entry extends RaftEntry>(
   raft: Raft<Entry>,
-  input: EntriesRead<Entry>,
+  input: InputOf<Entry, 'entries-read'>,
 ): void {
   const { leadership } = raft
   const progress = leadership === undefined ? undefined : progressOf(leadership, input.to)
@@ -91,6 +98,36 @@ export function onEntriesRead<Entry extends RaftEntry>(
   sendAppends(raft, progress)
 }
 
+/** The host's other answer: these entries do not exist any more. */
+export function onEntriesGone<Entry extends RaftEntry>(raft: Raft<Entry>, peer: ReplicaId): void {
+  const { leadership, log } = raft
+  const progress = leadership === undefined ? undefined : progressOf(leadership, peer)
+  if (progress === undefined || progress.readingFrom === 0) return
+  const isWanted = progress.next === progress.readingFrom && progress.next <= log.base.index
+  progress.readingFrom = 0
+  progress.readAgainMs = 0
+  if (isWanted) startSnapshot(raft, progress)
+  else sendAppends(raft, progress)
+}
+
+export function onSnapshotRead<Entry extends RaftEntry>(
+  raft: Raft<Entry>,
+  input: InputOf<Entry, 'snapshot-read'>,
+): void {
+  const { leadership } = raft
+  const progress = leadership === undefined ? undefined : progressOf(leadership, input.to)
+  if (progress !== undefined) continueWithChunk(raft, progress, input)
+}
+
+export function onSnapshotReply<Entry extends RaftEntry>(
+  raft: Raft<Entry>,
+  from: ReplicaId,
+  message: SnapshotReply,
+): void {
+  const progress = hear(raft, from, message)
+  if (progress !== undefined) onChunkReply(raft, progress, message)
+}
+
 /**
  * Notes a sign of life; undefined when the rest of the reply is to be dropped. Sessions have no
  * order, so another one than before may be the peer's new life or a late reply of an old one: only
@@ -99,7 +136,7 @@ export function onEntriesRead<Entry extends RaftEntry>(
 export function hear<Entry extends RaftEntry>(
   raft: Raft<Entry>,
   from: ReplicaId,
-  reply: AppendReply | HeartbeatReply,
+  reply: AppendReply | HeartbeatReply | SnapshotReply,
 ): Progress | undefined {
   const { leadership } = raft
   const progress = leadership === undefined ? undefined : progressOf(leadership, from)
@@ -161,7 +198,8 @@ export function resumeAppends<Entry extends RaftEntry>(
       send(raft, progress.id, { type: 'append', term, previous, entries: [], commit: log.commit })
     }
   }
-  sendAppends(raft, progress)
+  if (progress.state === 'snapshot') resumeSnapshot(raft, progress)
+  else sendAppends(raft, progress)
 }
 
 function matchOf(progress: Progress): number {

@@ -14,15 +14,27 @@ import {
 import { leaderDeadlineMs, onHeartbeatReply, onLeaderTick, onRead, propose } from './leader.ts'
 import { onStored } from './persist.ts'
 import type { Raft } from './raft.ts'
-import { advanceCommit, onAppendReply, onEntriesRead } from './replication.ts'
+import {
+  advanceCommit,
+  onAppendReply,
+  onEntriesGone,
+  onEntriesRead,
+  onSnapshotRead,
+  onSnapshotReply,
+} from './replication.ts'
 import { becomeFollower } from './role.ts'
+import { onInstall, onSnapshot } from './snapshot-receiver.ts'
 import { onTransfer } from './transfer.ts'
 import type {
+  AppendRequest,
+  Heartbeat,
   RaftEffect,
   RaftEntry,
   RaftInput,
   RaftMessage,
   ReplicaId,
+  SnapshotChunk,
+  TimeoutNow,
   VoteRequest,
 } from './types.ts'
 import { onVoteRequest } from './vote.ts'
@@ -85,6 +97,15 @@ function dispatch<Entry extends RaftEntry>(raft: Raft<Entry>, input: RaftInput<E
     case 'entries-read':
       onEntriesRead(raft, input)
       break
+    case 'entries-gone':
+      onEntriesGone(raft, input.to)
+      break
+    case 'snapshot-read':
+      onSnapshotRead(raft, input)
+      break
+    case 'install':
+      onInstall(raft, input.snapshot)
+      break
     case 'release':
       raft.log.release(input.index)
       break
@@ -104,9 +125,9 @@ function onMessage<Entry extends RaftEntry>(
   else if (message.type === 'vote-reply' && message.pre && message.granted) {
     onVoteReply(raft, from, message)
   } else if (message.term >= raft.term) {
-    if (message.term > raft.term) becomeFollower(raft, message.term, leaderBehind(from, message))
+    if (message.term > raft.term) becomeFollower(raft, message.term, isLeaders(message) ? from : 0)
     onMessageOfTerm(raft, from, message)
-  } else if (message.type === 'append' || message.type === 'heartbeat') {
+  } else if (isLeaders(message) && message.type !== 'timeout-now') {
     refuseOldLeader(raft, from, message)
   }
 }
@@ -125,12 +146,12 @@ function isReply<Entry extends RaftEntry>({ type }: RaftMessage<Entry>): boolean
   )
 }
 
-/** Some messages are sent by the leader of their term only. 0 when this one is not. */
-function leaderBehind<Entry extends RaftEntry>(
-  from: ReplicaId,
-  { type }: RaftMessage<Entry>,
-): ReplicaId {
-  return type === 'append' || type === 'heartbeat' || type === 'timeout-now' ? from : 0
+/** Some messages are sent by the leader of their term only. */
+function isLeaders<Entry extends RaftEntry>(
+  message: RaftMessage<Entry>,
+): message is AppendRequest<Entry> | Heartbeat | SnapshotChunk | TimeoutNow {
+  const { type } = message
+  return type === 'append' || type === 'heartbeat' || type === 'snapshot' || type === 'timeout-now'
 }
 
 function onMessageOfTerm<Entry extends RaftEntry>(
@@ -147,6 +168,12 @@ function onMessageOfTerm<Entry extends RaftEntry>(
       break
     case 'timeout-now':
       onTimeoutNow(raft, from)
+      break
+    case 'snapshot':
+      onSnapshot(raft, from, message)
+      break
+    case 'snapshot-reply':
+      onSnapshotReply(raft, from, message)
       break
     case 'vote-reply':
       onVoteReply(raft, from, message)
