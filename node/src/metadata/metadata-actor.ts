@@ -158,6 +158,7 @@ export class MetadataActor implements Actor<MetadataMessage>, ShellOwner<Metadat
   maintained(maintenance: ReplicaMaintenance): void {
     const host = this.#shell.host!
     if (this.#leader?.ready !== true) return
+    this.#leader.plan()
     maintenance.lead({
       monotonicMs: this.#context.clock.monotonicMs(),
       wallMs: undefined,

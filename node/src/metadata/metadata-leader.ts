@@ -10,6 +10,7 @@ import { encodeCommand } from './commands.ts'
 import type { MetadataMachine, MetadataResult } from './machine.ts'
 import type { ProposalResult, Respond } from './metadata-message.ts'
 import { commandFor, type MetadataRequest } from './metadata-request.ts'
+import { nextSteps } from './planner.ts'
 
 export interface MetadataLeaderSurroundings {
   readonly host: RaftHost
@@ -33,6 +34,11 @@ export class MetadataLeader {
   #ready = false
   #proposeAsked = false
   #readIds = 0
+  /** Own steps that wait or are in the log. */
+  #steps = 0
+  #stepIds = 0
+  /** Members or places are not what they were when steps were last looked for. */
+  #planAgain = true
 
   constructor(around: MetadataLeaderSurroundings) {
     this.#around = around
@@ -50,6 +56,22 @@ export class MetadataLeader {
     } else {
       this.#queue.push({ request, respond })
       this.#askToPropose()
+    }
+  }
+
+  /** Takes the cluster's own next steps; to be called now and then. */
+  plan(): void {
+    if (!this.#ready || this.#steps > 0) return
+    this.#planAgain = false
+    const { machine, host, isUp } = this.#around
+    for (const step of nextSteps(machine.state, isUp)) {
+      this.#stepIds += 1
+      this.#steps += 1
+      // No node has this name: the answers remembered for nodes stay theirs.
+      const requestId = `$planner/${host.term}-${this.#stepIds}`
+      this.propose({ ...step, requestId }, () => {
+        this.#steps -= 1
+      })
     }
   }
 
@@ -107,8 +129,9 @@ export class MetadataLeader {
   }
 
   /** An index this leader proposed at is only applied with its own entry while it still leads. */
-  applied(entry: LogEntry, { reply }: MetadataResult): void {
+  applied(entry: LogEntry, { reply, change }: MetadataResult): void {
     if (entry.term === this.#around.host.term) this.#ready = true
+    if (change !== undefined && change.kind !== 'topic-created') this.#planAgain = true
     if (this.#proposed?.index !== entry.index) return
     const { respond } = this.#proposed
     this.#proposed = undefined
@@ -117,6 +140,7 @@ export class MetadataLeader {
   }
 
   runApplied(): void {
+    if (this.#planAgain) this.plan()
     if (this.#queue.length > 0) this.#askToPropose()
   }
 

@@ -47,7 +47,7 @@ export function newPlan(
 }
 
 /** 3 or 5 voters, or 1 when there are fewer than three nodes. */
-function votersAmong(nodes: number): number {
+export function votersAmong(nodes: number): number {
   if (nodes >= votersMax) return votersMax
   return nodes >= 3 ? 3 : 1
 }
