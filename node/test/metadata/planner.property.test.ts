@@ -189,7 +189,6 @@ describe('rebalance', () => {
             chooser(stream[Symbol.iterator]()),
             () => {
               const inFlight = movesInFlight(cluster.machine.state)
-              moved = Math.max(moved, inFlight)
               expect(inFlight).toBeLessThanOrEqual(limits.movesInFlightMax)
               checkPlaces(cluster.machine, counts)
             },

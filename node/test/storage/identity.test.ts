@@ -4,7 +4,12 @@ import { QuorateError } from '@quorate/protocol'
 import { describe, expect, test } from 'vitest'
 import { encodeCheckedText, replaceFileSync } from '../../src/storage/checked-text.ts'
 import { formatNode } from '../../src/storage/format.ts'
-import { metadataReplicaId, newPlan, parsePlan } from '../../src/storage/plan.ts'
+import {
+  metadataConfiguration,
+  metadataReplicaId,
+  newPlan,
+  parsePlan,
+} from '../../src/storage/plan.ts'
 import { openStorage } from '../../src/storage/storage.ts'
 import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 import { folder, smallOptions, testPlan } from './harness.ts'
@@ -31,16 +36,23 @@ function codeOf(run: () => unknown): string {
 const options = { ...smallOptions, random: keyedRandom('identity') }
 
 describe('a plan', () => {
-  test('has 1, 3 or 5 voters, numbered in its order', () => {
+  test('has 1, 3 or 5 voters, numbered in its order, and then the nodes that follow', () => {
     const voters = (count: number) => {
       const nodes = Array.from({ length: count }, (_, n) => ({ id: `n${n + 1}`, address: 'h:1' }))
       const plan = newPlan(nodes, (digits) => 'a'.repeat(digits))
-      return plan.nodes.map((node) => metadataReplicaId(plan.nodes, node.id) ?? 0)
+      expect(plan.nodes.map(({ id }) => metadataReplicaId(plan.nodes, id))).toEqual(
+        Array.from({ length: count }, (_, n) => n + 1),
+      )
+      return metadataConfiguration(plan.nodes).voters
     }
     expect(voters(1)).toEqual([1])
-    expect(voters(2)).toEqual([1, 0])
-    expect(voters(4)).toEqual([1, 2, 3, 0])
-    expect(voters(6)).toEqual([1, 2, 3, 4, 5, 0])
+    expect(voters(2)).toEqual([1])
+    expect(voters(4)).toEqual([1, 2, 3])
+    expect(voters(6)).toEqual([1, 2, 3, 4, 5])
+    const { nodes } = testPlan()
+    const late = nodes.map((node, at) => ({ ...node, voter: at > 0 }))
+    expect(late.map(({ id }) => metadataReplicaId(late, id))).toEqual([3, 1, 2])
+    expect(metadataReplicaId(nodes, 'n9')).toBeUndefined()
   })
 
   test('with anything wrong in it is refused by name', () => {
