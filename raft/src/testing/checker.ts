@@ -6,7 +6,15 @@ import { checkInvariants } from '../invariants.ts'
 import { sameChain } from '../log.ts'
 import { majority } from '../quorum.ts'
 import type { Raft } from '../raft.ts'
-import type { Chain, RaftEffect, RaftInput, RaftMessage, ReplicaId } from '../types.ts'
+import type {
+  Chain,
+  Configuration,
+  RaftEffect,
+  RaftInput,
+  RaftMessage,
+  ReplicaId,
+  SnapshotPoint,
+} from '../types.ts'
 import type { TestDisk } from './disk.ts'
 import type { TestEntry } from './entry.ts'
 
@@ -38,17 +46,21 @@ export class ClusterChecker {
   private readonly chains = new Map<string, Chain>()
   private readonly readFloors = new Map<number, number>()
   private readonly replicas: () => Iterable<CheckedReplica>
-  private readonly voters: number
+  /** What the group began with. */
+  private readonly first: Configuration
   private opinion = ''
+  /** Before the step: a leader that commits its own removal is none after it. */
+  private wasLeader = false
   /** One entry always fits, however large. */
   private largestBytes = 0
 
-  constructor(voters: number, replicas: () => Iterable<CheckedReplica>) {
-    this.voters = voters
+  constructor(first: Configuration, replicas: () => Iterable<CheckedReplica>) {
+    this.first = first
     this.replicas = replicas
   }
 
   beforeStep(replica: CheckedReplica, input: Input): void {
+    this.wasLeader = replica.raft.role === 'leader'
     if (isPreVoteRequest(input)) this.opinion = opinionOf(replica.raft)
     // A read asked now must see all that was committed, and so may have been acked, before.
     if (input.type === 'read') this.readFloors.set(input.readId, this.committed.length)
@@ -61,7 +73,10 @@ export class ClusterChecker {
       require(effects.every((effect) => effect.type === 'send'), 'a pre-vote had effects')
     }
     for (const effect of effects) this.checkEffect(replica, input, effect)
-    const { leadership, options } = replica.raft
+    const { leadership, options, log } = replica.raft
+    const open = log.configurations.all.filter(({ index }) => index > this.committed.length)
+    require(open.length <= 1, `${open.length} configurations without commit on ${replica.id}`)
+    require(replica.disk.start.index <= log.base.index, `log start of ${replica.id} above its base`)
     for (const { inflightBytes } of leadership?.progress ?? []) {
       const isBounded = inflightBytes <= options.inflightBytesMax + this.largestBytes
       require(isBounded, `${inflightBytes} bytes in flight`)
@@ -77,6 +92,7 @@ export class ClusterChecker {
       case 'persist':
         require(effect.truncateAfter === undefined ||
           raft.role !== 'leader', `leader ${id} dropped entries`)
+        if (effect.snapshot !== undefined) this.checkInstall(replica, effect.snapshot)
         for (const entry of effect.entries) this.checkMatching(entry)
         break
       case 'commit':
@@ -97,6 +113,16 @@ export class ClusterChecker {
         throw new Error(`replica ${id} halted: ${effect.reason}`)
       case 'read-refused':
       case 'read-entries':
+      case 'read-snapshot':
+      case 'snapshot-received':
+        break
+      case 'configuration':
+        if (effect.committed) {
+          this.checkConfiguration(replica, effect.index, effect.configuration)
+        }
+        break
+      case 'propose-configuration':
+        require(raft.role === 'leader', `${id} is to leave a joint configuration as ${raft.role}`)
         break
     }
   }
@@ -106,12 +132,17 @@ export class ClusterChecker {
     const other = this.leaders.get(term)
     require(other === undefined || other === id, `${other} and ${id} both lead term ${term}`)
     this.leaders.set(term, id)
+    require(raft.membership.isVoter, `${id} leads term ${term} and is no voter`)
     const newest = this.committed[this.committed.length - 1]
     if (newest === undefined) return
     const agreement = raft.log.compare(newest)
+    const stored = disk.pointAt(newest.index)
     const isHeld =
       agreement === 'same' ||
-      (agreement === 'released' && sameChain(disk.pointAt(newest.index).chain, newest.chain))
+      // Below its log start an entry is part of a snapshot, and was compared when that came to be.
+      (agreement === 'released' &&
+        (newest.index <= disk.start.index ||
+          (stored !== undefined && sameChain(stored.chain, newest.chain))))
     require(isHeld, `leader ${id} of term ${term} lacks committed entry ${newest.index}`)
   }
 
@@ -130,11 +161,11 @@ export class ClusterChecker {
     const { id, raft, disk } = replica
     require(index > replica.committed, `commit of ${id} reported twice: ${index}`)
     for (let place = replica.committed + 1; place <= index; place++) {
-      const entry = raft.log.entryAt(place) ?? (disk.entries[place - 1] as TestEntry)
+      const entry = raft.log.entryAt(place) ?? (disk.entryAt(place) as TestEntry)
       const known = this.committed[place - 1]
       if (known === undefined) {
-        require(raft.role === 'leader', `follower ${id} is the first to commit ${place}`)
-        this.checkCopies(entry, index)
+        require(this.wasLeader, `follower ${id} is the first to commit ${place}`)
+        this.checkCopies(raft.membership.placed.configuration, entry, index)
         this.committed.push(entry)
       } else {
         require(sameChain(known.chain, entry.chain), `committed entry ${place} differs on ${id}`)
@@ -143,10 +174,43 @@ export class ClusterChecker {
     replica.committed = index
   }
 
-  private checkCopies(entry: TestEntry, index: number): void {
-    let copies = 0
-    for (const { disk } of this.replicas()) if (disk.hasSynced(entry.index, entry.term)) copies++
-    require(copies >= majority(this.voters), `${index} committed with ${copies} synced copies`)
+  /** Both halves of a joint configuration hold the entry. */
+  private checkCopies(
+    { voters, outgoing }: Configuration,
+    { index, term }: TestEntry,
+    commit: number,
+  ): void {
+    for (const half of [voters, outgoing ?? voters]) {
+      let copies = 0
+      for (const { id, disk } of this.replicas()) {
+        if (half.includes(id) && disk.hasSynced(index, term)) copies++
+      }
+      const isCopied = copies >= majority(half.length)
+      require(isCopied, `${commit} committed with ${copies} synced copies of ${half.length}`)
+    }
+  }
+
+  /** A snapshot stands for committed entries and the configuration they lead to. */
+  private checkInstall(replica: CheckedReplica, snapshot: SnapshotPoint): void {
+    const { index, chain, configuration } = snapshot
+    const known = this.committed[index - 1]
+    require(known !== undefined &&
+      sameChain(known.chain, chain), `${replica.id} installs ${index}, which is not committed`)
+    this.checkConfiguration(replica, index, configuration)
+    require(index > replica.committed, `${replica.id} goes back to ${index}`)
+    replica.committed = index
+  }
+
+  /** The configuration of the entry at or before `index`, as far as all that is committed. */
+  private checkConfiguration(
+    { id }: CheckedReplica,
+    index: number,
+    configuration: Configuration,
+  ): void {
+    let expected = this.first
+    for (const entry of this.committed.slice(0, index)) expected = entry.configuration ?? expected
+    const isSame = JSON.stringify(expected) === JSON.stringify(configuration)
+    require(isSame, `${id} has another configuration at ${index}`)
   }
 
   /** No message of a term, and no promise, before it is on disk. */
@@ -168,7 +232,8 @@ export class ClusterChecker {
     } else if (message.type === 'append-reply' && message.success) {
       const own = raft.log.pointAt(message.match)
       const isSynced = own === undefined || disk.hasSynced(own.index, own.term) || own.index === 0
-      const isThere = own === undefined || sameChain(disk.pointAt(own.index).chain, own.chain)
+      const there = own && disk.pointAt(own.index)
+      const isThere = own === undefined || (there && sameChain(there.chain, own.chain)) === true
       require(isSynced && isThere, `${id} acked ${message.match}, which is not on its disk`)
     }
   }

@@ -1,8 +1,9 @@
 // Disk of one replica in tests: what is synced, what is being written, and which entries were ever
 // synced. Requests complete in order; a crash keeps any number of the unfinished ones, oldest first,
-// because a write may reach the disk without anybody hearing of it. Checks what it is given.
+// because a write may reach the disk without anybody hearing of it. The log may start behind a
+// snapshot. Checks what it is given.
 import { sameChain } from '../log.ts'
-import type { HardState, LogPoint, RaftEffect, RaftRestore } from '../types.ts'
+import type { Configuration, HardState, LogPoint, RaftEffect, RaftRestore } from '../types.ts'
 import { chainAfter, origin, type TestEntry } from './entry.ts'
 
 export type PersistRequest = Extract<RaftEffect<TestEntry>, { type: 'persist' }>
@@ -14,13 +15,23 @@ export interface PendingWrite {
 
 export class TestDisk {
   hardState: HardState = { term: 0, votedFor: 0 }
-  /** The whole synced log, from index 1. */
+  /** The point before the first entry, and the place of the snapshot. */
+  start: LogPoint = origin
+  /** The whole synced log after `start`. */
   entries: TestEntry[] = []
   /** Start after a crash begins here; entries below are read back with read-entries only. */
   checkpoint = 0
   readonly pending: PendingWrite[] = []
+  private startConfiguration: Configuration = { voters: [] }
   /** `index/term` of every entry that was synced at some time. */
   private readonly everSynced = new Set<string>()
+  /** Highest index of a snapshot that was synced at some time. */
+  private everInstalled = 0
+
+  /** Before the first start: the configuration a group begins with. */
+  format(configuration: Configuration): void {
+    this.startConfiguration = configuration
+  }
 
   write(request: PersistRequest, dueMs: number): void {
     this.pending.push({ request, dueMs })
@@ -31,6 +42,15 @@ export class TestDisk {
     const { request } = this.pending.shift() as PendingWrite
     if (request.hardState !== undefined) this.syncHardState(request.hardState)
     if (request.truncateAfter !== undefined) this.truncate(request.truncateAfter)
+    if (request.snapshot !== undefined) {
+      const { configuration, index } = request.snapshot
+      if (index <= this.checkpoint) throw new Error(`snapshot ${index} below the checkpoint`)
+      this.start = request.snapshot
+      this.startConfiguration = configuration
+      this.entries = []
+      this.checkpoint = index
+      this.everInstalled = index
+    }
     for (const entry of request.entries) this.syncEntry(entry)
     return request.id
   }
@@ -41,15 +61,37 @@ export class TestDisk {
     this.pending.length = 0
   }
 
+  /** Holds the entry, or held it at some time, by itself or within a snapshot. */
   hasSynced(index: number, term: number): boolean {
-    return this.everSynced.has(`${index}/${term}`)
+    return index <= this.everInstalled || this.everSynced.has(`${index}/${term}`)
   }
 
-  pointAt(index: number): LogPoint {
-    const entry = this.entries[index - 1]
-    return entry === undefined
-      ? origin
-      : { index: entry.index, term: entry.term, chain: entry.chain }
+  entryAt(index: number): TestEntry | undefined {
+    return this.entries[index - this.start.index - 1]
+  }
+
+  pointAt(index: number): LogPoint | undefined {
+    if (index === this.start.index) return this.start
+    const entry = this.entryAt(index)
+    return entry && { index: entry.index, term: entry.term, chain: entry.chain }
+  }
+
+  /** The one in force at an index of the log, not below its start. */
+  configurationAt(index: number): Configuration {
+    let { startConfiguration: configuration } = this
+    for (const entry of this.entries) {
+      if (entry.index <= index) configuration = entry.configuration ?? configuration
+    }
+    return configuration
+  }
+
+  /** The log starts after `index` from now on: what is before is in the snapshot of there. */
+  compact(index: number): void {
+    const point = this.pointAt(index)
+    if (point === undefined || index > this.checkpoint) throw new Error(`no checkpoint at ${index}`)
+    this.startConfiguration = this.configurationAt(index)
+    this.entries.splice(0, index - this.start.index)
+    this.start = point
   }
 
   /** Sets the log as it was when the test begins. */
@@ -59,8 +101,8 @@ export class TestDisk {
   }
 
   restore(): RaftRestore<TestEntry> {
-    const base = this.pointAt(this.checkpoint)
-    const entries = this.entries.slice(this.checkpoint)
+    const base = this.pointAt(this.checkpoint) as LogPoint
+    const entries = this.entries.slice(this.checkpoint - this.start.index)
     return { hardState: this.hardState, base, entries, commit: this.checkpoint }
   }
 
@@ -75,14 +117,14 @@ export class TestDisk {
 
   private truncate(index: number): void {
     if (index < this.checkpoint) throw new Error(`truncation below the checkpoint at ${index}`)
-    this.entries.length = Math.min(this.entries.length, index)
+    this.entries.length = Math.min(this.entries.length, index - this.start.index)
   }
 
   private syncEntry(entry: TestEntry): void {
-    const previous = this.pointAt(this.entries.length)
+    const previous = this.entries.at(-1) ?? this.start
     const chain = chainAfter(previous.chain, entry.index, entry.term, entry.value)
-    if (entry.index !== this.entries.length + 1 || !sameChain(chain, entry.chain)) {
-      throw new Error(`entry ${entry.index} does not follow ${this.entries.length} on disk`)
+    if (entry.index !== previous.index + 1 || !sameChain(chain, entry.chain)) {
+      throw new Error(`entry ${entry.index} does not follow ${previous.index} on disk`)
     }
     if (entry.term > this.hardState.term) {
       throw new Error(`entry of term ${entry.term} on disk before its term`)

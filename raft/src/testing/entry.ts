@@ -1,6 +1,6 @@
 // Entries of the test harness: a text as payload, and a chain hash over everything before it, so
 // that equal chains mean equal logs.
-import type { Chain, LogPoint, RaftEntry } from '../types.ts'
+import type { Chain, Configuration, LogPoint, RaftEntry } from '../types.ts'
 
 export interface TestEntry extends RaftEntry {
   readonly value: string
@@ -29,6 +29,15 @@ export function makeEntry(
 ): TestEntry {
   const index = previous.index + 1
   return { index, term, value, sizeBytes, chain: chainAfter(previous.chain, index, term, value) }
+}
+
+/** The value says it too, so that the chain covers it. */
+export function makeConfigurationEntry(
+  previous: LogPoint,
+  term: number,
+  configuration: Configuration,
+): TestEntry {
+  return { ...makeEntry(previous, term, JSON.stringify(configuration)), configuration }
 }
 
 /** A log whose entries have these terms, in order. */

@@ -2,11 +2,11 @@
 // virtual time, its checker, and the language of the golden scripts.
 export type { CheckedReplica } from './checker.ts'
 export { ClusterChecker } from './checker.ts'
-export type { ClusterOptions, ReadOutcome, TestReplica } from './cluster.ts'
 export { RaftCluster } from './cluster.ts'
 export { TestDisk } from './disk.ts'
 export type { TestEntry } from './entry.ts'
-export { chainAfter, makeEntry, makeLog, origin } from './entry.ts'
+export { chainAfter, makeConfigurationEntry, makeEntry, makeLog, origin } from './entry.ts'
+export type { ClusterOptions, ReadOutcome, TestReplica } from './host.ts'
 export type { NetworkConditions, Packet, Range } from './network.ts'
 export { TestNetwork } from './network.ts'
 export { keyedDraw } from './random.ts'

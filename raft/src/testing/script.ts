@@ -8,6 +8,9 @@
 //   advance 100 [1 2]                          time passes; all, or these, get their ticks
 //   propose 1 a b                              one proposal of two entries
 //   read 1 · transfer 1 2 · release 1 5 · connection-lost 2 1
+//   add 4                                      a new replica with an empty disk
+//   change 1 voters=1,2,4 [learners=5]         1 proposes one step towards these members
+//   compact 1 5                                the log of 1 starts after 5
 //   deliver [1>2] [append]                     packets that wait now; also `drop`
 //   replay 1>2 append                          the last such packet of the past once more
 //   store 1 [2]                                the oldest write (or two) of 1 reaches the disk
@@ -125,6 +128,15 @@ class ScriptSession {
       case 'release':
         cluster.release(id, second)
         return true
+      case 'compact':
+        cluster.compact(id, second)
+        return true
+      case 'add':
+        cluster.add(id)
+        return true
+      case 'change':
+        this.change(id, words)
+        return true
       case 'connection-lost':
         cluster.connectionLost(id, second)
         return true
@@ -143,6 +155,14 @@ class ScriptSession {
       default:
         return false
     }
+  }
+
+  private change(id: ReplicaId, words: readonly string[]): void {
+    const members = (name: string) => (option(words, name) ?? '').split(',').filter(Boolean)
+    const voters = members('voters').map(Number)
+    const learners = members('learners').map(Number)
+    const problem = this.cluster().change(id, { voters, learners })
+    if (problem !== undefined) this.lines.push(`  ${id}: ${problem}`)
   }
 
   /** Verbs of fate. */
@@ -221,9 +241,11 @@ class ScriptSession {
       const { role, term, votedFor, leader, log } = raft
       const state = isAlive ? role : 'down'
       const own = `vote ${votedFor} leader ${leader} commit ${log.commit} stable ${log.stable}`
+      const { index } = disk.start
+      const start = index > 0 ? `..${index} ` : ''
       const terms = disk.entries.map((entry) => entry.term).join(' ')
       this.lines.push(
-        `  ${id} ${state} t${term} ${own} last ${log.lastIndex}/${log.lastTerm} disk [${terms}]`,
+        `  ${id} ${state} t${term} ${own} last ${log.lastIndex}/${log.lastTerm} disk [${start}${terms}]`,
       )
     }
   }
