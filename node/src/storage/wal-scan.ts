@@ -131,7 +131,8 @@ function readDirectory(
 
 /**
  * The batches that count, in order. A file that begins with a batch number makes all batches of
- * older files from that number on void: they were never acknowledged and were written again.
+ * older files from that number on void: they were never acknowledged and were written again. A file
+ * whose only batch is torn makes nothing void: the crash came while it was written again.
  */
 export function countingBatches(
   files: readonly ScannedFile[],
@@ -140,10 +141,16 @@ export function countingBatches(
   for (const file of files) {
     const first = file.batches[0]?.directory.batchNumber
     if (first === undefined) continue
+    const again = (counting.at(-1)?.batch.directory.batchNumber ?? -1) >= first
+    if (again && file.batches.length === 1 && !isReadable(file, file.batches[0]!)) continue
     while ((counting.at(-1)?.batch.directory.batchNumber ?? -1) >= first) counting.pop()
     for (const batch of file.batches) counting.push({ file, batch })
   }
   return counting
+}
+
+function isReadable(file: ScannedFile, batch: ScannedBatch): boolean {
+  return typeof readBatchSync(file, batch) !== 'string'
 }
 
 export interface ReadRecord {

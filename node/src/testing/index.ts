@@ -9,7 +9,16 @@ export { type Dump, dumpStorage } from '../storage/dump.ts'
 export { formatNode } from '../storage/format.ts'
 export { EntryType, type GroupId, groupKey, metadataGroup } from '../storage/log-entry.ts'
 export { newPlan, type Plan } from '../storage/plan.ts'
+export { type CrashPoint, DiskCrash } from './crash-points.ts'
+export {
+  type DamageableFile,
+  type DamageableKind,
+  damageableFiles,
+  damageableKinds,
+  pickFile,
+} from './damageable-files.ts'
 export type { NetworkFault } from './network-faults.ts'
+export type { DamageDone, DiskDamage } from './simulated-damage.ts'
 export { type DiskFault, SimulatedDisk, type SimulatedDiskOptions } from './simulated-disk.ts'
 export type { SimulatedNetworkOptions } from './simulated-link.ts'
 export { SimulatedNetwork } from './simulated-network.ts'

@@ -96,6 +96,35 @@ export class SimulatedContent {
     this.#dirty.clear()
   }
 
+  /** The kernel needs the memory: clean pages are read from the platter from now on. */
+  dropCache(): void {
+    this.#synced = grown(this.#synced, this.#size)
+    const sectors = Math.ceil(this.#size / sectorBytes)
+    for (let sector = 0; sector < sectors; sector += 1) {
+      if (!this.#dirty.has(sector)) this.#cacheSynced(sector)
+    }
+  }
+
+  /** Damages what is synced; a reader sees it but where a later write waits for its sync. */
+  damage(position: number, byteLength: number, change: (bytes: Uint8Array) => void): void {
+    const end = Math.min(position + byteLength, this.#syncedSize)
+    if (end <= position) return
+    change(this.#synced.subarray(position, end))
+    const last = Math.floor((end - 1) / sectorBytes)
+    for (let sector = Math.floor(position / sectorBytes); sector <= last; sector += 1) {
+      if (!this.#dirty.has(sector)) this.#cacheSynced(sector)
+    }
+  }
+
+  /** The file is these bytes and was never anything else. */
+  replace(bytes: Uint8Array): void {
+    this.#cache = bytes.slice()
+    this.#synced = bytes.slice()
+    this.#dirty = new Map()
+    this.#size = bytes.byteLength
+    this.#syncedSize = bytes.byteLength
+  }
+
   /** Each unsynced sector survives, or an older version of it, or what was synced before. */
   losePower(random: Random, purpose: string, survivePercent: number): void {
     const size = this.#survivingSize(random, purpose, survivePercent)
@@ -132,6 +161,12 @@ export class SimulatedContent {
 
   #cached(sector: number): Uint8Array {
     return this.#cache.slice(sector * sectorBytes, (sector + 1) * sectorBytes)
+  }
+
+  #cacheSynced(sector: number): void {
+    const from = sector * sectorBytes
+    const to = Math.min(from + sectorBytes, this.#size)
+    this.#cache.set(this.#synced.subarray(from, to), from)
   }
 
   #setSynced(sector: number, bytes: Uint8Array): void {

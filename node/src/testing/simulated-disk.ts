@@ -1,12 +1,15 @@
 // The simulated Disk: page cache and synced state apart, latency, stalls, a size limit, injected
 // errors, and crashes that kill the process (the cache stays) or cut the power (a random part of
 // what was not synced survives, torn at 512 bytes). Deterministic: keyed randomness, one event queue.
-// Each process life gets its own Disk from `process`; what outlives it is here.
+// Each process life gets its own Disk from `process`; what outlives it is here. Damage to what was
+// synced: simulated-damage.ts; crashes at a given operation: crash-points.ts.
 import type { Random } from '@quorate/actors'
 import { type EventOwner, eventClass } from '@quorate/actors/testing'
 import type { Disk, DiskErrorCode } from '../storage/disk.ts'
 import { DiskError } from '../storage/disk.ts'
+import { CrashPoints } from './crash-points.ts'
 import { type SimulatedContent, sectorBytes } from './simulated-content.ts'
+import { SimulatedDamage } from './simulated-damage.ts'
 import { ProcessDisk } from './simulated-process-disk.ts'
 import { SimulatedTree } from './simulated-tree.ts'
 import { SyncedDisk } from './synced-disk.ts'
@@ -45,14 +48,18 @@ export type SyncedListener = (path: string, position: number, bytes: Uint8Array)
 
 /** An operation that is under way: `land` does to the disk what is done when it completes. */
 export interface UnderWay {
+  /** It changes the disk, so it is one of those between which a crash point may lie. */
+  readonly changes: boolean
   /** `share` below 1: only this part of its bytes, when a crash comes first. */
-  land(share: number): void
+  land(share: number): DiskError | undefined
 }
 
 export class SimulatedDisk {
   readonly name: string
   readonly tree = new SimulatedTree()
   readonly random: Random
+  readonly damage: SimulatedDamage
+  readonly crashPoints = new CrashPoints()
   readonly #scheduler: DiskScheduler
   readonly #latencyMinMs: number
   readonly #latencyMaxMs: number
@@ -73,6 +80,7 @@ export class SimulatedDisk {
     this.#latencyMinMs = options.latencyMinMs ?? 0.1
     this.#latencyMaxMs = options.latencyMaxMs ?? 0.4
     this.capacityBytes = options.capacityBytes ?? Number.POSITIVE_INFINITY
+    this.damage = new SimulatedDamage(this)
   }
 
   /** The disk as a process sees it, until `crash`. Completions are events of `owner`. */
@@ -158,14 +166,17 @@ export class SimulatedDisk {
     operation: UnderWay,
     path: string,
     owner: EventOwner | undefined,
-    done: () => void,
+    done: (error: DiskError | undefined) => void,
   ): void {
     const life = this.#life
     this.#underWay.add(operation)
     const run = (): void => {
       if (life !== this.#life) return
+      if (operation.changes && this.crashPoints.before()) return
       this.#underWay.delete(operation)
-      done()
+      const error = operation.land(1)
+      if (operation.changes && this.crashPoints.after()) return
+      done(error)
     }
     this.#scheduler.at(this.#completionMs(path), eventClass.disk, run, owner)
   }

@@ -4,8 +4,9 @@
 import type { EventOwner } from '@quorate/actors/testing'
 import type { Disk, DiskFile, Done, OpenMode } from '../storage/disk.ts'
 import { DiskError } from '../storage/disk.ts'
+import { DiskCrash } from './crash-points.ts'
 import { SimulatedContent } from './simulated-content.ts'
-import type { DiskOperation, SimulatedDisk } from './simulated-disk.ts'
+import type { DiskOperation, SimulatedDisk, UnderWay } from './simulated-disk.ts'
 import { FolderNode } from './simulated-tree.ts'
 
 export class ProcessDisk implements Disk {
@@ -24,6 +25,7 @@ export class ProcessDisk implements Disk {
   }
 
   openSync(path: string, mode: OpenMode): DiskFile {
+    if (mode === 'create') return this.changeSync('open', path, () => this.#open(path, mode))
     this.check('open', path)
     return this.#open(path, mode)
   }
@@ -41,6 +43,7 @@ export class ProcessDisk implements Disk {
         opened = this.#open(path, mode)
       },
       (error) => done(error, opened as DiskFile),
+      { changes: mode === 'create' },
     )
   }
 
@@ -53,8 +56,7 @@ export class ProcessDisk implements Disk {
   }
 
   makeFolderSync(path: string): void {
-    this.check('name', path)
-    this.disk.tree.create(path, new FolderNode())
+    this.changeSync('name', path, () => this.disk.tree.create(path, new FolderNode()))
   }
 
   makeFolder(path: string, done: Done): void {
@@ -62,8 +64,7 @@ export class ProcessDisk implements Disk {
   }
 
   renameSync(from: string, to: string): void {
-    this.check('name', from)
-    this.disk.tree.rename(from, to)
+    this.changeSync('name', from, () => this.disk.tree.rename(from, to))
   }
 
   rename(from: string, to: string, done: Done): void {
@@ -71,8 +72,7 @@ export class ProcessDisk implements Disk {
   }
 
   removeSync(path: string): void {
-    this.check('name', path)
-    this.disk.tree.remove(path)
+    this.changeSync('name', path, () => this.disk.tree.remove(path))
   }
 
   remove(path: string, done: Done): void {
@@ -80,13 +80,14 @@ export class ProcessDisk implements Disk {
   }
 
   syncFolderSync(folder: string): void {
-    this.check('sync', folder)
-    this.disk.tree.syncFolder(folder)
+    this.changeSync('sync', folder, () => this.disk.tree.syncFolder(folder))
   }
 
   syncFolder(folder: string, done: Done): void {
     // Nothing lands when a crash comes first: the names stay unsynced.
-    this.perform('sync', folder, () => this.disk.tree.syncFolder(folder), done, 'never')
+    this.perform('sync', folder, () => this.disk.tree.syncFolder(folder), done, {
+      onCrash: 'never',
+    })
   }
 
   freeBytes(path: string, done: (error: DiskError | undefined, bytes: number) => void): void {
@@ -115,9 +116,19 @@ export class ProcessDisk implements Disk {
 
   /** Throws what a synchronous operation meets. */
   check(operation: DiskOperation, path: string): void {
-    if (this.dead) throw new Error(`${path}: used after the crash of its process`)
+    if (this.dead) throw new DiskCrash(path)
     const fault = this.disk.faultOf(operation, path)
     if (fault !== undefined) throw fault
+  }
+
+  /** A synchronous operation that changes the disk: its process may crash around it. */
+  changeSync<Result>(operation: DiskOperation, path: string, effect: () => Result): Result {
+    this.check(operation, path)
+    const { crashPoints } = this.disk
+    if (crashPoints.before()) throw new DiskCrash(path)
+    const result = effect()
+    if (crashPoints.after()) throw new DiskCrash(path)
+    return result
   }
 
   /** Runs `effect` when the operation completes, and then `done`; a crash before runs it or not. */
@@ -126,25 +137,20 @@ export class ProcessDisk implements Disk {
     path: string,
     effect: () => void,
     done: Done,
-    onCrash: 'either' | 'never' = 'either',
+    options: { readonly onCrash?: 'never'; readonly changes?: boolean } = {},
   ): void {
     const fault = this.disk.faultOf(operation, path)
+    const { onCrash, changes = operation === 'name' || operation === 'sync' } = options
     const land = (share: number): DiskError | undefined => {
       if (fault !== undefined || (share < 1 && (onCrash === 'never' || share < 0.5))) return fault
       return attempt(effect)
     }
-    this.schedule(path, land, done)
+    this.schedule(path, { changes, land }, done)
   }
 
   /** `land` gets 1 when the operation completes, and less when a crash comes first. */
-  schedule(path: string, land: (share: number) => DiskError | undefined, done: Done): void {
-    if (this.dead) return
-    const underWay = {
-      land: (share: number): void => {
-        land(share)
-      },
-    }
-    this.disk.schedule(underWay, path, this.#owner, () => done(land(1)))
+  schedule(path: string, operation: UnderWay, done: Done): void {
+    if (!this.dead) this.disk.schedule(operation, path, this.#owner, done)
   }
 }
 
@@ -163,8 +169,9 @@ class SimulatedFile implements DiskFile {
   }
 
   readSync(into: Uint8Array, position: number): number {
-    this.#check('read')
-    return this.#content.read(into, position)
+    this.#refuseClosed()
+    this.#process.check('read', this.path)
+    return this.#read(into, position)
   }
 
   read(
@@ -178,18 +185,20 @@ class SimulatedFile implements DiskFile {
       'read',
       this.path,
       () => {
-        read = this.#content.read(into, position)
+        read = this.#read(into, position)
       },
       (error) => done(error, read),
     )
   }
 
   writeSync(bytes: Uint8Array, position: number): void {
-    this.#check('write')
+    this.#refuseClosed()
     if (this.#failed !== undefined) throw this.#failed
     const { disk } = this.#process
-    if (!disk.hasRoomFor(this.#content, position + bytes.byteLength)) throw this.#full()
-    this.#content.write(bytes, position, disk.nextSequence())
+    this.#process.changeSync('write', this.path, () => {
+      if (!this.#hasRoom(position, bytes)) throw this.#full()
+      this.#content.write(bytes, this.#placeOf(position, bytes), disk.nextSequence())
+    })
   }
 
   write(pieces: readonly Uint8Array[], position: number, done: Done): void {
@@ -201,9 +210,16 @@ class SimulatedFile implements DiskFile {
   }
 
   syncSync(): void {
-    this.#check('sync')
+    this.#refuseClosed()
     if (this.#failed !== undefined) throw this.#failed
-    this.#content.sync(this.#process.disk.nextSequence())
+    try {
+      this.#process.changeSync('sync', this.path, () => {
+        this.#content.sync(this.#process.disk.nextSequence())
+      })
+    } catch (error) {
+      if (error instanceof DiskError) this.#fail(error)
+      throw error
+    }
   }
 
   sync(done: Done): void {
@@ -215,11 +231,10 @@ class SimulatedFile implements DiskFile {
     const land = (share: number): DiskError | undefined => {
       if (share < 1) return undefined
       if (fault === undefined) this.#content.sync(sequence)
-      else this.#content.forgetDirty()
-      this.#failed ??= fault
+      else this.#fail(fault)
       return fault
     }
-    this.#process.schedule(this.path, land, done)
+    this.#process.schedule(this.path, { changes: true, land }, done)
   }
 
   sizeSync(): number {
@@ -240,17 +255,34 @@ class SimulatedFile implements DiskFile {
       const error = fault ?? (this.#hasRoom(position, bytes) ? undefined : this.#full())
       const whole = share === 1 && error === undefined
       if (whole && durable) {
-        this.#content.writeDurable(bytes, position, disk.nextSequence())
+        this.#content.writeDurable(bytes, this.#placeOf(position, bytes), disk.nextSequence())
         disk.told(this.path, position, bytes)
         return undefined
       }
       // A part of it reaches the page cache: of a failed write, or of one that a crash cut off.
       const part = whole ? bytes : partOf(bytes, share, disk, position, this.#content)
-      this.#content.write(part, position, disk.nextSequence())
-      if (error !== undefined && durable) this.#failed ??= error
+      this.#content.write(part, this.#placeOf(position, part), disk.nextSequence())
+      if (error !== undefined && durable) this.#fail(error)
       return error
     }
-    this.#process.schedule(this.path, land, done)
+    this.#process.schedule(this.path, { changes: true, land }, done)
+  }
+
+  #read(into: Uint8Array, position: number): number {
+    const read = this.#content.read(into, position)
+    this.#process.disk.damage.ofRead(this.path, into, read)
+    return read
+  }
+
+  #placeOf(position: number, bytes: Uint8Array): number {
+    const { damage } = this.#process.disk
+    return damage.placeOfWrite(this.path, position, bytes.byteLength, this.#content.size)
+  }
+
+  /** As in the kernel: what a sync could not write counts for clean, and is lost with the cache. */
+  #fail(error: DiskError): void {
+    this.#failed ??= error
+    if (error.code !== 'ENOSPC') this.#content.forgetDirty()
   }
 
   #hasRoom(position: number, bytes: Uint8Array): boolean {
@@ -259,11 +291,6 @@ class SimulatedFile implements DiskFile {
 
   #full(): DiskError {
     return new DiskError('ENOSPC', this.path, 'no space left')
-  }
-
-  #check(operation: DiskOperation): void {
-    this.#refuseClosed()
-    this.#process.check(operation, this.path)
   }
 
   #refuseClosed(): void {

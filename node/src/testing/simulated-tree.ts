@@ -72,6 +72,16 @@ export class SimulatedTree {
     this.#apply({ set, node, cleared })
   }
 
+  /** The name is gone, synced and unsynced, as if it had never been there. */
+  lose(path: string): void {
+    const { folder, name } = this.#place(path)
+    folder.entries.delete(name)
+    folder.synced.delete(name)
+    this.#unsynced = this.#unsynced.filter(
+      ({ set }) => set === undefined || set.folder !== folder || set.name !== name,
+    )
+  }
+
   /** Makes every change of names in the folder durable. */
   syncFolder(path: string): void {
     const folder = this.find(path)
