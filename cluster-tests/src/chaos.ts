@@ -1,11 +1,14 @@
 // Command line of the simulator: `npm run chaos -- [--plans N] [--seed S] [--minutes M] [--plan FILE]
 // [--trace]`. Runs plan after plan, adds a line for each to the report, shrinks the first that fails,
 // writes it down and says how to run it again. Without --seed it goes on behind the report's last.
+// Long runs with real processes have a word of their own: `npm run chaos -- storage`.
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Plan, parsePlan } from './plan.ts'
 import { planOfSeed, shrinkPlan } from './plan-of-seed.ts'
+import { storageChaos, storageUsage } from './process/storage-chaos.ts'
+import { wholeNumber } from './process/whole-number.ts'
 import { type RunResult, runPlan } from './run-plan.ts'
 import { counts, Totals } from './totals.ts'
 
@@ -19,7 +22,9 @@ const usage = `usage: npm run chaos -- [--plans N] [--seed S] [--minutes M] [--p
   --minutes M   ends after so much real time
   --plan FILE   runs this plan only
   --trace       prints every event of the nodes, one line each
-example: npm run chaos -- --plans 50 --seed 1000`
+example: npm run chaos -- --plans 50 --seed 1000
+
+${storageUsage}`
 
 interface Options {
   readonly plans: number
@@ -40,16 +45,11 @@ function optionsOf(commandLine: readonly string[]): Options {
       trace: { type: 'boolean' },
     },
   })
-  const whole = (name: string, text: string | undefined, otherwise: number) => {
-    if (text === undefined) return otherwise
-    if (!/^\d{1,9}$/.test(text)) throw new Error(`--${name} is ${text}, not a whole number`)
-    return Number(text)
-  }
-  const minutes = whole('minutes', values.minutes, 0)
+  const minutes = wholeNumber('minutes', values.minutes, 0)
   const endless = minutes > 0 ? Number.MAX_SAFE_INTEGER : 200
   return {
-    plans: whole('plans', values.plans, endless),
-    seed: whole('seed', values.seed, lastReportedSeed() + 1),
+    plans: wholeNumber('plans', values.plans, endless),
+    seed: wholeNumber('seed', values.seed, lastReportedSeed() + 1),
     untilMs: minutes > 0 ? performance.now() + minutes * 60_000 : Number.POSITIVE_INFINITY,
     plan: values.plan,
     trace: values.trace === true,
@@ -63,7 +63,20 @@ function lastReportedSeed(): number {
   return last === undefined || last === '' ? 0 : Number((JSON.parse(last) as { seed: number }).seed)
 }
 
-function main(commandLine: readonly string[]): number {
+/** Runs with real processes, by the word that names them. */
+const processRuns = { storage: storageChaos }
+
+async function main([first = '', ...rest]: readonly string[]): Promise<number> {
+  if (!Object.hasOwn(processRuns, first)) return simulate(first === '' ? [] : [first, ...rest])
+  try {
+    return await processRuns[first as keyof typeof processRuns](rest)
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+    return 2
+  }
+}
+
+function simulate(commandLine: readonly string[]): number {
   let options: Options
   try {
     options = optionsOf(commandLine)
@@ -135,4 +148,4 @@ function print(lines: readonly string[]): void {
   process.stdout.write(`${lines.join('\n')}\n`)
 }
 
-process.exitCode = main(process.argv.slice(2))
+process.exitCode = await main(process.argv.slice(2))

@@ -14,6 +14,8 @@ export interface NodePlace {
   readonly data: string
   /** Starts it: absolute paths, no environment, no working directory. */
   readonly command: readonly string[]
+  /** Of each of its processes. Default: empty. */
+  readonly environment?: Readonly<Record<string, string>>
 }
 
 const endTimeoutMs = 20_000
@@ -24,6 +26,7 @@ export class LocalNode implements NodePlace {
   readonly http: string
   readonly data: string
   readonly command: readonly string[]
+  readonly environment: Readonly<Record<string, string>>
   #pid: number | undefined
 
   constructor(place: NodePlace, pid?: number) {
@@ -32,6 +35,7 @@ export class LocalNode implements NodePlace {
     this.http = place.http
     this.data = place.data
     this.command = place.command
+    this.environment = place.environment ?? {}
     if (pid !== undefined) this.#took(pid)
   }
 
@@ -63,7 +67,7 @@ export class LocalNode implements NodePlace {
   }
 
   /** Starts the process and does not wait for it to be ready. */
-  start(environment: Readonly<Record<string, string>> = {}): void {
+  start(environment = this.environment): void {
     if (this.running) throw new Error(`node ${this.id} is running already`)
     const [file = '', ...args] = this.command
     const log = openSync(this.logFile, 'a')

@@ -21,6 +21,8 @@ export interface PlannedOptions {
   readonly arguments?: readonly string[]
   /** Folder above the data. Default: a new temporary one. */
   readonly folder?: string
+  /** Environment of the processes that work on this data folder. Default: empty. */
+  readonly environment?: (data: string) => Readonly<Record<string, string>>
 }
 
 interface Proxies {
@@ -146,5 +148,6 @@ function placeOf(home: Home, homes: readonly Home[], proxies: Proxies, options: 
   const advertise = address === listen ? [] : ['--advertise', address]
   const server = [...start, ...advertise, ...peers, ...own]
   const command = [process.execPath, ...runtimeArguments, quorateScript, ...server]
-  return { id, address, http, data, command }
+  const environment = options.environment?.(data) ?? {}
+  return { id, address, http, data, command, environment }
 }
