@@ -21,8 +21,21 @@ export class Configurations {
     return this.placed
   }
 
+  /** The one in force just before this index. */
+  before(index: number): Configuration {
+    const earlier = this.placed.findLast((placed) => placed.index < index)
+    return (earlier ?? (this.placed[0] as PlacedConfiguration)).configuration
+  }
+
   appended(entry: RaftEntry, configuration: Configuration): void {
     this.placed.push({ index: entry.index, configuration })
+  }
+
+  /** An entry that was missing carries this one. */
+  filled(entry: RaftEntry, configuration: Configuration): void {
+    const place = this.placed.findIndex((placed) => placed.index > entry.index)
+    const placed = { index: entry.index, configuration }
+    this.placed.splice(place < 0 ? this.placed.length : place, 0, placed)
   }
 
   truncatedAfter(index: number): void {

@@ -4,12 +4,14 @@
 // disk. The stop before is the leader's replication.ts on another replica; the stop after is
 // persist.ts, and then the reply's way back.
 import { campaign, startElection } from './candidate.ts'
-import { persistEntries, sendReply, sendReplyWhenStored } from './persist.ts'
+import { persistEntries, sendReply } from './persist.ts'
 import type { Raft } from './raft.ts'
 import { followConfiguration } from './reconfigure.ts'
+import { conditionOf, noteAgreement } from './recovery.ts'
+import { acknowledge, originOf } from './reply.ts'
 import { becomeFollower, commitUpTo, halt } from './role.ts'
+import { onTimeOutDamaged } from './round.ts'
 import type {
-  AppendReply,
   AppendRequest,
   Heartbeat,
   LogPoint,
@@ -30,10 +32,6 @@ export function followLeader<Entry extends RaftEntry>(raft: Raft<Entry>, from: R
   raft.contactMs = raft.nowMs
   raft.electionDeadlineMs = raft.nowMs + raft.electionTimeoutMs
   return true
-}
-
-function extentOf<Entry extends RaftEntry>(raft: Raft<Entry>): { index: number; term: number } {
-  return { index: raft.log.lastIndex, term: raft.log.lastTerm }
 }
 
 function isWellFormed<Entry extends RaftEntry>(message: AppendRequest<Entry>): boolean {
@@ -64,27 +62,9 @@ export function onAppend<Entry extends RaftEntry>(
     // The committed prefix is in every later leader's log (paper 5.4.3), so it always agrees.
     const match = Math.max(previous.index + entries.length, log.commit)
     commitUpTo(raft, Math.min(message.commit, match))
+    noteAgreement(raft, match)
     acknowledge(raft, from, match)
   }
-}
-
-/** Acks the log up to `match` as soon as it is on disk. */
-export function acknowledge<Entry extends RaftEntry>(
-  raft: Raft<Entry>,
-  to: ReplicaId,
-  match: number,
-): void {
-  const reply: AppendReply = {
-    type: 'append-reply',
-    term: raft.term,
-    success: true,
-    match,
-    hintTerm: 0,
-    rejected: 0,
-    extent: extentOf(raft),
-    session: raft.options.session,
-  }
-  sendReplyWhenStored(raft, to, reply, match)
 }
 
 /** Appends what is new, in place of what conflicts. False when the replica had to halt. */
@@ -131,10 +111,10 @@ function refuse<Entry extends RaftEntry>(
     term: raft.term,
     success: false,
     match,
+    reached: 0,
     hintTerm: raft.log.termAt(match),
     rejected: previous.index,
-    extent: extentOf(raft),
-    session: raft.options.session,
+    ...originOf(raft),
   })
 }
 
@@ -168,14 +148,18 @@ function replyToHeartbeat<Entry extends RaftEntry>(
     type: 'heartbeat-reply',
     term: raft.term,
     read,
-    extent: extentOf(raft),
-    session: raft.options.session,
+    ...originOf(raft),
   })
+}
+
+/** Only a voter whose whole log is there leads. */
+function mayCampaign<Entry extends RaftEntry>({ membership, recovery }: Raft<Entry>): boolean {
+  return membership.isVoter && conditionOf(recovery) === 'clean'
 }
 
 /** The leader hands over: campaign at once, with a flag that voters in contact with it obey. */
 export function onTimeoutNow<Entry extends RaftEntry>(raft: Raft<Entry>, from: ReplicaId): void {
-  if (!followLeader(raft, from) || !raft.membership.isVoter) return
+  if (!followLeader(raft, from) || !mayCampaign(raft)) return
   startElection(raft, true)
 }
 
@@ -196,10 +180,12 @@ export function onLeaderConnectionLost<Entry extends RaftEntry>(
 /** The host prefers this replica: no need to wait for a time-out where nobody leads. */
 export function onCampaign<Entry extends RaftEntry>(raft: Raft<Entry>): void {
   const waiting = raft.role === 'follower' || raft.role === 'pre-candidate'
-  if (raft.membership.isVoter && waiting && raft.leader === 0) campaign(raft)
+  if (mayCampaign(raft) && waiting && raft.leader === 0) campaign(raft)
 }
 
 /** Tick of every role but leader. */
 export function onElectionTick<Entry extends RaftEntry>(raft: Raft<Entry>): void {
-  if (raft.membership.isVoter && raft.nowMs >= raft.electionDeadlineMs) campaign(raft)
+  if (!raft.membership.isVoter || raft.nowMs < raft.electionDeadlineMs) return
+  if (mayCampaign(raft)) campaign(raft)
+  else onTimeOutDamaged(raft)
 }

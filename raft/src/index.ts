@@ -11,6 +11,7 @@ export type { Raft } from './raft.ts'
 export { createRaft, pointAt } from './raft.ts'
 export type { ConfigurationProblem } from './reconfigure.ts'
 export { configurationProblem } from './reconfigure.ts'
+export type { Condition } from './recovery.ts'
 export { deadlineMs, step } from './step.ts'
 export type {
   AppendReply,
@@ -18,11 +19,16 @@ export type {
   Chain,
   Configuration,
   Draw,
+  FencePassed,
   HardState,
   Heartbeat,
   HeartbeatReply,
+  Holding,
+  HoleReply,
+  HoleRequest,
   LogPoint,
   Outgoing,
+  Quarantine,
   RaftEffect,
   RaftEntry,
   RaftInput,

@@ -3,6 +3,7 @@
 import { learnersOf } from './membership.ts'
 import type { ProgressState } from './progress.ts'
 import type { Raft } from './raft.ts'
+import { type Condition, conditionOf } from './recovery.ts'
 import type { Configuration, RaftEntry, ReplicaId, Role } from './types.ts'
 
 export interface ProgressInspection {
@@ -10,6 +11,10 @@ export interface ProgressInspection {
   readonly learner: boolean
   readonly state: ProgressState
   readonly match: number
+  /** As `match`, holes of the peer included. */
+  readonly reached: number
+  /** Its tail is unknown and it counts for nothing. */
+  readonly recovering: boolean
   readonly next: number
   readonly inflightMessages: number
   readonly inflightBytes: number
@@ -47,6 +52,11 @@ export interface RaftInspection {
   /** Of its entry; of the log's base for the one found there. */
   readonly configurationIndex: number
   readonly configurationCommitted: boolean
+  readonly condition: Condition
+  /** Infinity without holes. */
+  readonly cleanThrough: number
+  /** Voters without whom the last-resort round could not decide. */
+  readonly waitsFor: readonly ReplicaId[]
   /** Term and vote are on disk. */
   readonly hardStateStored: boolean
   readonly outstandingPersists: number
@@ -67,7 +77,7 @@ export interface RaftInspection {
 }
 
 export function inspectRaft<Entry extends RaftEntry>(raft: Raft<Entry>): RaftInspection {
-  const { log, persists, leadership } = raft
+  const { log, persists, leadership, recovery } = raft
   const progress = leadership?.progress ?? []
   const { configuration, index } = raft.membership.placed
   return {
@@ -84,6 +94,9 @@ export function inspectRaft<Entry extends RaftEntry>(raft: Raft<Entry>): RaftIns
     configuration,
     configurationIndex: index,
     configurationCommitted: index <= log.commit,
+    condition: conditionOf(recovery),
+    cleanThrough: recovery.cleanThrough,
+    waitsFor: recovery.waitsFor,
     hardStateStored: persists.hardStateId === 0,
     outstandingPersists: persists.outstanding.length,
     heldReplies: persists.held.length,
@@ -103,6 +116,8 @@ export function inspectRaft<Entry extends RaftEntry>(raft: Raft<Entry>): RaftIns
       learner: learnersOf(configuration).includes(peer.id),
       state: peer.state,
       match: peer.match,
+      reached: peer.reached,
+      recovering: peer.fence !== undefined,
       next: peer.next,
       inflightMessages: peer.inflightMessages,
       inflightBytes: peer.inflightBytes,

@@ -23,7 +23,14 @@ export function checkInvariants<Entry extends RaftEntry>(raft: Raft<Entry>): voi
   hold((raft.leader === id) === (role === 'leader'), 'only a leader follows itself')
   if (isCandidate) hold(raft.leader === 0, 'a candidate knows no leader')
   if (role === 'candidate') hold(raft.votedFor === id, 'a candidate has voted for itself')
-  if (leadership !== undefined) checkLeadership(raft, leadership)
+  const { cleanThrough, tailKnown } = raft.recovery
+  if (isCandidate) hold(tailKnown && cleanThrough === Infinity, 'a candidate is not damaged')
+  const missing = raft.log.firstMissingAfter(0)
+  hold(missing === undefined || missing.index > cleanThrough, 'nothing is missing before a hole')
+  if (leadership !== undefined) {
+    hold(tailKnown && missing === undefined, 'a leader has every entry in memory')
+    checkLeadership(raft, leadership)
+  }
 }
 
 function checkLog<Entry extends RaftEntry>(raft: Raft<Entry>): void {

@@ -1,6 +1,7 @@
 // Leader: takes proposals, shows that it is alive, and steps down when it can no longer know that
 // it leads. Replication and commit are in replication.ts, reads in read-index.ts, handing over in
 // transfer.ts. The stop before is the host's proposal, the stops after are persist.ts and the peers.
+import { handOverDamaged } from './damage.ts'
 import { persistEntries, send } from './persist.ts'
 import type { Progress } from './progress.ts'
 import { quorumOver } from './quorum.ts'
@@ -24,6 +25,8 @@ export function becomeLeader<Entry extends RaftEntry>(raft: Raft<Entry>): void {
     reads: new ReadQueue(),
     serving: false,
     transfer: undefined,
+    handoverMs: Infinity,
+    handoverTried: false,
     heartbeatDeadlineMs: nextBeatMs(raft),
     quorumDeadlineMs: nowMs + options.electionTimeoutMinMs,
     scratch: [],
@@ -69,7 +72,7 @@ export function sendHeartbeats<Entry extends RaftEntry>(
   const { reads } = leadership
   reads.sent = reads.position
   for (const progress of leadership.progress) {
-    const commit = Math.min(log.commit, progress.match)
+    const commit = Math.min(log.commit, progress.reached)
     send(raft, progress.id, { type: 'heartbeat', term, commit, read: reads.position })
   }
 }
@@ -91,6 +94,8 @@ export function onLeaderTick<Entry extends RaftEntry>(
     return
   }
   expireTransfer(raft, leadership)
+  handOverDamaged(raft, leadership)
+  if (raft.leadership !== leadership) return
   if (nowMs < leadership.heartbeatDeadlineMs) return
   leadership.heartbeatDeadlineMs = nextBeatMs(raft)
   sendHeartbeats(raft, leadership)
@@ -100,8 +105,9 @@ export function onLeaderTick<Entry extends RaftEntry>(
 export function leaderDeadlineMs(leadership: Leadership): number {
   // A leader alone has nobody to beat for and nobody to hear.
   if (leadership.progress.length === 0) return Infinity
-  const deadlineMs = Math.min(leadership.heartbeatDeadlineMs, leadership.quorumDeadlineMs)
-  return Math.min(deadlineMs, leadership.transfer?.deadlineMs ?? Infinity)
+  const { heartbeatDeadlineMs, quorumDeadlineMs, handoverMs, transfer } = leadership
+  const deadlineMs = Math.min(heartbeatDeadlineMs, quorumDeadlineMs, handoverMs)
+  return Math.min(deadlineMs, transfer?.deadlineMs ?? Infinity)
 }
 
 export function onHeartbeatReply<Entry extends RaftEntry>(

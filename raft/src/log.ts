@@ -36,6 +36,11 @@ export function samePoint(one: LogPoint, other: LogPoint): boolean {
   return one.index === other.index && one.term === other.term && sameChain(one.chain, other.chain)
 }
 
+/** Of a missing entry the chain may not be known; then index and term must do. */
+function isChainUnknown({ missing, chain }: Pick<RaftEntry, 'missing' | 'chain'>): boolean {
+  return missing === true && chain.high === 0 && chain.low === 0
+}
+
 function pointOf(place: LogPoint): LogPoint {
   return { index: place.index, term: place.term, chain: place.chain }
 }
@@ -107,10 +112,24 @@ export class Log<Entry extends RaftEntry> {
 
   compare(point: LogPoint): Agreement {
     if (point.index < this.base.index) return 'released'
-    const own = point.index === this.base.index ? this.base : this.entryAt(point.index)
+    const own: (LogPoint & Pick<RaftEntry, 'missing'>) | undefined =
+      point.index === this.base.index ? this.base : this.entryAt(point.index)
     if (own === undefined) return 'missing'
     if (own.term !== point.term) return 'other-term'
-    return sameChain(own.chain, point.chain) ? 'same' : 'forked'
+    return isChainUnknown(own) || sameChain(own.chain, point.chain) ? 'same' : 'forked'
+  }
+
+  /** The first missing entry above this index. */
+  firstMissingAfter(index: number): Entry | undefined {
+    return this.entries.find((entry) => entry.missing && entry.index > index)
+  }
+
+  /** Puts an entry in the place of the missing one of the same term, and chain where it is known. */
+  fill(entry: Entry): void {
+    const own = this.entryAt(entry.index)
+    if (!own?.missing || this.compare(entry) !== 'same') return
+    this.entries[entry.index - this.base.index - 1] = entry
+    if (entry.configuration !== undefined) this.configurations.filled(entry, entry.configuration)
   }
 
   /** Paper 5.4.1: may a replica whose log ends there lead this one? */
@@ -170,7 +189,9 @@ export class Log<Entry extends RaftEntry> {
 
   /** Forgets entries up to `index` as far as they are committed and synced. */
   release(index: number): void {
-    const through = Math.min(index, this.commit, this.stable)
+    let through = Math.min(index, this.commit, this.stable)
+    // Logs are compared by the base: it is a point whose chain is known.
+    while (through > this.base.index && isChainUnknown(this.entryAt(through) as Entry)) through--
     const count = through - this.base.index
     if (count <= 0) return
     this.base = pointOf(this.entries[count - 1] as Entry)

@@ -3,10 +3,12 @@
 // they depend on, and all before it, are on disk. Knows nothing of roles; step.ts is the caller
 // before, the host's storage the stop after.
 import type { Raft } from './raft.ts'
+import { holesCut } from './recovery.ts'
 import type {
   AppendReply,
   HardState,
   HeartbeatReply,
+  HoleReply,
   RaftEntry,
   RaftMessage,
   ReplicaId,
@@ -15,7 +17,7 @@ import type {
   VoteReply,
 } from './types.ts'
 
-export type Reply = VoteReply | AppendReply | HeartbeatReply | SnapshotReply
+export type Reply = VoteReply | AppendReply | HeartbeatReply | SnapshotReply | HoleReply
 
 /** The request of the step under way: it takes its place among the effects before it is complete. */
 interface OpenRequest<Entry extends RaftEntry> {
@@ -84,22 +86,26 @@ export function persistHardState<Entry extends RaftEntry>(raft: Raft<Entry>): vo
   raft.persists.hardStateId = open.id
 }
 
+/** Cuts the log off after `index`, if it is longer. Holes behind that are gone with it. */
+export function persistTruncation<Entry extends RaftEntry>(raft: Raft<Entry>, index: number): void {
+  const { log, persists, recovery } = raft
+  if (index >= log.lastIndex) return
+  request(raft).truncateAfter = index
+  log.truncateAfter(index)
+  holesCut(recovery, index)
+  for (const earlier of persists.outstanding) {
+    earlier.lastIndex = Math.min(earlier.lastIndex, index)
+  }
+}
+
 /** Appends to the log in memory and asks for it on disk; cuts off a conflicting end first. */
 export function persistEntries<Entry extends RaftEntry>(
   raft: Raft<Entry>,
   entries: readonly Entry[],
 ): void {
   const { log, persists } = raft
-  const open = request(raft)
-  const truncateAfter = (entries[0] as Entry).index - 1
-  if (truncateAfter < log.lastIndex) {
-    open.truncateAfter = truncateAfter
-    log.truncateAfter(truncateAfter)
-    for (const earlier of persists.outstanding) {
-      earlier.lastIndex = Math.min(earlier.lastIndex, truncateAfter)
-    }
-  }
-  open.entries = entries
+  persistTruncation(raft, (entries[0] as Entry).index - 1)
+  request(raft).entries = entries
   log.append(entries)
   const newest = persists.outstanding[persists.outstanding.length - 1] as Outstanding
   newest.lastIndex = log.lastIndex
@@ -116,6 +122,8 @@ export function persistSnapshot<Entry extends RaftEntry>(
     earlier.lastIndex = Math.min(earlier.lastIndex, log.commit)
   }
   log.reset(snapshot)
+  raft.recovery.cleanThrough = Infinity
+  raft.recovery.undecided = []
   const newest = persists.outstanding[persists.outstanding.length - 1] as Outstanding
   newest.lastIndex = log.lastIndex
 }
@@ -143,6 +151,7 @@ function sendOrHold<Entry extends RaftEntry>(
 
 function isSameKind(one: Reply, other: Reply): boolean {
   if (one.type === 'vote-reply') return other.type === 'vote-reply' && one.pre === other.pre
+  if (one.type === 'hole-reply') return other.type === 'hole-reply' && one.pre === other.pre
   if (one.type === 'append-reply') {
     return other.type === 'append-reply' && one.success === other.success
   }
@@ -153,8 +162,7 @@ function isSameKind(one: Reply, other: Reply): boolean {
 function contentOf(reply: Reply): number {
   if (reply.type === 'heartbeat-reply') return reply.read
   if (reply.type === 'vote-reply') return reply.granted ? 1 : 0
-  if (reply.type === 'snapshot-reply') return 0
-  return reply.success ? reply.match : 0
+  return reply.type === 'append-reply' && reply.success ? reply.reached : 0
 }
 
 /** A reply that carries the term: it leaves once term and vote are on disk. */
@@ -164,6 +172,28 @@ export function sendReply<Entry extends RaftEntry>(
   reply: Reply,
 ): void {
   sendOrHold(raft, to, reply, raft.persists.hardStateId)
+}
+
+/** A reply about the log as it is now: it leaves once all that was asked for is on disk. */
+export function sendReplyWhenAllStored<Entry extends RaftEntry>(
+  raft: Raft<Entry>,
+  to: ReplicaId,
+  reply: Reply,
+): void {
+  sendOrHold(raft, to, reply, raft.persists.outstanding.at(-1)?.id ?? 0)
+}
+
+/** Acks that still wait promise no more than what lies before the first hole. */
+export function capHeldAcks<Entry extends RaftEntry>(
+  raft: Raft<Entry>,
+  cleanThrough: number,
+): void {
+  const { persists } = raft
+  persists.held = persists.held.map((held) => {
+    const { reply } = held
+    if (reply.type !== 'append-reply' || !reply.success) return held
+    return { ...held, reply: { ...reply, match: Math.min(reply.match, cleanThrough) } }
+  })
 }
 
 /** A reply that promises the log up to `match`: it leaves once that is on disk too. */

@@ -3,6 +3,7 @@
 // and sends it. Probe sends one append at a time until a point of agreement is found; replicate
 // sends ahead of the replies, within a window of messages and bytes.
 // A peer that needs a snapshot gets no appends until it holds it (snapshot-transfer.ts).
+import type { Fence } from './fence.ts'
 import { SnapshotTransfer } from './snapshot-transfer.ts'
 import type { RaftOptions, ReplicaId } from './types.ts'
 
@@ -11,11 +12,17 @@ export type ProgressState = 'probe' | 'replicate' | 'snapshot'
 export class Progress {
   readonly id: ReplicaId
   state: ProgressState = 'probe'
-  /** Highest index known to be equal to the leader's and synced there. 0 when unknown. */
+  /** Highest index known to be equal to the leader's, synced and readable there. 0 when unknown. */
   match = 0
-  /** Index of the next entry to send. Invariant: match < next ≤ lastIndex + 1. */
+  /** As `match`, but entries that the peer can name and not read count. Invariant: ≥ match. */
+  reached = 0
+  /** Highest `reached` in all sessions of this leadership. */
+  highest = 0
+  /** Present: the peer's tail is unknown, and it counts for nothing (fence.ts). */
+  fence: Fence | undefined
+  /** Index of the next entry to send. Invariant: reached < next ≤ lastIndex + 1. */
   next: number
-  /** Last message of this term from the peer; the start of the term before any. */
+  /** Last message of this term that counts from the peer; the start of the term before any. */
   heardMs: number
   /** Highest ReadIndex position the peer has confirmed. */
   read = 0
@@ -27,7 +34,7 @@ export class Progress {
   provingPosition = 0
   /** Probe: an append is on its way, and nothing more is sent until its answer. */
   paused = false
-  /** Last time `match` rose or something was sent into an empty window. */
+  /** Last time `reached` rose or something was sent into an empty window. */
   movedMs: number
   /** Present exactly in the state snapshot. */
   transfer: SnapshotTransfer | undefined = undefined
@@ -80,26 +87,31 @@ export class Progress {
     this.next = lastIndex + 1
   }
 
-  /** The peer holds the leader's log up to `match`, synced. True when that is news. */
-  acked(match: number, nowMs: number): boolean {
-    if (match < this.match) return false
-    const advanced = match > this.match
+  /**
+   * The peer holds the leader's log up to `reached`, synced, and can read it up to `match`. True
+   * when one of the two is news.
+   */
+  acked(match: number, reached: number, nowMs: number): boolean {
+    if (reached < this.reached && match <= this.match) return false
+    const advanced = match > this.match || reached > this.reached
     if (advanced) this.movedMs = nowMs
-    this.match = match
+    this.match = Math.max(this.match, match)
+    this.reached = Math.max(this.reached, reached)
+    this.highest = Math.max(this.highest, this.reached)
     if (this.state !== 'replicate') {
       // Short of the snapshot, or of the entry that is gone, nothing can follow.
-      if (match < (this.transfer?.point?.index ?? this.next) && this.state === 'snapshot') {
-        this.next = Math.max(this.next, match + 1)
+      if (reached < (this.transfer?.point?.index ?? this.next) && this.state === 'snapshot') {
+        this.next = Math.max(this.next, this.reached + 1)
         return advanced
       }
       this.state = 'replicate'
       this.paused = false
       this.transfer = undefined
-      this.next = match + 1
+      this.next = this.reached + 1
       return advanced
     }
-    this.next = Math.max(this.next, match + 1)
-    while (this.sizes.length > 0 && (this.lastIndexes[0] as number) <= match) {
+    this.next = Math.max(this.next, this.reached + 1)
+    while (this.sizes.length > 0 && (this.lastIndexes[0] as number) <= this.reached) {
       this.lastIndexes.shift()
       this.inflightBytes -= this.sizes.shift() as number
     }
@@ -111,7 +123,7 @@ export class Progress {
    * for a late refusal: of a point known to match, of one not sent since, or of another probe.
    */
   refused(rejected: number, agreed: number): boolean {
-    if (this.state === 'snapshot' || rejected <= this.match || rejected >= this.next) return false
+    if (this.state === 'snapshot' || rejected <= this.reached || rejected >= this.next) return false
     if (this.state === 'probe' && rejected !== this.next - 1) return false
     this.probeFrom(Math.min(rejected, agreed + 1))
     return true
@@ -120,7 +132,7 @@ export class Progress {
   /** Back to one append at a time; whatever is in the window is given up. */
   probeFrom(next: number): void {
     this.state = 'probe'
-    this.next = Math.max(next, this.match + 1)
+    this.next = Math.max(next, this.reached + 1)
     this.paused = false
     this.transfer = undefined
     this.lastIndexes.length = 0
@@ -139,10 +151,11 @@ export class Progress {
 
   /** The peer has restarted: nothing is known of it any more. */
   restarted(session: number, extentIndex: number): void {
-    const next = Math.min(this.match, extentIndex) + 1
+    const next = Math.min(this.reached, extentIndex) + 1
     this.session = session
     this.unprovenSession = 0
     this.match = 0
+    this.reached = 0
     this.read = 0
     this.probeFrom(next)
   }
@@ -153,14 +166,15 @@ export class Progress {
     const window = this.state === 'replicate' ? !this.paused : this.sizes.length === 0
     const isTransferred = (this.transfer !== undefined) === (this.state === 'snapshot')
     if (
-      this.match >= this.next ||
+      this.match > this.reached ||
+      this.reached >= this.next ||
       this.next > lastIndex + 1 ||
       total !== this.inflightBytes ||
       !window ||
       !isTransferred
     ) {
       throw new Error(
-        `progress of ${this.id}: ${this.state} match ${this.match} next ${this.next} last ${lastIndex} bytes ${this.inflightBytes}/${total}`,
+        `progress of ${this.id}: ${this.state} match ${this.match}/${this.reached} next ${this.next} last ${lastIndex} bytes ${this.inflightBytes}/${total}`,
       )
     }
   }

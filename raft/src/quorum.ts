@@ -94,3 +94,20 @@ export function tally(
   const other = tallyOf(outgoing, votes)
   return other === 'won' ? incoming : other
 }
+
+/** Does this hold for a majority of the voters, of both halves in a joint configuration? */
+export function isQuorum(
+  { voters, outgoing }: Configuration,
+  holds: (voter: ReplicaId) => boolean,
+): boolean {
+  if (voters.filter(holds).length < majority(voters.length)) return false
+  return outgoing === undefined || outgoing.filter(holds).length >= majority(outgoing.length)
+}
+
+/** Does this hold for all voters, of both halves in a joint configuration? */
+export function everyVoter(
+  { voters, outgoing }: Configuration,
+  holds: (voter: ReplicaId) => boolean,
+): boolean {
+  return voters.every(holds) && (outgoing === undefined || outgoing.every(holds))
+}

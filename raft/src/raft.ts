@@ -8,6 +8,7 @@ import { Persists } from './persist.ts'
 import type { Progress } from './progress.ts'
 import type { Quorums } from './quorum.ts'
 import type { ReadQueue } from './read-index.ts'
+import { createRecovery, type Recovery } from './recovery.ts'
 import type {
   Draw,
   LogPoint,
@@ -57,6 +58,9 @@ export interface Leadership {
   /** An entry of the own term is committed: the commit index is known to be complete. */
   serving: boolean
   transfer: Transfer | undefined
+  /** A hole was found in the leader's own log: unless it is repaired it hands over at this time. */
+  handoverMs: number
+  handoverTried: boolean
   heartbeatDeadlineMs: number
   /** Without news from a majority the leader steps down at this time. */
   quorumDeadlineMs: number
@@ -81,6 +85,7 @@ export interface Raft<Entry extends RaftEntry> {
   leader: ReplicaId
   readonly log: Log<Entry>
   readonly persists: Persists<Entry>
+  readonly recovery: Recovery
 
   /** Last sign of life of `leader`; -Infinity when it is given up. */
   contactMs: number
@@ -126,6 +131,7 @@ export function createRaft<Entry extends RaftEntry>(
     leader: 0,
     log,
     persists: new Persists(),
+    recovery: createRecovery(restore),
     contactMs: -Infinity,
     electionTimeoutMs,
     // A single voter has nobody to wait for.

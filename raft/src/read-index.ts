@@ -26,7 +26,8 @@ export class ReadQueue {
 }
 
 function readOf(progress: Progress): number {
-  return progress.read
+  // As for commit and check-quorum: whose tail is unknown counts for nothing (fence.ts).
+  return progress.fence === undefined ? progress.read : 0
 }
 
 function confirmedPosition(leadership: Leadership): number {

@@ -2,12 +2,14 @@
 // entries that have left memory back through the host, takes the replies, and counts copies. The
 // stop before is leader.ts (`propose`), the stop after follower.ts on another replica; the reply
 // comes back here and ends in a commit effect.
+import { noteRestart, noteTail, passFences } from './fence.ts'
 import { send } from './persist.ts'
 import type { Progress } from './progress.ts'
 import { quorumOver } from './quorum.ts'
 import type { Leadership, Raft } from './raft.ts'
 import { startServing } from './read-index.ts'
 import { settleConfiguration } from './reconfigure.ts'
+import { cleanIndex } from './recovery.ts'
 import { commitUpTo } from './role.ts'
 import {
   continueWithChunk,
@@ -141,9 +143,10 @@ export function hear<Entry extends RaftEntry>(
   const { leadership } = raft
   const progress = leadership === undefined ? undefined : progressOf(leadership, from)
   if (leadership === undefined || progress === undefined) return undefined
-  progress.heardMs = raft.nowMs
+  const isRecovering = reply.type !== 'snapshot-reply' && reply.recovering
+  if (progress.fence === undefined && !isRecovering) progress.heardMs = raft.nowMs
   if (progress.session === 0) progress.session = reply.session
-  if (progress.session === reply.session) return progress
+  if (progress.session === reply.session) return heard(raft, leadership, progress, reply)
   if (progress.unprovenSession !== reply.session) {
     progress.unprovenSession = reply.session
     progress.provingPosition = ++leadership.reads.position
@@ -151,7 +154,19 @@ export function hear<Entry extends RaftEntry>(
   }
   if (reply.type !== 'heartbeat-reply' || reply.read < progress.provingPosition) return undefined
   progress.restarted(reply.session, reply.extent.index)
-  return progress
+  noteRestart(raft, progress, reply)
+  return heard(raft, leadership, progress, reply)
+}
+
+function heard<Entry extends RaftEntry>(
+  raft: Raft<Entry>,
+  leadership: Leadership,
+  progress: Progress,
+  reply: AppendReply | HeartbeatReply | SnapshotReply,
+): Progress | undefined {
+  const saysTail = reply.type !== 'snapshot-reply'
+  if (saysTail && noteTail(raft, progress, reply)) advanceCommit(raft, leadership)
+  return raft.leadership === leadership ? progress : undefined
 }
 
 export function onAppendReply<Entry extends RaftEntry>(
@@ -164,7 +179,10 @@ export function onAppendReply<Entry extends RaftEntry>(
   if (leadership === undefined || progress === undefined) return
   if (!message.success) {
     progress.refused(message.rejected, agreedIndex(raft, message))
-  } else if (message.match <= log.lastIndex && progress.acked(message.match, raft.nowMs)) {
+  } else if (
+    message.reached <= log.lastIndex &&
+    progress.acked(message.match, message.reached, raft.nowMs)
+  ) {
     advanceCommit(raft, leadership)
     if (raft.leadership !== leadership) return
     continueTransfer(raft, leadership, progress)
@@ -192,7 +210,7 @@ export function resumeAppends<Entry extends RaftEntry>(
   if (isStill && progress.inflightMessages > 0) {
     progress.movedMs = raft.nowMs
     const previous = raft.log.pointAt(progress.next - 1)
-    if (previous === undefined) progress.probeFrom(progress.match + 1)
+    if (previous === undefined) progress.probeFrom(progress.reached + 1)
     else {
       const { term, log } = raft
       send(raft, progress.id, { type: 'append', term, previous, entries: [], commit: log.commit })
@@ -203,11 +221,11 @@ export function resumeAppends<Entry extends RaftEntry>(
 }
 
 function matchOf(progress: Progress): number {
-  return progress.match
+  return progress.fence === undefined ? progress.match : 0
 }
 
 /**
- * Commits what a majority has on disk, itself included only as far as it is stored. Entries of
+ * Commits what a majority has on disk, itself included only as far as it is stored and readable. Entries of
  * earlier terms are never counted (paper 5.4.2, figure 8): they are committed by what follows them.
  */
 export function advanceCommit<Entry extends RaftEntry>(
@@ -215,7 +233,8 @@ export function advanceCommit<Entry extends RaftEntry>(
   leadership: Leadership,
 ): void {
   const { log } = raft
-  const index = quorumOver(leadership.quorums, log.stable, matchOf, leadership.scratch)
+  passFences(raft, leadership)
+  const index = quorumOver(leadership.quorums, cleanIndex(raft), matchOf, leadership.scratch)
   if (index <= log.commit || log.termAt(index) !== raft.term) return
   commitUpTo(raft, index)
   if (!leadership.serving) startServing(raft, leadership)

@@ -31,6 +31,8 @@ export function becomeFollower<Entry extends RaftEntry>(
   raft.leader = leader
   raft.candidacy = undefined
   raft.leadership = undefined
+  raft.recovery.round = undefined
+  if (leader !== 0) raft.recovery.waitsFor = []
   // Whatever was heard before was heard from somebody else.
   raft.contactMs = -Infinity
   reportRole(raft)

@@ -3,11 +3,12 @@
 // What was collected belongs to one leader in one term, since two leaders' snapshots of one point
 // need not have the same bytes. The stop before is snapshot-sender.ts on another replica, the stop
 // after persist.ts; the ack that ends the transfer leaves when everything is on disk.
-import { acknowledge, followLeader } from './follower.ts'
+import { followLeader } from './follower.ts'
 import { samePoint } from './log.ts'
 import { persistSnapshot, sendReply } from './persist.ts'
 import type { Assembly, Raft } from './raft.ts'
 import { followConfiguration } from './reconfigure.ts'
+import { acknowledge } from './reply.ts'
 import { commitUpTo, halt } from './role.ts'
 import type { RaftEntry, ReplicaId, SnapshotChunk, SnapshotPoint } from './types.ts'
 

@@ -2,6 +2,8 @@
 // every message in every role (paper 5.1), and the dispatch to the roles. The stop before is the
 // host's inbox; the stops after are follower.ts, candidate.ts, leader.ts and vote.ts.
 import { announce, onVoteReply } from './candidate.ts'
+import { onHoles, onRepaired } from './damage.ts'
+import { onFencePassed, onQuarantine } from './fence.ts'
 import {
   onAppend,
   onCampaign,
@@ -23,11 +25,13 @@ import {
   onSnapshotReply,
 } from './replication.ts'
 import { becomeFollower } from './role.ts'
+import { onHoleReply, onHoleRequest, resumeRound } from './round.ts'
 import { onInstall, onSnapshot } from './snapshot-receiver.ts'
 import { onTransfer } from './transfer.ts'
 import type {
   AppendRequest,
   Heartbeat,
+  HoleRequest,
   RaftEffect,
   RaftEntry,
   RaftInput,
@@ -81,6 +85,7 @@ function dispatch<Entry extends RaftEntry>(raft: Raft<Entry>, input: RaftInput<E
       onStored(raft, input.id)
       if (raft.candidacy !== undefined) announce(raft, raft.candidacy)
       else if (raft.leadership !== undefined) advanceCommit(raft, raft.leadership)
+      else resumeRound(raft)
       break
     case 'read':
       onRead(raft, input.readId)
@@ -106,6 +111,13 @@ function dispatch<Entry extends RaftEntry>(raft: Raft<Entry>, input: RaftInput<E
     case 'install':
       onInstall(raft, input.snapshot)
       break
+    case 'holes':
+      onHoles(raft, input.cleanThrough, input.undecided)
+      if (raft.leadership !== undefined) advanceCommit(raft, raft.leadership)
+      break
+    case 'repaired':
+      onRepaired(raft, input.entries)
+      break
     case 'release':
       raft.log.release(input.index)
       break
@@ -121,9 +133,12 @@ function onMessage<Entry extends RaftEntry>(
   if (isReply(message) && !raft.membership.peers.includes(from)) return
   // Whether a vote request's term is adopted depends on leader stickiness: vote.ts decides.
   if (message.type === 'vote-request') onVoteRequest(raft, from, message)
+  else if (message.type === 'hole-request') onHoleRequest(raft, from, message)
   // The term of a granted pre-vote is the one that was asked about; nobody has it yet.
   else if (message.type === 'vote-reply' && message.pre && message.granted) {
     onVoteReply(raft, from, message)
+  } else if (message.type === 'hole-reply' && message.pre && message.holding !== 'refused') {
+    onHoleReply(raft, from, message)
   } else if (message.term >= raft.term) {
     if (message.term > raft.term) becomeFollower(raft, message.term, isLeaders(message) ? from : 0)
     onMessageOfTerm(raft, from, message)
@@ -142,6 +157,7 @@ function isReply<Entry extends RaftEntry>({ type }: RaftMessage<Entry>): boolean
     type === 'append-reply' ||
     type === 'heartbeat-reply' ||
     type === 'vote-reply' ||
+    type === 'hole-reply' ||
     type === 'snapshot-reply'
   )
 }
@@ -157,7 +173,7 @@ function isLeaders<Entry extends RaftEntry>(
 function onMessageOfTerm<Entry extends RaftEntry>(
   raft: Raft<Entry>,
   from: ReplicaId,
-  message: Exclude<RaftMessage<Entry>, VoteRequest>,
+  message: Exclude<RaftMessage<Entry>, VoteRequest | HoleRequest>,
 ): void {
   switch (message.type) {
     case 'append':
@@ -183,6 +199,15 @@ function onMessageOfTerm<Entry extends RaftEntry>(
       break
     case 'heartbeat-reply':
       onHeartbeatReply(raft, from, message)
+      break
+    case 'hole-reply':
+      onHoleReply(raft, from, message)
+      break
+    case 'fence-passed':
+      onFencePassed(raft, from, message)
+      break
+    case 'quarantine':
+      onQuarantine(raft, from, message)
       break
   }
 }

@@ -14,7 +14,12 @@ export function mostAdvanced<Entry extends RaftEntry>(
   let best: Progress | undefined
   for (const progress of leadership.quorums.incoming.peers) {
     const isHeard = raft.nowMs - progress.heardMs < raft.options.electionTimeoutMinMs
-    if (isHeard && (best === undefined || progress.match > best.match)) best = progress
+    if (
+      isHeard &&
+      progress.fence === undefined &&
+      (best === undefined || progress.match > best.match)
+    )
+      best = progress
   }
   return best
 }

@@ -26,6 +26,12 @@ export interface RaftEntry {
   readonly sizeBytes: number
   /** In force as soon as the entry is in a log, and until the entry is truncated or followed by another. */
   readonly configuration?: Configuration
+  /**
+   * Damaged on this replica's disk and not repaired yet: only index and term are known, and of the
+   * last entry of a damaged range also the chain; else `chain` is { high: 0, low: 0 }. Comes from
+   * the disk only; is never sent and never applied.
+   */
+  readonly missing?: true
 }
 
 /** A place in the log. `{ index: 0, term: 0, chain: { high: 0, low: 0 } }` is before the first. */
@@ -88,6 +94,12 @@ export interface RaftRestore<Entry extends RaftEntry> {
   readonly entries: readonly Entry[]
   /** Commit index known to be safe (applied checkpoint); at least `base.index`. */
   readonly commit: number
+  /** Unknown-tail: entries may be gone that this replica has acked. Default clean. */
+  readonly condition?: 'clean' | 'unknown-tail'
+  /** All up to here is readable. Absent or Infinity: no holes. May lie below `base`. */
+  readonly cleanThrough?: number
+  /** First indexes of holes of which nothing proves that their write was ever complete. */
+  readonly undecided?: readonly number[]
 }
 
 /** Messages between replicas of one group. Every one carries the sender's term. */
@@ -101,6 +113,10 @@ export type RaftMessage<Entry extends RaftEntry> =
   | TimeoutNow
   | SnapshotChunk
   | SnapshotReply
+  | HoleRequest
+  | HoleReply
+  | FencePassed
+  | Quarantine
 
 export interface VoteRequest {
   readonly type: 'vote-request'
@@ -134,8 +150,13 @@ export interface AppendReply {
   readonly type: 'append-reply'
   readonly term: number
   readonly success: boolean
-  /** Success: last index known to equal the leader's log and synced. Reject: hint to probe next. */
+  /**
+   * Success: last index known to equal the leader's log, synced, and without a hole up to it.
+   * Reject: hint to probe next.
+   */
   readonly match: number
+  /** Success: as `match`, holes included, so at least `match`. Moves the window, never counts. */
+  readonly reached: number
   /** Reject: term of the replier's entry at `match` (fast back-tracking, thesis 5.3 end). */
   readonly hintTerm: number
   /** `previous.index` of the refused request, so that a late refusal is recognised; 0 on success. */
@@ -143,6 +164,8 @@ export interface AppendReply {
   /** Last index and term in the replier's log, synced or not. */
   readonly extent: { readonly index: number; readonly term: number }
   readonly session: number
+  /** The replier's tail is unknown: it counts for nothing until it has passed the fence. */
+  readonly recovering: boolean
 }
 
 export interface Heartbeat {
@@ -160,6 +183,7 @@ export interface HeartbeatReply {
   readonly read: number
   readonly extent: { readonly index: number; readonly term: number }
   readonly session: number
+  readonly recovering: boolean
 }
 
 export interface TimeoutNow {
@@ -186,6 +210,58 @@ export interface SnapshotReply {
   /** Bytes of it in the receiver's memory, from the first on without gaps. */
   readonly received: number
   readonly session: number
+}
+
+/** The last-resort round (round.ts): who has this entry? */
+export interface HoleRequest {
+  readonly type: 'hole-request'
+  /** First phase: the term the asker would take; changes nothing. Else the answer is a promise. */
+  readonly pre: boolean
+  readonly term: number
+  readonly index: number
+  readonly entryTerm: number
+}
+
+/** What a replica says about an entry somebody asks for. */
+export type Holding =
+  /** It has a good copy. */
+  | 'have'
+  /** Its log, whose end it knows, does not contain the entry. */
+  | 'lack'
+  /** Its copy is unreadable, and nothing proves that it was ever complete. */
+  | 'undecided'
+  /** Its copy is unreadable, and was complete once. */
+  | 'faulty'
+  /** It does not find the entry, and its tail is unknown. */
+  | 'unknown'
+  /** It does not answer: a leader is alive, or the term is old. */
+  | 'refused'
+
+export interface HoleReply {
+  readonly type: 'hole-reply'
+  readonly pre: boolean
+  /** For an answer in the first phase the term asked for; else the replier's own, durable. */
+  readonly term: number
+  readonly index: number
+  readonly entryTerm: number
+  readonly holding: Holding
+}
+
+/** Leader to a replica whose tail was unknown: its log is complete again (fence.ts). */
+export interface FencePassed {
+  readonly type: 'fence-passed'
+  readonly term: number
+  /** Boot session of the replica that is meant. */
+  readonly session: number
+}
+
+/** Leader to a replica that has lost what it acked without saying so: its tail is unknown. */
+export interface Quarantine {
+  readonly type: 'quarantine'
+  readonly term: number
+  readonly session: number
+  /** Highest index it has acked to this leader. */
+  readonly index: number
 }
 
 export type RaftInput<Entry extends RaftEntry> =
@@ -226,6 +302,14 @@ export type RaftInput<Entry extends RaftEntry> =
   | { readonly type: 'install'; readonly snapshot: SnapshotPoint }
   /** Entries at or below this index may leave the core's memory (they are readable by the host). */
   | { readonly type: 'release'; readonly index: number }
+  /** The list of holes has changed: damage was found, or repaired. See RaftRestore. */
+  | {
+      readonly type: 'holes'
+      readonly cleanThrough: number
+      readonly undecided: readonly number[]
+    }
+  /** Missing entries that are readable again, verified against term and chain. */
+  | { readonly type: 'repaired'; readonly entries: readonly Entry[] }
 
 export interface Outgoing<Entry extends RaftEntry> {
   readonly to: ReplicaId
@@ -299,6 +383,12 @@ export type RaftEffect<Entry extends RaftEntry> =
     }
   /** The joint configuration is committed: propose an entry with this one in the same turn. */
   | { readonly type: 'propose-configuration'; readonly configuration: Configuration }
+  /** The fence is passed: the tail is known again. Make it durable. */
+  | { readonly type: 'recovered' }
+  /** This replica has lost entries it had acked: its tail is unknown. Make it durable. */
+  | { readonly type: 'tail-unknown'; readonly reason: string }
+  /** A round decided that the entries from `index` on never were committed; `persist` cuts them. */
+  | { readonly type: 'dropped'; readonly index: number }
   /** The log disagrees where it must not (equal index and term, other chain). Stop this replica. */
   | { readonly type: 'halt'; readonly reason: string; readonly index: number }
 

@@ -45,6 +45,8 @@ function wouldVote<Entry extends RaftEntry>(
   from: ReplicaId,
   request: VoteRequest,
 ): boolean {
+  // Entries it has acked may be gone: its log does not tell who is up to date (recovery.ts).
+  if (!raft.recovery.tailKnown) return false
   if (isInContact(raft) || !raft.log.isUpToDate(request.lastIndex, request.lastTerm)) return false
   return !isRivalToWaitFor(raft, from, request)
 }
@@ -73,10 +75,12 @@ function vote<Entry extends RaftEntry>(
   from: ReplicaId,
   request: VoteRequest,
 ): boolean {
+  if (!raft.recovery.tailKnown) return false
   if (raft.votedFor === from) return true
   if (raft.votedFor !== 0 || raft.leader !== 0) return false
   if (!raft.log.isUpToDate(request.lastIndex, request.lastTerm)) return false
   raft.votedFor = from
+  raft.recovery.round = undefined
   persistHardState(raft)
   raft.electionDeadlineMs = raft.nowMs + raft.electionTimeoutMs
   return true

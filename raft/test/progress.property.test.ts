@@ -51,7 +51,7 @@ describe('quorum arithmetic', () => {
       fc.property(values, fc.nat({ max: 9 }), (matches, own) => {
         const peers = matches.map((match, place) => {
           const progress = new Progress(place + 2, 20, 0)
-          progress.acked(match, 0)
+          progress.acked(match, match, 0)
           return progress
         })
         const voters = [1, ...peers.map(({ id }) => id)]
@@ -66,7 +66,7 @@ describe('quorum arithmetic', () => {
 
 type Event =
   | { readonly type: 'send'; readonly entries: number; readonly entryBytes: number }
-  | { readonly type: 'ack'; readonly at: number }
+  | { readonly type: 'ack'; readonly at: number; readonly unreadable: number }
   | { readonly type: 'refuse'; readonly at: number; readonly agreed: number }
   | { readonly type: 'restart'; readonly extent: number }
 
@@ -81,7 +81,12 @@ const anyEvent: fc.Arbitrary<Event> = fc.oneof(
   },
   {
     weight: 4,
-    arbitrary: fc.record({ type: fc.constant('ack' as const), at: fc.nat({ max: 200 }) }),
+    arbitrary: fc.record({
+      type: fc.constant('ack' as const),
+      at: fc.nat({ max: 200 }),
+      /** Entries at the end of it that the peer cannot read. */
+      unreadable: fc.constantFrom(0, 0, 0, 5, 50),
+    }),
   },
   {
     weight: 1,
@@ -113,6 +118,7 @@ describe('progress of a peer', () => {
     const progress = new Progress(2, 1, 0)
     let window: { last: number; bytes: number }[] = []
     let match = 0
+    let reached = 0
     let lastIndex = 0
     for (const event of events) {
       switch (event.type) {
@@ -127,10 +133,12 @@ describe('progress of a peer', () => {
         }
         case 'ack': {
           const at = Math.min(event.at, lastIndex)
-          const isNews = at > match
-          expect(progress.acked(at, 0)).toBe(isNews)
-          match = Math.max(match, at)
-          window = window.filter(({ last }) => last > match)
+          const readable = Math.max(0, at - event.unreadable)
+          const isNews = at > reached || readable > match
+          expect(progress.acked(readable, at, 0)).toBe(isNews)
+          match = Math.max(match, readable)
+          reached = Math.max(reached, at)
+          window = window.filter(({ last }) => last > reached)
           break
         }
         case 'refuse':
@@ -139,11 +147,13 @@ describe('progress of a peer', () => {
         case 'restart':
           progress.restarted(9, event.extent)
           match = 0
+          reached = 0
           window = []
           break
       }
       progress.assertConsistent(lastIndex)
       expect(progress.match).toBe(match)
+      expect(progress.reached).toBe(reached)
       expect(progress.inflightMessages).toBe(window.length)
       expect(progress.inflightBytes).toBe(window.reduce((sum, { bytes }) => sum + bytes, 0))
       if (progress.state === 'replicate') {

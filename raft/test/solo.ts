@@ -14,7 +14,14 @@ import {
 } from '../src/index.ts'
 import type { RaftTuning } from '../src/options.ts'
 import { majority } from '../src/quorum.ts'
-import { keyedDraw, makeEntry, makeLog, origin, type TestEntry } from '../src/testing/index.ts'
+import {
+  keyedDraw,
+  makeEntry,
+  makeLog,
+  missingEntry,
+  origin,
+  type TestEntry,
+} from '../src/testing/index.ts'
 
 export type Effect = RaftEffect<TestEntry>
 export type Message = RaftMessage<TestEntry>
@@ -30,6 +37,11 @@ export interface SoloOptions {
   readonly commit?: number
   /** Entries up to here are not in memory. */
   readonly base?: number
+  /** First and last index of a damaged range. */
+  readonly hole?: readonly [number, number]
+  /** Nothing proves that the damaged range was ever complete. */
+  readonly undecided?: boolean
+  readonly condition?: 'clean' | 'unknown-tail'
   readonly seed?: number
   readonly raft?: Partial<RaftTuning>
 }
@@ -43,7 +55,10 @@ export class Solo {
   private readonly unstored: number[] = []
 
   constructor(options: SoloOptions = {}) {
-    const entries = makeLog(options.log ?? [])
+    const [first, last] = options.hole ?? [Infinity, 0]
+    const entries = makeLog(options.log ?? []).map((entry) =>
+      entry.index < first || entry.index > last ? entry : missingEntry(entry, entry.index === last),
+    )
     const voters = Array.from({ length: options.voters ?? 3 }, (_, place) => place + 1)
     const baseIndex = options.base ?? 0
     const base: LogPoint = entries[baseIndex - 1] ?? origin
@@ -63,6 +78,9 @@ export class Solo {
         base,
         entries: entries.slice(baseIndex),
         commit: options.commit ?? baseIndex,
+        cleanThrough: first - 1,
+        undecided: options.undecided ? [first] : [],
+        ...(options.condition === undefined ? {} : { condition: options.condition }),
       },
       0,
       keyedDraw(options.seed ?? 1),
@@ -187,6 +205,8 @@ export function appendReply(
     rejected: 0,
     extent,
     session,
+    reached: match,
+    recovering: false,
   }
 }
 
@@ -205,6 +225,8 @@ export function appendRefusal(
     rejected,
     extent: hint,
     session,
+    reached: hint.index,
+    recovering: false,
   }
 }
 
@@ -218,7 +240,7 @@ export function heartbeatReply(
   extent: { index: number; term: number } = { index: 0, term: 0 },
   session: number = peerSession,
 ): MessageOf<'heartbeat-reply'> {
-  return { type: 'heartbeat-reply', term, read, extent, session }
+  return { type: 'heartbeat-reply', term, read, extent, session, recovering: false }
 }
 
 /** Messages of one type among the effects, as [to, message]. */

@@ -10,6 +10,10 @@ export const ItemKind = {
   timeoutNow: 7,
   snapshot: 8,
   snapshotReply: 9,
+  holeRequest: 10,
+  holeReply: 11,
+  fencePassed: 12,
+  quarantine: 13,
   /** A request of the API, forwarded to the node that can serve it. */
   request: 16,
   reply: 17,

@@ -8,12 +8,14 @@
 //   vote-reply     = common | flags uint8 (1 pre, 2 granted) | session uint32
 //   append         = common | previous (index uint64 | term uint64 | chain 2 × uint32)
 //                    | commit uint64 | count uint32 | { entry header | payload }*
-//   append-reply   = common | flags uint8 (1 success) | match uint64 | hint term uint64
+//   append-reply   = common | flags uint8 (1 success, 2 recovering) | match uint64 | hint term uint64
 //                    | rejected uint64 | extent (index uint64 | term uint64) | session uint32
+//                    | reached uint64
 //   heartbeat      = common | commit uint64 | read uint64
 //   heartbeat-reply= common | read uint64 | extent (index uint64 | term uint64) | session uint32
+//                    | flags uint8 (2 recovering)
 //   timeout-now    = common
-//   snapshot, snapshot-reply: snapshot-codec.ts
+//   snapshot, snapshot-reply: snapshot-codec.ts; hole-request and what follows: recovery-codec.ts
 import type { AppendRequest, LogPoint, RaftMessage, ReplicaId } from '@quorate/raft'
 import {
   decodeEntryHeader,
@@ -25,6 +27,7 @@ import { EntryType, type GroupId, type LogEntry } from '../storage/log-entry.ts'
 import { damaged, type FrameReader } from './frame-reader.ts'
 import type { FrameWriter } from './frame-writer.ts'
 import { ItemKind } from './item-kind.ts'
+import { readRecovery, recoveryLayouts, writeRecovery } from './recovery-codec.ts'
 import {
   readSnapshot,
   readSnapshotReply,
@@ -52,13 +55,14 @@ const layouts: Readonly<
   'vote-request': { kind: ItemKind.voteRequest, own: 17 },
   'vote-reply': { kind: ItemKind.voteReply, own: 5 },
   append: { kind: ItemKind.append, own: 36 },
-  'append-reply': { kind: ItemKind.appendReply, own: 45 },
+  'append-reply': { kind: ItemKind.appendReply, own: 53 },
   heartbeat: { kind: ItemKind.heartbeat, own: 16 },
-  'heartbeat-reply': { kind: ItemKind.heartbeatReply, own: 28 },
+  'heartbeat-reply': { kind: ItemKind.heartbeatReply, own: 29 },
   'timeout-now': { kind: ItemKind.timeoutNow, own: 0 },
   // snapshot-codec.ts takes room for its own fields.
   snapshot: { kind: ItemKind.snapshot, own: 0 },
   'snapshot-reply': { kind: ItemKind.snapshotReply, own: 0 },
+  ...recoveryLayouts,
 }
 
 const knownTypes: ReadonlySet<number> = new Set(Object.values(EntryType))
@@ -113,13 +117,14 @@ function writeOwn(writer: FrameWriter, at: number, message: Message): void {
       view.setUint32(at + 32, message.entries.length)
       return
     case 'append-reply':
-      view.setUint8(at, message.success ? 1 : 0)
+      view.setUint8(at, (message.success ? 1 : 0) + (message.recovering ? 2 : 0))
       writer.uint64(at + 1, message.match)
       writer.uint64(at + 9, message.hintTerm)
       writer.uint64(at + 17, message.rejected)
       writer.uint64(at + 25, message.extent.index)
       writer.uint64(at + 33, message.extent.term)
       view.setUint32(at + 41, message.session)
+      writer.uint64(at + 45, message.reached)
       return
     case 'heartbeat':
       writer.uint64(at, message.commit)
@@ -130,6 +135,7 @@ function writeOwn(writer: FrameWriter, at: number, message: Message): void {
       writer.uint64(at + 8, message.extent.index)
       writer.uint64(at + 16, message.extent.term)
       view.setUint32(at + 24, message.session)
+      view.setUint8(at + 28, message.recovering ? 2 : 0)
       return
     case 'timeout-now':
       return
@@ -139,6 +145,8 @@ function writeOwn(writer: FrameWriter, at: number, message: Message): void {
     case 'snapshot-reply':
       writeSnapshotReply(writer, message)
       return
+    default:
+      writeRecovery(writer, at, message)
   }
 }
 
@@ -152,7 +160,7 @@ function writeEntries(writer: FrameWriter, entries: readonly LogEntry[]): void {
 
 /** Undefined when the kind is none of Raft's. Throws on bytes that are no such message. */
 export function readRaft(reader: FrameReader, kind: number): RaftItem | undefined {
-  if (kind < ItemKind.voteRequest || kind > ItemKind.snapshotReply) return undefined
+  if (kind < ItemKind.voteRequest || kind > ItemKind.quarantine) return undefined
   const at = reader.head(commonBytes)
   const topicId = reader.uint64(at)
   const partition = reader.view.getUint32(at + 8)
@@ -185,15 +193,18 @@ function readMessage(reader: FrameReader, kind: number, term: number): Message {
       return readAppend(reader, term)
     case ItemKind.appendReply: {
       const at = reader.head(layouts['append-reply'].own)
+      const flags = flagsOf(reader, at, 3)
       return {
         type: 'append-reply',
         term,
-        success: flagsOf(reader, at, 1) === 1,
+        success: (flags & 1) !== 0,
         match: reader.uint64(at + 1),
         hintTerm: reader.uint64(at + 9),
         rejected: reader.uint64(at + 17),
         extent: extentAt(reader, at + 25),
         session: reader.view.getUint32(at + 41),
+        reached: reader.uint64(at + 45),
+        recovering: (flags & 2) !== 0,
       }
     }
     case ItemKind.heartbeat: {
@@ -204,14 +215,15 @@ function readMessage(reader: FrameReader, kind: number, term: number): Message {
       const at = reader.head(layouts['heartbeat-reply'].own)
       const session = reader.view.getUint32(at + 24)
       const extent = extentAt(reader, at + 8)
-      return { type: 'heartbeat-reply', term, read: reader.uint64(at), extent, session }
+      const recovering = flagsOf(reader, at + 28, 2) === 2
+      return { type: 'heartbeat-reply', term, read: reader.uint64(at), extent, session, recovering }
     }
     case ItemKind.snapshot:
       return readSnapshot(reader, term)
     case ItemKind.snapshotReply:
       return readSnapshotReply(reader, term)
     default:
-      return { type: 'timeout-now', term }
+      return readRecovery(reader, kind, term) ?? { type: 'timeout-now', term }
   }
 }
 

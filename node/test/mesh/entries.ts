@@ -7,7 +7,7 @@ import {
   readBatchHeader,
   stampBatch,
 } from '@quorate/protocol'
-import type { LogPoint, RaftMessage } from '@quorate/raft'
+import type { Holding, LogPoint, RaftMessage } from '@quorate/raft'
 import fc from 'fast-check'
 import { makeEntry } from '../../src/storage/entry-format.ts'
 import { EntryType, type LogEntry } from '../../src/storage/log-entry.ts'
@@ -118,6 +118,8 @@ export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
     rejected: uint53,
     extent,
     session,
+    reached: uint53,
+    recovering: fc.boolean(),
   }),
   fc.record({
     type: fc.constant('heartbeat' as const),
@@ -131,6 +133,7 @@ export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
     read: uint53,
     extent,
     session,
+    recovering: fc.boolean(),
   }),
   fc.record({ type: fc.constant('timeout-now' as const), term: uint53 }),
   snapshot,
@@ -141,6 +144,23 @@ export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
     received: uint53,
     session,
   }),
+  fc.record({
+    type: fc.constant('hole-request' as const),
+    pre: fc.boolean(),
+    term: uint53,
+    index: uint53,
+    entryTerm: uint53,
+  }),
+  fc.record({
+    type: fc.constant('hole-reply' as const),
+    pre: fc.boolean(),
+    term: uint53,
+    index: uint53,
+    entryTerm: uint53,
+    holding: fc.constantFrom<Holding>('have', 'lack', 'undecided', 'faulty', 'unknown', 'refused'),
+  }),
+  fc.record({ type: fc.constant('fence-passed' as const), term: uint53, session }),
+  fc.record({ type: fc.constant('quarantine' as const), term: uint53, session, index: uint53 }),
 )
 
 export const heartbeat: Message = { type: 'heartbeat', term: 3, commit: 17, read: 4 }

@@ -85,6 +85,8 @@ describe('two nodes', () => {
       rejected: 0,
       extent,
       session: 1,
+      reached: 1,
+      recovering: false,
     }
     expect(send(partition, append(1, [5]))).toEqual(['n1/bulk'])
     expect(send(partition, reply)).toEqual(['n1/bulk'])

@@ -160,6 +160,8 @@ class Rig {
       rejected: 0,
       extent: { index: lastIndex, term: 1 },
       session: 7,
+      reached: lastIndex,
+      recovering: false,
     })
   }
 
@@ -199,6 +201,8 @@ describe('a leader', () => {
       rejected: 0,
       extent: { index: 2, term: 1 },
       session: 8,
+      reached: rig.fake.log.lastIndex,
+      recovering: false,
     })
     expect(answers).toMatchObject([{ offset: 0 }])
     expect(rig.fake.waiting).toHaveLength(1)
@@ -336,6 +340,7 @@ describe('a leader', () => {
       read,
       extent: { index: 2, term: 1 },
       session: 7,
+      recovering: false,
     })
     expect(answers).toEqual([{ offset: 1 }])
   })

@@ -203,6 +203,8 @@ describe('a host that leads', () => {
       rejected: 4,
       extent: { index: 0, term: 0 },
       session: 5,
+      reached: 0,
+      recovering: false,
     } as const
     rig.receive(2, refused)
     expect(rig.fake.log.coldReads).toHaveLength(1)
@@ -217,6 +219,7 @@ describe('a host that leads', () => {
       read: 0,
       extent: { index: 0, term: 0 },
       session: 5,
+      recovering: false,
     })
     rig.sent.length = 0
     rig.fake.log.coldReads.shift()!()

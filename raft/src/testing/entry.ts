@@ -40,6 +40,12 @@ export function makeConfigurationEntry(
   return { ...makeEntry(previous, term, JSON.stringify(configuration)), configuration }
 }
 
+/** What is left of an entry that cannot be read; only the last of a range has its chain. */
+export function missingEntry({ index, term, chain }: TestEntry, isLast: boolean): TestEntry {
+  const known = isLast ? chain : origin.chain
+  return { index, term, chain: known, sizeBytes: 0, value: '', missing: true }
+}
+
 /** A log whose entries have these terms, in order. */
 export function makeLog(terms: readonly number[]): TestEntry[] {
   const entries: TestEntry[] = []

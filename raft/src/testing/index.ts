@@ -5,7 +5,14 @@ export { ClusterChecker } from './checker.ts'
 export { RaftCluster } from './cluster.ts'
 export { TestDisk } from './disk.ts'
 export type { TestEntry } from './entry.ts'
-export { chainAfter, makeConfigurationEntry, makeEntry, makeLog, origin } from './entry.ts'
+export {
+  chainAfter,
+  makeConfigurationEntry,
+  makeEntry,
+  makeLog,
+  missingEntry,
+  origin,
+} from './entry.ts'
 export type { ClusterOptions, ReadOutcome, TestReplica } from './host.ts'
 export type { NetworkConditions, Packet, Range } from './network.ts'
 export { TestNetwork } from './network.ts'

@@ -29,6 +29,10 @@ function snapshotText({ index, term, configuration }: SnapshotPoint): string {
   return `snapshot ${index}/${term} ${configurationText(configuration)}`
 }
 
+function tailText({ recovering }: { readonly recovering: boolean }): string {
+  return recovering ? ' recovering' : ''
+}
+
 export function messageText(message: RaftMessage<RaftEntry>): string {
   const head = `${message.type} t${message.term}`
   switch (message.type) {
@@ -45,15 +49,16 @@ export function messageText(message: RaftMessage<RaftEntry>): string {
     }
     case 'append-reply': {
       const extent = `extent ${message.extent.index}/${message.extent.term}`
-      return message.success
-        ? `${head} match ${message.match} ${extent}`
-        : `${head} refused ${message.rejected} hint ${message.match}/${message.hintTerm} ${extent}`
+      const { match, reached, hintTerm, rejected } = message
+      const ack = reached === match ? `match ${match}` : `match ${match} reached ${reached}`
+      const answer = message.success ? ack : `refused ${rejected} hint ${match}/${hintTerm}`
+      return `${head} ${answer} ${extent}${tailText(message)}`
     }
     case 'heartbeat':
       return `${head} commit ${message.commit} read ${message.read}`
     case 'heartbeat-reply': {
       const { index, term } = message.extent
-      return `${head} read ${message.read} extent ${index}/${term}`
+      return `${head} read ${message.read} extent ${index}/${term}${tailText(message)}`
     }
     case 'timeout-now':
       return head
@@ -64,6 +69,16 @@ export function messageText(message: RaftMessage<RaftEntry>): string {
     }
     case 'snapshot-reply':
       return `${head} index ${message.index} received ${message.received}`
+    case 'hole-request':
+      return `${message.pre ? 'pre-' : ''}${head} ${message.index}/${message.entryTerm}`
+    case 'hole-reply': {
+      const { pre, index, entryTerm, holding } = message
+      return `${pre ? 'pre-' : ''}${head} ${index}/${entryTerm} ${holding}`
+    }
+    case 'fence-passed':
+      return `${head} session ${message.session}`
+    case 'quarantine':
+      return `${head} session ${message.session} acked ${message.index}`
   }
 }
 
@@ -97,6 +112,12 @@ export function inputText(input: RaftInput<RaftEntry>): string {
       return `install ${snapshotText(input.snapshot)}`
     case 'release':
       return `release ${input.index}`
+    case 'holes': {
+      const undecided = input.undecided.length > 0 ? ` undecided ${input.undecided.join()}` : ''
+      return `holes: clean through ${input.cleanThrough}${undecided}`
+    }
+    case 'repaired':
+      return `repaired ${entriesText(input.entries)}`
   }
 }
 
@@ -135,6 +156,12 @@ export function effectText(effect: RaftEffect<RaftEntry>): string {
     }
     case 'propose-configuration':
       return `propose configuration ${configurationText(effect.configuration)}`
+    case 'recovered':
+      return 'recovered'
+    case 'tail-unknown':
+      return `tail unknown: ${effect.reason}`
+    case 'dropped':
+      return `dropped from ${effect.index}`
     case 'halt':
       return `halt at ${effect.index}: ${effect.reason}`
   }
