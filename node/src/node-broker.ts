@@ -22,6 +22,7 @@ import type { PartitionDirectory } from './partition/partition-directory.ts'
 import type { PartitionMessage } from './partition/partition-message.ts'
 import type { LeaderTable } from './replication/leader-table.ts'
 import type { GroupId } from './storage/log-entry.ts'
+import type { Members } from './storage/plan.ts'
 
 export interface BrokerParts {
   readonly node: string
@@ -36,6 +37,7 @@ export interface BrokerParts {
   readonly later: ActorRef<LaterMessage>
   metadata(): MetadataMachine
   addressOf(node: string): string | undefined
+  members(): Members
   nodeIds(): readonly string[]
   status(): NodeStatus
   metadataLeader(): { readonly node: string | undefined; readonly term: number }
@@ -99,6 +101,10 @@ export class NodeBroker implements Broker {
 
   addressOf(node: string): string | undefined {
     return this.#parts.addressOf(node)
+  }
+
+  members(): Members {
+    return this.#parts.members()
   }
 
   nodeIds(): readonly string[] {

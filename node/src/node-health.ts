@@ -15,11 +15,11 @@ export interface MetadataLeader {
 
 export interface HealthSources {
   readonly identity: Pick<NodeStatus, 'node' | 'incarnation' | 'version' | 'http'>
-  /** Nodes in the plan, this one included. */
-  readonly nodes: number
   readonly directory: PartitionDirectory
   readonly leadership: NodeLeadership
   readonly storage: Storage
+  /** Nodes of the cluster, this one included. */
+  nodes(): number
   address(): string
   stopping(): boolean
   metadata(): MetadataMachine
@@ -64,7 +64,8 @@ export class NodeHealth {
   }
 
   ready(): readonly HealthCheck[] {
-    const { nodes, directory, leadership, stopping, metadata } = this.#sources
+    const { directory, leadership, stopping, metadata } = this.#sources
+    const nodes = this.#sources.nodes()
     const peers = leadership.peersUp.size
     const isCaughtUp = metadata().applied.index >= this.#registeredIndex
     return [

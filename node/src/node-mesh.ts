@@ -13,6 +13,7 @@ import { createMesh, type Mesh } from './mesh/mesh.ts'
 import type { MetadataMessage } from './metadata/metadata-message.ts'
 import type { NodeEnvironment } from './node-environment.ts'
 import type { NodeLeadership } from './node-leadership.ts'
+import type { NodeMembers } from './node-members.ts'
 import type { PartitionDirectory } from './partition/partition-directory.ts'
 import { metadataGroup } from './storage/log-entry.ts'
 import type { OpenedStorage } from './storage/storage.ts'
@@ -21,9 +22,10 @@ export interface MeshWiring {
   readonly environment: NodeEnvironment
   readonly system: ActorSystem
   readonly opened: Pick<OpenedStorage, 'identity' | 'secret'>
+  readonly members: NodeMembers
   /** What others are told. */
   readonly address: string
-  /** Addresses that replace those of the plan. */
+  /** Addresses that replace what is known of peers. */
   readonly pinned: ReadonlyMap<string, string>
   readonly router: CoreRouter
   readonly directory: PartitionDirectory
@@ -35,16 +37,16 @@ export interface MeshWiring {
 }
 
 export function createNodeMesh(wiring: MeshWiring): Mesh {
-  const { environment, system, opened, address, pinned } = wiring
+  const { environment, system, opened, members, address, pinned } = wiring
   const { identity, secret } = opened
   const { network, host, session } = environment
-  const { nodeId, incarnation, clusterId, plan } = identity
-  const others = plan.nodes.filter(({ id }) => id !== nodeId)
+  const { nodeId, incarnation, clusterId } = identity
+  const others = members.all().nodes.filter((node) => node.nodeId !== nodeId)
   const peers = new Map(
     others.map((node) => {
-      const given = pinned.get(node.id)
+      const given = pinned.get(node.nodeId)
       const peer = { address: given ?? node.address, incarnation: node.incarnation }
-      return [node.id, { ...peer, pinned: given !== undefined }] as const
+      return [node.nodeId, { ...peer, pinned: given !== undefined }] as const
     }),
   )
   return createMesh({
@@ -59,7 +61,7 @@ export function createNodeMesh(wiring: MeshWiring): Mesh {
 }
 
 function meshEvents(wiring: MeshWiring): MeshEvents {
-  const { router, directory, leadership, metadata } = wiring
+  const { router, directory, leadership, members, metadata } = wiring
   const { log } = wiring.environment
   return {
     raft: (group, from, toReplica, message, node) => {
@@ -78,6 +80,7 @@ function meshEvents(wiring: MeshWiring): MeshEvents {
     peerUp: (node) => {
       router.peerUp(node)
       leadership.peerUp(node)
+      members.ask(wiring.broker(), node)
     },
     peerDown: (node) => {
       router.peerDown(node)

@@ -95,6 +95,7 @@ export function spawnSupervisor(wiring: ReplicaWiring): ActorRef<SupervisorMessa
     new PartitionSupervisor(
       {
         node: opened.identity.nodeId,
+        incarnation: opened.identity.incarnation,
         session,
         timing,
         storage,

@@ -17,6 +17,7 @@ import { NodeBroker } from './node-broker.ts'
 import type { NodeEnvironment, NodeOptions } from './node-environment.ts'
 import { NodeHealth } from './node-health.ts'
 import { NodeLeadership } from './node-leadership.ts'
+import { NodeMembers } from './node-members.ts'
 import { createNodeMesh } from './node-mesh.ts'
 import { confirmDrop, type Registrar, registerNode } from './node-registration.ts'
 import { type ReplicaWiring, spawnMetadata, spawnSupervisor } from './node-replicas.ts'
@@ -26,6 +27,7 @@ import { Metrics } from './observe/metrics.ts'
 import { registerNodeMetrics } from './observe/node-metrics.ts'
 import { PartitionDirectory } from './partition/partition-directory.ts'
 import type { SupervisorMessage } from './partition/partition-supervisor.ts'
+import { planNode } from './storage/plan.ts'
 import { type OpenedStorage, openStorage, type Storage } from './storage/storage.ts'
 
 /** Events a person should look at. */
@@ -49,6 +51,7 @@ export class BrokerNode {
   readonly #system: ActorSystem
   readonly #storage: Storage
   readonly #directory = new PartitionDirectory()
+  readonly #members: NodeMembers
   readonly #leadership: NodeLeadership
   readonly #health: NodeHealth
   readonly #later: ActorRef<LaterMessage>
@@ -85,6 +88,11 @@ export class BrokerNode {
       failed: (error) => this.#fail(error.message),
       event: ({ event, ...fields }) => log.warn(event, fields),
     })
+    this.#members = new NodeMembers(plan, {
+      self: nodeId,
+      pinned: options.peers,
+      mesh: () => this.#mesh,
+    })
     this.#leadership = new NodeLeadership({
       node: nodeId,
       clock: host,
@@ -102,7 +110,7 @@ export class BrokerNode {
         version: options.version,
         http: options.httpAddress ?? null,
       },
-      nodes: plan.nodes.length,
+      nodes: () => this.#members.ids().length,
       directory: this.#directory,
       leadership: this.#leadership,
       storage: this.#storage,
@@ -194,7 +202,7 @@ export class BrokerNode {
   #open(done: (error: QuorateError | undefined, node: BrokerNode | undefined) => void): void {
     const { network, host, log, session } = this.#environment
     const { nodeId, plan } = this.#opened.identity
-    const planned = plan.nodes.find(({ id }) => id === nodeId)
+    const planned = planNode(plan, nodeId)
     if (planned === undefined) throw new Error(`${nodeId} is not in its own plan`)
     const { listen, advertise } = this.#options.bind(planned.address)
     let handler: ApiHandler = () => {
@@ -242,6 +250,7 @@ export class BrokerNode {
       environment: this.#environment,
       system: this.#system,
       opened: this.#opened,
+      members: this.#members,
       address: this.#address,
       pinned: this.#options.peers,
       router: this.#router,
@@ -287,6 +296,7 @@ export class BrokerNode {
       metadataApplied: (machine, topicsChanged) => {
         this.#machine = machine
         if (!topicsChanged) return
+        this.#members.learn({ index: machine.applied.index, nodes: machine.nodes() })
         this.#leadership.topicsChanged()
         this.#supervisor?.reply({ type: 'reconcile' })
       },
@@ -313,7 +323,8 @@ export class BrokerNode {
       later: this.#later,
       metadata: () => this.#machine,
       addressOf: (node) => this.#addressOf(node),
-      nodeIds: () => this.#opened.identity.plan.nodes.map(({ id }) => id),
+      members: () => this.#members.all(),
+      nodeIds: () => this.#members.ids(),
       status: () => this.#health.status(),
       metadataLeader: () => this.#health.metadataLeader,
       defect: (subject, error) => this.#defect(subject, error),
@@ -352,7 +363,7 @@ export class BrokerNode {
 
   #addressOf(node: string): string | undefined {
     if (node === this.nodeId) return this.#address
-    return this.#machine.nodeById(node)?.address
+    return this.#machine.nodeById(node)?.address ?? this.#members.get(node)?.address
   }
 
   #event(name: string, fields: Readonly<Record<string, unknown>>): void {

@@ -9,6 +9,7 @@ import type { MetadataRequest } from '../metadata/metadata-request.ts'
 import type { PartitionMessage } from '../partition/partition-message.ts'
 import type { LeaderTable } from '../replication/leader-table.ts'
 import type { GroupId } from '../storage/log-entry.ts'
+import type { Members } from '../storage/plan.ts'
 import type { AnswerReader } from './node-answers.ts'
 import type { NodeStatus } from './status.ts'
 
@@ -36,6 +37,9 @@ export interface Broker {
   /** The replica of this group on this node, if there is one. */
   partition(group: GroupId): ActorRef<PartitionMessage> | undefined
   addressOf(node: string): string | undefined
+  /** Who is in the cluster, as far as this node knows. */
+  members(): Members
+  /** Of the members, in order. */
   nodeIds(): readonly string[]
   /** Sends a request to another node unchanged and returns its answer. */
   forward(

@@ -11,6 +11,7 @@ import { parseMetadataRequest } from '../metadata/metadata-request.ts'
 import type { Broker } from './broker.ts'
 import { describeHere, describeQuestion } from './describe.ts'
 import { invalidRequest, type JsonBody, wholeNumber } from './json-body.ts'
+import { membersQuestion } from './members.ts'
 import { statusQuestion } from './status.ts'
 
 export const internalPrefix = '$Q.internal.'
@@ -36,6 +37,9 @@ export function answerNode(
     }
     case statusQuestion:
       answer({ value: broker.status() })
+      return
+    case membersQuestion:
+      answer({ value: broker.members() })
       return
     case proposeQuestion: {
       const request = parseMetadataRequest(body['request'])

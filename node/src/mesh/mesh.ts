@@ -65,6 +65,8 @@ export interface Mesh {
   /** Adds a node, or changes its address or incarnation. */
   setPeer(nodeId: string, peer: MeshPeer): void
   setPeerAddress(nodeId: string, address: string): void
+  /** The node is none of the cluster's any more: from here on it is refused. */
+  removePeer(nodeId: string): void
   /** For the door: judges a CONNECT with `quorate_mesh`. */
   accept(
     connect: Readonly<Record<string, unknown>>,
@@ -187,6 +189,17 @@ class NodeMesh implements Mesh {
     const entry = this.#peers.get(nodeId)
     if (entry === undefined) throw new Error(`no node ${nodeId} is known`)
     this.setPeer(nodeId, { ...entry.state.peer, address })
+  }
+
+  removePeer(nodeId: string): void {
+    const entry = this.#peers.get(nodeId)
+    if (entry === undefined) return
+    const { system } = this.#options
+    this.#inbox.drop(nodeId)
+    this.#peerLost(nodeId)
+    this.#peers.delete(nodeId)
+    system.stop(entry.control.ref)
+    system.stop(entry.bulk.ref)
   }
 
   accept(

@@ -26,6 +26,8 @@ export type SupervisorMessage =
   | { readonly type: 'dropped'; readonly order: DropOrder; readonly error: Error | undefined }
 
 export interface SupervisorOptions extends PartitionSurroundings {
+  /** Of this node, 16 hex digits. */
+  readonly incarnation: string
   readonly metadata: () => MetadataMachine
   /** Replica ids of the groups whose files are on disk: those found at start, kept up to date. */
   readonly files: Map<GroupKey, number>
@@ -95,11 +97,13 @@ export class PartitionSupervisor implements Actor<SupervisorMessage> {
   }
 
   #reconcile(): void {
-    const { metadata, node } = this.#options
+    const { metadata, node, incarnation } = this.#options
     const machine = metadata()
     // The metadata actor may have gone back to its checkpoint.
     if (machine.applied.index < this.#seenIndex) return
     this.#seenIndex = machine.applied.index
+    // What an earlier life of this node id was told is not for this one to carry out.
+    if (machine.nodeById(node)?.incarnation !== incarnation) return
     const ordered = machine
       .assignmentsOf(node)
       .filter(({ group }) => this.#directory.get(group) === undefined)

@@ -11,20 +11,26 @@ import { type Identity, secretPath, writeIdentitySync } from './identity.ts'
 import { groupKey, metadataGroup } from './log-entry.ts'
 import { emptyManifest, writeManifestsSync } from './manifest.ts'
 import {
+  type JoinedNode,
   metadataConfiguration,
   metadataReplicaId,
   type Plan,
   type PlanNode,
   parsePlan,
+  planNode,
 } from './plan.ts'
 import { replicaFolder } from './replica-files.ts'
 
 /** Throws QUORATE_DATA_EXISTS, or QUORATE_INVALID_ARGUMENT when the plan has no such node. */
 export function formatNode(disk: Disk, plan: Plan, nodeId: string, folder: string): void {
   const checked = parsePlan(JSON.stringify(plan))
-  const node = checked.nodes.find((each) => each.id === nodeId)
+  const node = planNode(checked, nodeId)
   if (node === undefined) {
     throw new QuorateError('QUORATE_INVALID_ARGUMENT', `the plan has no node ${nodeId}`)
+  }
+  if ('sinceIndex' in node && node.sinceIndex === 0) {
+    const detail = `the cluster has not agreed to ${nodeId} yet: run the command that adds it again`
+    throw new QuorateError('QUORATE_INVALID_ARGUMENT', detail)
   }
   if (disk.listSync(folder).length > 0) throw new QuorateError('QUORATE_DATA_EXISTS', folder)
   try {
@@ -34,22 +40,24 @@ export function formatNode(disk: Disk, plan: Plan, nodeId: string, folder: strin
   }
 }
 
-function formatSync(disk: Disk, checked: Plan, node: PlanNode, folder: string): void {
+function formatSync(disk: Disk, checked: Plan, node: PlanNode | JoinedNode, folder: string): void {
   const temporary = `${folder}.tmp`
-  const nodeId = node.id
+  const { secret, ...open } = checked
   removeTreeSync(disk, temporary)
   for (const name of ['', '/wal', '/groups', '/trash']) disk.makeFolderSync(`${temporary}${name}`)
   const identity: Identity = {
     formatVersion,
     clusterId: checked.clusterId,
-    nodeId,
+    nodeId: node.id,
     incarnation: node.incarnation,
-    plan: { formatVersion, clusterId: checked.clusterId, nodes: checked.nodes },
+    plan: open,
   }
   writeIdentitySync(disk, temporary, identity)
   const encoder = new TextEncoder()
-  writeNewFileSync(disk, secretPath(temporary), encoder.encode(`${checked.secret}\n`))
-  formatHardStateSync(disk, temporary, identity, firstRecords(checked, nodeId, disk, temporary))
+  writeNewFileSync(disk, secretPath(temporary), encoder.encode(`${secret}\n`))
+  const record = firstRecord(checked, node)
+  disk.makeFolderSync(replicaFolder(temporary, groupKey(metadataGroup), record.replicaId))
+  formatHardStateSync(disk, temporary, identity, [record])
   writeManifestsSync(disk, temporary, emptyManifest)
   for (const name of ['/groups', '/wal', '']) disk.syncFolderSync(`${temporary}${name}`)
   moveIntoPlace(disk, temporary, folder)
@@ -67,21 +75,18 @@ function moveIntoPlace(disk: Disk, temporary: string, folder: string): void {
   disk.syncFolderSync(folderOf(folder))
 }
 
-function firstRecords(plan: Plan, nodeId: string, disk: Disk, folder: string): HardStateRecord[] {
-  const replicaId = metadataReplicaId(plan.nodes, nodeId)
-  if (replicaId === undefined) return []
-  disk.makeFolderSync(replicaFolder(folder, groupKey(metadataGroup), replicaId))
-  return [
-    {
-      group: metadataGroup,
-      replicaId,
-      hardState: { term: 0, votedFor: 0 },
-      configuration: metadataConfiguration(plan.nodes),
-      configurationIndex: 0,
-      configurationTerm: 0,
-      tailUnknown: false,
-    },
-  ]
+/** Whoever joined knows no voters: it learns them, and everything else, from the leader. */
+function firstRecord(plan: Plan, node: PlanNode | JoinedNode): HardStateRecord {
+  const joined = 'metadataReplicaId' in node
+  return {
+    group: metadataGroup,
+    replicaId: joined ? node.metadataReplicaId : metadataReplicaId(plan.nodes, node.id)!,
+    hardState: { term: 0, votedFor: 0 },
+    configuration: joined ? { voters: [] } : metadataConfiguration(plan.nodes),
+    configurationIndex: 0,
+    configurationTerm: 0,
+    tailUnknown: false,
+  }
 }
 
 /** Removes what an interrupted formatting left. */

@@ -10,14 +10,14 @@ import {
 } from './checked-text.ts'
 import type { Disk } from './disk.ts'
 import { formatVersion } from './format-version.ts'
-import { type Plan, parsePlanNodes } from './plan.ts'
+import { type Plan, parseJoined, parsePlanNodes } from './plan.ts'
 
 export interface Identity {
   readonly formatVersion: 1
   readonly clusterId: string
   readonly nodeId: string
   readonly incarnation: string
-  /** What the cluster was at the beginning, without its secret. */
+  /** The plan it was formatted from, without its secret. */
   readonly plan: Omit<Plan, 'secret'>
 }
 
@@ -95,7 +95,12 @@ function parse(bytes: Uint8Array, path: string): Identity {
     clusterId,
     nodeId,
     incarnation,
-    plan: { formatVersion, clusterId, nodes: parsePlanNodes(plan['nodes']) },
+    plan: {
+      formatVersion,
+      clusterId,
+      nodes: parsePlanNodes(plan['nodes']),
+      ...parseJoined(plan['joined']),
+    },
   }
 }
 

@@ -1,6 +1,7 @@
 // The plan of a cluster: who is in it at the beginning, made once and given to every node when its
-// folder is formatted. Identity and the first metadata voters come from here; addresses are hints.
-// Knows nothing of files. Next stop: format.ts.
+// folder is formatted, and who joined later or came back as another incarnation, which changes
+// nothing of the state the plan stands for. Identity and the first metadata voters come from here;
+// addresses are hints. Knows nothing of files. Next stop: format.ts.
 import { QuorateError } from '@quorate/protocol'
 import type { Configuration, ReplicaId } from '@quorate/raft'
 import { formatVersion } from './format-version.ts'
@@ -15,6 +16,30 @@ export interface PlanNode {
   readonly voter: boolean
 }
 
+/** A node added later, or one of `nodes` in a new incarnation; the cluster has agreed to it. */
+export interface JoinedNode {
+  readonly id: string
+  readonly incarnation: string
+  readonly address: string
+  /** Of its replica of the metadata group, which begins as a learner; 0: not agreed yet. */
+  readonly metadataReplicaId: number
+  /** Metadata index of the entry that brought this incarnation; 0: not agreed yet. */
+  readonly sinceIndex: number
+}
+
+/** What a node must know of another one to talk to it. */
+export interface PlanMember {
+  readonly nodeId: string
+  readonly incarnation: string
+  readonly address: string
+}
+
+export interface Members {
+  /** Metadata index they stand for. */
+  readonly index: number
+  readonly nodes: readonly PlanMember[]
+}
+
 export interface Plan {
   readonly formatVersion: 1
   /** 16 hex digits. */
@@ -22,6 +47,8 @@ export interface Plan {
   /** 64 hex digits, known to the nodes only. */
   readonly secret: string
   readonly nodes: readonly PlanNode[]
+  /** Absent: nobody. */
+  readonly joined?: readonly JoinedNode[]
 }
 
 const nodesMax = 64
@@ -60,7 +87,7 @@ export function parsePlan(text: string): Plan {
   } catch (cause) {
     throw new QuorateError('QUORATE_INVALID_ARGUMENT', 'the plan is not JSON', { cause })
   }
-  const { formatVersion: version, clusterId, secret, nodes } = fieldsOf(found)
+  const { formatVersion: version, clusterId, secret, nodes, joined } = fieldsOf(found)
   if (version !== formatVersion) {
     throw new QuorateError(
       'QUORATE_FORMAT_VERSION',
@@ -69,7 +96,50 @@ export function parsePlan(text: string): Plan {
   }
   if (!isHex(clusterId, 16)) throw invalid('clusterId')
   if (!isHex(secret, 64)) throw invalid('secret')
-  return { formatVersion, clusterId, secret, nodes: parsePlanNodes(nodes) }
+  const plan = { formatVersion, clusterId, secret, nodes: parsePlanNodes(nodes) } as const
+  return { ...plan, ...parseJoined(joined) }
+}
+
+export function parseJoined(found: unknown): Pick<Plan, 'joined'> {
+  if (found === undefined) return {}
+  if (!Array.isArray(found) || found.length > nodesMax) throw invalid('joined nodes')
+  const joined = found.map(parseJoinedNode)
+  if (new Set(joined.map(({ id }) => id)).size !== joined.length) throw invalid('joined node ids')
+  return { joined }
+}
+
+function parseJoinedNode(found: unknown): JoinedNode {
+  const { metadataReplicaId: replica, sinceIndex } = fieldsOf(found)
+  const node = parseMember(found)
+  if (!isCount(replica) || !isCount(sinceIndex)) throw invalid('joined node')
+  return { ...node, metadataReplicaId: replica, sinceIndex }
+}
+
+/** How the node is to be formatted: as it is now, not as it was at the beginning. */
+export function planNode(
+  { nodes, joined = [] }: Pick<Plan, 'nodes' | 'joined'>,
+  nodeId: string,
+): PlanNode | JoinedNode | undefined {
+  const isIt = ({ id }: { readonly id: string }) => id === nodeId
+  return joined.find(isIt) ?? nodes.find(isIt)
+}
+
+/** The plan as it stands for its nodes now, those that joined later included. */
+export function membersOfPlan({ nodes, joined = [] }: Pick<Plan, 'nodes' | 'joined'>): Members {
+  const agreed = joined.filter(({ sinceIndex }) => sinceIndex > 0)
+  const byId = new Map([...nodes, ...agreed].map((node) => [node.id, node]))
+  return {
+    index: Math.max(0, ...agreed.map(({ sinceIndex }) => sinceIndex)),
+    nodes: [...byId].map(([nodeId, { incarnation, address }]) => {
+      return { nodeId, incarnation, address }
+    }),
+  }
+}
+
+/** A field of an answer between nodes. */
+export function isMember(found: unknown): found is PlanMember {
+  const { nodeId, incarnation, address } = (found ?? {}) as Record<string, unknown>
+  return isNodeId(nodeId) && isHex(incarnation, 16) && isAddress(address)
 }
 
 export function parsePlanNodes(found: unknown): PlanNode[] {
@@ -82,12 +152,30 @@ export function parsePlanNodes(found: unknown): PlanNode[] {
 }
 
 function parseNode(found: unknown): PlanNode {
-  const { id, incarnation, address, voter } = fieldsOf(found)
-  if (typeof id !== 'string' || !/^[A-Za-z0-9-]{1,32}$/.test(id)) throw invalid('node id')
-  if (!isHex(incarnation, 16)) throw invalid('incarnation')
-  if (typeof address !== 'string' || !/^.+:\d{1,5}$/.test(address)) throw invalid('address')
+  const { voter } = fieldsOf(found)
+  const node = parseMember(found)
   if (typeof voter !== 'boolean') throw invalid('voter')
-  return { id, incarnation, address, voter }
+  return { ...node, voter }
+}
+
+function parseMember(found: unknown): Omit<PlanNode, 'voter'> {
+  const { id, incarnation, address } = fieldsOf(found)
+  if (!isNodeId(id)) throw invalid('node id')
+  if (!isHex(incarnation, 16)) throw invalid('incarnation')
+  if (!isAddress(address)) throw invalid('address')
+  return { id, incarnation, address }
+}
+
+export function isNodeId(value: unknown): value is string {
+  return typeof value === 'string' && /^[A-Za-z0-9-]{1,32}$/.test(value)
+}
+
+function isAddress(value: unknown): value is string {
+  return typeof value === 'string' && /^.{1,255}:\d{1,5}$/.test(value)
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0
 }
 
 /**

@@ -12,6 +12,7 @@ import type { MetadataRequest } from '../../src/metadata/metadata-request.ts'
 import type { PartitionMessage } from '../../src/partition/partition-message.ts'
 import { LeaderTable } from '../../src/replication/leader-table.ts'
 import { type GroupId, groupKey } from '../../src/storage/log-entry.ts'
+import type { Members } from '../../src/storage/plan.ts'
 import { MetadataBuilder } from '../metadata/metadata-builder.ts'
 
 const encoder = new TextEncoder()
@@ -73,8 +74,12 @@ export class FakeBroker implements Broker {
   addressOf(node: string): string | undefined {
     return this.builder.machine.nodeById(node)?.address
   }
+  members(): Members {
+    const { applied } = this.builder.machine
+    return { index: applied.index, nodes: this.builder.machine.nodes() }
+  }
   nodeIds(): readonly string[] {
-    return ['n1', 'n2', 'n3']
+    return this.builder.machine.nodes().map(({ nodeId }) => nodeId)
   }
   forward(...[node, request, timeoutMs, done]: Parameters<Broker['forward']>): void {
     this.forwards.push({ node, request, timeoutMs, done })

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { ApiReply } from '../../src/doors/api.ts'
 import type { JsonBody } from '../../src/handlers/json-body.ts'
+import { membersAnswer } from '../../src/handlers/members.ts'
 import {
   describeAnswer,
   indexAnswer,
@@ -57,6 +58,11 @@ describe('questions between nodes', () => {
     expect(readAnswer(replies[0]!, indexAnswer)).toMatchObject({
       error: { code: 'QUORATE_TIMEOUT', outcome: 'not-applied', detail: 'x' },
     })
+  })
+
+  test('who is in the cluster is told with the index it stands for', () => {
+    const outcome = readAnswer(ask('members')[0]!, membersAnswer)
+    expect(outcome).toMatchObject({ value: { index: 0, nodes: [{ nodeId: 'n1' }, {}, {}] } })
   })
 
   test('a full mailbox is answered as overload', () => {

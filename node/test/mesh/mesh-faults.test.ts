@@ -163,6 +163,24 @@ describe('a restarted peer', () => {
     expect(n1.peers.at(-1)).toBe('up n2')
   })
 
+  test('that left the cluster is refused, and can come back as somebody else', () => {
+    const { world, n1, n2 } = pair('left')
+    world.run(2_000)
+    n1.mesh.removePeer('n2')
+    n1.mesh.removePeer('n9')
+    expect(n1.mesh.peerState('n2')).toBe('down')
+    world.run(3_000)
+    expect(n1.peers).toEqual(['up n2', 'down n2', 'lost n2'])
+    expect(n1.mesh.metrics().links.filter(({ node }) => node === 'n2')).toEqual([])
+    expect(n1.mesh.metrics().peersRefused).toBeGreaterThan(0)
+    expect(n2.log).toContainEqual(
+      expect.objectContaining({ event: 'mesh.link-failed', code: 'QUORATE_WRONG_NODE' }),
+    )
+    n1.mesh.setPeer('n2', world.plan.get('n2')!)
+    world.run(3_000)
+    expect(n1.peers.at(-1)).toBe('up n2')
+  })
+
   test('of another incarnation is refused, and connections to the replaced one end', () => {
     const { world, n1, n2 } = pair('replaced')
     n1.mesh.setPeer('n2', { ...world.plan.get('n2')!, incarnation: 'f'.repeat(16) })

@@ -77,6 +77,7 @@ class Rig {
         new PartitionSupervisor(
           {
             node: 'n1',
+            incarnation: this.metadata.plan.nodes[0]!.incarnation,
             session: 1,
             timing: { heartbeatMs: 100, electionTimeoutMinMs: 600, electionTimeoutMaxMs: 900 },
             storage,
@@ -143,6 +144,14 @@ describe('creation', () => {
     expect(rig.state(topicId)).toBe('running')
     expect(rig.directory.settled).toBe(true)
     expect(rig.directory.running()).toHaveLength(1)
+  })
+
+  test('nothing is made by a node that was replaced, nor by one that is not in the cluster', () => {
+    rig.metadata.create('a', 1)
+    rig.metadata.replaceNode('n1', 'f'.repeat(16))
+    rig.reconcile()
+    expect(rig.creations).toEqual([])
+    expect([...rig.directory.all()]).toEqual([])
   })
 
   test('no index counts as executed while an order at or below it is open', () => {
