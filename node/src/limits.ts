@@ -115,6 +115,12 @@ export const limitTable = {
     error: 'none',
     about: 'time between two looks of a leader at retention and at the preferred leader',
   },
+  snapshotBytesPerSecond: {
+    value: 32 * mib,
+    unit: 'bytes',
+    error: 'none',
+    about: 'bytes of snapshots a node sends in one second, to all peers together',
+  },
   rollPointsMax: {
     value: 65_536,
     unit: 'count',

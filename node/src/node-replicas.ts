@@ -29,6 +29,7 @@ export interface ReplicaWiring {
   readonly timing: RaftTiming
   /** Boot session of the process. */
   readonly session: number
+  readonly admitsSnapshot: (bytes: number) => boolean
   metadata(): MetadataMachine
   /** The metadata moved. `topicsChanged`: who acts on topics has to look. */
   metadataApplied(machine: MetadataMachine, topicsChanged: boolean): void
@@ -56,6 +57,7 @@ export function spawnMetadata(wiring: ReplicaWiring): ActorRef<MetadataMessage> 
       timing,
       initial: () => initialMetadata(plan),
       send: (...call) => mesh.sendRaft(...call),
+      admitsSnapshot: wiring.admitsSnapshot,
       forwarder: meshForwarder(() => wiring.broker()),
       isUp: (node) => node === nodeId || mesh.peerState(node) === 'up',
       events,
@@ -103,6 +105,7 @@ export function spawnSupervisor(wiring: ReplicaWiring): ActorRef<SupervisorMessa
         executedIndex: opened.executedIndex,
         metadata: () => wiring.metadata(),
         send: (...call) => mesh.sendRaft(...call),
+        admitsSnapshot: wiring.admitsSnapshot,
         addressOf: (node) => wiring.addressOf(node),
         trustedWallMs: () => leadership.trustedWallMs(),
         events: {

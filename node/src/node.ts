@@ -27,6 +27,7 @@ import { Metrics } from './observe/metrics.ts'
 import { registerNodeMetrics } from './observe/node-metrics.ts'
 import { PartitionDirectory } from './partition/partition-directory.ts'
 import type { SupervisorMessage } from './partition/partition-supervisor.ts'
+import { SnapshotPacer } from './replication/snapshot-pacer.ts'
 import { planNode } from './storage/plan.ts'
 import { type OpenedStorage, openStorage, type Storage } from './storage/storage.ts'
 
@@ -282,7 +283,9 @@ export class BrokerNode {
   }
 
   #replicaWiring(): ReplicaWiring {
+    const pacer = new SnapshotPacer(this.#environment.host)
     return {
+      admitsSnapshot: (bytes) => pacer.admits(bytes),
       system: this.#system,
       storage: this.#storage,
       opened: this.#opened,

@@ -137,6 +137,9 @@ export class MetadataActor implements Actor<MetadataMessage>, ShellOwner<Metadat
 
   begun(): void {}
 
+  /** Configuration entries are in nobody's way here. */
+  proposed(): void {}
+
   preferred(): undefined {}
 
   applyEntry(machine: MetadataMachine, entry: LogEntry): MetadataResult {

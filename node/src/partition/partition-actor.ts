@@ -138,6 +138,10 @@ export class PartitionActor implements Actor<PartitionMessage>, ShellOwner<Parti
     return machine.apply(entry)
   }
 
+  proposed(entry: LogEntry): void {
+    this.#leader?.proposed(entry)
+  }
+
   applied(entries: readonly LogEntry[]): void {
     this.#leader?.applied(entries)
   }

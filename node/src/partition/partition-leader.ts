@@ -136,6 +136,11 @@ export class PartitionLeader {
     host.propose(run)
   }
 
+  /** An entry that the host made by itself enters the log. */
+  proposed(entry: LogEntry): void {
+    this.#admission?.appended(entry)
+  }
+
   fetch(command: FetchCommand): void {
     if (!this.ready) {
       if (this.#early.length < limits.waitingFetchesMax) this.#early.push(command)

@@ -30,5 +30,12 @@ export interface PartitionActorOptions extends ShellOptions {
 /** The same for every partition of the node. */
 export type PartitionSurroundings = Pick<
   PartitionActorOptions,
-  'node' | 'session' | 'timing' | 'storage' | 'send' | 'addressOf' | 'trustedWallMs'
+  | 'node'
+  | 'session'
+  | 'timing'
+  | 'storage'
+  | 'send'
+  | 'admitsSnapshot'
+  | 'addressOf'
+  | 'trustedWallMs'
 > & { readonly events: Omit<PartitionEvents, 'settled'> }

@@ -190,7 +190,7 @@ export class PartitionSupervisor implements Actor<SupervisorMessage> {
   #run(replica: HostedReplica, assignment: Assignment, isNew: boolean): void {
     const { group, members, config, replicaId } = assignment
     const { node, session, timing, storage, send, addressOf, trustedWallMs } = this.#options
-    const { metadata, events } = this.#options
+    const { metadata, events, admitsSnapshot } = this.#options
     const places = () => metadata().membersOf(group) ?? []
     const { self } = this.#context
     const options: PartitionActorOptions = {
@@ -199,6 +199,7 @@ export class PartitionSupervisor implements Actor<SupervisorMessage> {
       timing,
       storage,
       send,
+      admitsSnapshot,
       addressOf,
       trustedWallMs,
       group,

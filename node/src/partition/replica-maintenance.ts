@@ -59,14 +59,22 @@ export interface AppliedFiles {
 export class ReplicaMaintenance {
   readonly #options: MaintenanceOptions
   readonly #checkpointer: Checkpointer
+  #machine: MaintainedMachine
   #heldBy: string | undefined
 
   constructor(options: MaintenanceOptions) {
     this.#options = options
+    this.#machine = options.machine
     const { key, storage, host, checkpointIndex } = options
     this.#checkpointer = new Checkpointer(key, storage, host.log, checkpointIndex, (index, error) =>
       options.saved(index, error),
     )
+  }
+
+  /** The machine is another one, in the state of a snapshot, which storage keeps as a checkpoint. */
+  restored(machine: MaintainedMachine, index: number): void {
+    this.#machine = machine
+    this.#checkpointer.restart(index)
   }
 
   /** Why retention waits; undefined when it does not. */
@@ -85,8 +93,8 @@ export class ReplicaMaintenance {
 
   /** A run of entries was applied. */
   runApplied(): void {
-    const { machine, checkpointEntries } = this.#options
-    const since = machine.applied.index - this.#checkpointer.lastIndex
+    const { checkpointEntries } = this.#options
+    const since = this.#machine.applied.index - this.#checkpointer.lastIndex
     if (since >= checkpointEntries) this.#takeCheckpoint()
     this.#checkpointer.write()
   }
@@ -113,7 +121,7 @@ export class ReplicaMaintenance {
 
   /** Segments below the log start go as soon as there is a checkpoint in their place. */
   dropRetired(): void {
-    this.#dropBelow(this.#options.machine.logStart.index)
+    this.#dropBelow(this.#machine.logStart.index)
   }
 
   /** Now and then, on every replica. */
@@ -124,7 +132,8 @@ export class ReplicaMaintenance {
 
   /** Now and then, on the leader: retention, and who should lead. */
   lead(work: LeaderWork): void {
-    const { host, machine, rule } = this.#options
+    const { host, rule } = this.#options
+    const machine = this.#machine
     const { progress, transferring } = host.inspect()
     if (transferring !== 0) return
     const decision = decideRetention({
@@ -157,7 +166,7 @@ export class ReplicaMaintenance {
   }
 
   #takeCheckpoint(): void {
-    const { machine } = this.#options
+    const machine = this.#machine
     const { index, term, chain } = machine.applied
     this.#checkpointer.take(index, () => ({ index, term, chain, state: machine.snapshot() }))
   }

@@ -4,14 +4,23 @@
 
 import type { LogEntry } from '../storage/log-entry.ts'
 import type { GroupLog } from '../storage/storage.ts'
-import type { HostCompletion } from './raft-owner.ts'
 
 const applyBytesMax = 4 * 1024 * 1024
 
 export interface FeedOwner {
   /** Consecutive entries, the first one `applied + 1`. False: nothing is to follow. */
   apply(entries: readonly LogEntry[]): boolean
-  completeLater(completion: HostCompletion): void
+  completeLater(completion: AppliedRead): void
+  /** What is committed and not damaged cannot be read. */
+  failed(reason: string): void
+}
+
+/** Entries that came from disk, for the machine. */
+export interface AppliedRead {
+  readonly kind: 'apply'
+  readonly epoch: number
+  readonly error: Error | undefined
+  readonly entries: readonly LogEntry[]
 }
 
 export class ApplyFeed {
@@ -22,6 +31,8 @@ export class ApplyFeed {
   #applied: number
   #commit: number
   #reading = false
+  /** A read that was under way when the log was reset is of a log that is gone. */
+  #epoch = 0
   #stopped = false
 
   constructor(key: string, log: GroupLog, owner: FeedOwner, applied: number, commit: number) {
@@ -44,26 +55,45 @@ export class ApplyFeed {
     this.run()
   }
 
-  /** Entries that came from disk, and then what else is committed. */
-  read(entries: readonly LogEntry[]): void {
+  /** The log and the machine begin anew after `index`. */
+  reset(index: number): void {
+    this.#applied = index
+    this.#commit = Math.max(this.#commit, index)
+    this.#epoch += 1
     this.#reading = false
-    this.#apply(entries)
+  }
+
+  /** What a read from disk brought, and then what else is committed. */
+  read({ epoch, error, entries }: AppliedRead): void {
+    if (epoch !== this.#epoch) return
+    this.#reading = false
+    if (error === undefined) this.#apply(entries)
+    // Damage found by the read itself: what is above is applied once it is repaired.
+    else if (this.#readable > this.#applied) {
+      this.#stopped = true
+      this.#owner.failed(error.message)
+    }
     this.run()
+  }
+
+  /** Nothing is applied over a hole. */
+  get #readable(): number {
+    return Math.min(this.#commit, this.#log.cleanThrough)
   }
 
   /** Hands over what is committed: from memory in this turn, from disk in a later one. */
   run(): void {
-    while (!this.#reading && !this.#stopped && this.#applied < this.#commit) {
+    while (!this.#reading && !this.#stopped && this.#applied < this.#readable) {
       this.#reading = true
+      const epoch = this.#epoch
       let inline = true
       let ready: readonly LogEntry[] | undefined
       this.#log.read(
         { index: this.#applied + 1 },
-        { index: this.#commit, bytes: applyBytesMax },
+        { index: this.#readable, bytes: applyBytesMax },
         (error, _previous, entries) => {
-          if (error !== undefined) this.#owner.completeLater({ kind: 'failed', error })
-          else if (inline) ready = entries
-          else this.#owner.completeLater(readOf(this.#key, entries))
+          if (inline && error === undefined) ready = entries
+          else this.#owner.completeLater({ kind: 'apply', epoch, error, entries })
         },
       )
       inline = false
@@ -77,7 +107,9 @@ export class ApplyFeed {
     const first = entries[0]
     const last = entries.at(-1)
     if (first === undefined || last === undefined) {
-      throw new Error(`${this.#key}: nothing read above applied index ${this.#applied}`)
+      this.#stopped = true
+      this.#owner.failed(`${this.#key}: committed entries cannot be read`)
+      return
     }
     if (first.index !== this.#applied + 1 || last.index > this.#commit) {
       const read = `${first.index}..${last.index}`
@@ -87,10 +119,4 @@ export class ApplyFeed {
     this.#applied = last.index
     this.#stopped = !this.#owner.apply(entries)
   }
-}
-
-/** A read that brought nothing would leave the replica waiting for ever. */
-function readOf(key: string, entries: readonly LogEntry[]): HostCompletion {
-  if (entries.length > 0) return { kind: 'apply', entries }
-  return { kind: 'failed', error: new Error(`${key}: committed entries cannot be read`) }
 }

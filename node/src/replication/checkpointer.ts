@@ -49,6 +49,12 @@ export class Checkpointer {
     this.#waiting.push(checkpoint())
   }
 
+  /** The log was reset to a snapshot: states below it are of no use any more. */
+  restart(index: number): void {
+    this.#waiting.length = 0
+    this.#lastIndex = index
+  }
+
   /** Writes what lies at or below the index this disk holds. */
   write(): void {
     const next = this.#waiting[0]

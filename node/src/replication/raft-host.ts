@@ -3,11 +3,11 @@
 // into inputs. It decides nothing about elections or commits (the core does) and knows nothing of
 // what entries mean (the owner's `apply` does). Previous stop of a write: partition-actor.ts or
 // metadata-actor.ts; next stops: storage/wal.ts and mesh/.
-import { emptyChunks, QuorateError } from '@quorate/protocol'
+import { emptyChunks } from '@quorate/protocol'
 import {
-  createRaft,
+  type Configuration,
+  configurationProblem,
   deadlineMs,
-  defaultRaftOptions,
   inspectRaft,
   type Raft,
   type RaftEffect,
@@ -15,14 +15,19 @@ import {
   type RaftMessage,
   type ReplicaId,
   type Role,
+  type SnapshotPoint,
   step,
 } from '@quorate/raft'
 import { sameChain } from '../storage/chain.ts'
 import { EntryType, type GroupId, groupKey, type LogEntry } from '../storage/log-entry.ts'
 import type { GroupLog } from '../storage/storage.ts'
-import { ApplyFeed } from './apply-feed.ts'
+import { type AppliedRead, ApplyFeed } from './apply-feed.ts'
 import { EntryRun, firstDamage } from './entry-run.ts'
+import { GroupMembers } from './group-members.ts'
+import { PeerFeed } from './peer-feed.ts'
 import type { HostCompletion, RaftHostOptions, RaftHostOwner } from './raft-owner.ts'
+import { appliedAtStart, restoreRaft } from './restore-raft.ts'
+import { SnapshotIntake } from './snapshot-intake.ts'
 
 /** Applied entries the core keeps at most, for followers a little behind. */
 const retainedEntries = 512
@@ -41,8 +46,12 @@ export class RaftHost {
   #term: number
   #leader: ReplicaId = 0
   readonly #feed: ApplyFeed
+  readonly #peers: PeerFeed
+  readonly #intake: SnapshotIntake
+  readonly #members: GroupMembers
   #released: number
-  #termStartDue = false
+  /** What the effects of this step ask to be given in within the same turn. */
+  #due: (() => RaftInput<LogEntry> | undefined)[] = []
   #halted = false
   /** A step or an apply is under way: the owner may not ask for another one inside of it. */
   #busy = false
@@ -57,38 +66,30 @@ export class RaftHost {
     this.replicaId = recovered.replicaId
     this.log = recovered.log
     this.#key = groupKey(recovered.group)
-    // Without a checkpoint the machine is as empty as the log was at its start, however much of it is
-    // on disk only: what is known to be committed is applied again from there.
-    const applied = recovered.checkpoint?.index ?? this.log.start.index
-    if (recovered.checkpoint === undefined && this.log.start.index > 0) {
-      const detail = `${this.#key}: no readable checkpoint at or above its log start`
-      throw new QuorateError('QUORATE_STORAGE_DAMAGED', detail)
-    }
-    const base = this.log.base
-    const entries = this.log.entriesFrom(base.index + 1)
-    const commit = Math.max(applied, base.index)
-    const apply = (entries: readonly LogEntry[]) => this.#apply(entries)
-    const completeLater = (completion: HostCompletion) => owner.completeLater(completion)
-    this.#feed = new ApplyFeed(this.#key, this.log, { apply, completeLater }, applied, commit)
-    this.#released = base.index
+    const applied = appliedAtStart(recovered)
+    const commit = Math.max(applied, this.log.base.index)
+    this.#feed = this.#feedFrom(applied, commit)
+    this.#members = new GroupMembers(this.log, options.nodes, recovered.configuration)
+    const committed = () => this.#members.committed
+    this.#peers = new PeerFeed(this.#key, options, committed, (read) => owner.completeLater(read))
+    this.#intake = new SnapshotIntake(options.nodes, (state, at) => owner.prepare(state, at))
+    this.#released = this.log.base.index
     this.#term = recovered.hardState.term
-    this.#raft = createRaft<LogEntry>(
-      {
-        ...defaultRaftOptions,
-        ...options.timing,
-        id: recovered.replicaId,
-        configuration: recovered.configuration,
-        session: options.session,
-      },
-      { hardState: recovered.hardState, base, entries, commit },
-      options.clock.monotonicMs(),
-      options.draw,
-    )
+    this.#raft = restoreRaft(options, commit)
+  }
+
+  #feedFrom(applied: number, commit: number): ApplyFeed {
+    const owner = {
+      apply: (entries: readonly LogEntry[]) => this.#apply(entries),
+      completeLater: (completion: HostCompletion) => this.#owner.completeLater(completion),
+      failed: (reason: string) => this.halt(reason),
+    }
+    return new ApplyFeed(this.#key, this.log, owner, applied, commit)
   }
 
   /** Applies what is known to be committed already, and arms the first timer. */
   start(): void {
-    this.#feedOn([])
+    this.#feedOn(undefined)
     this.#arm()
   }
 
@@ -178,13 +179,19 @@ export class RaftHost {
         this.halt(completion.error.message)
         return
       case 'apply':
-        this.#feedOn(completion.entries)
+        this.#feedOn(completion)
         return
       case 'catch-up': {
         const { to, previous, entries } = completion
         this.step({ type: 'entries-read', to, previous, entries })
         return
       }
+      case 'gone':
+        this.step({ type: 'entries-gone', to: completion.to })
+        return
+      case 'snapshot':
+        this.step({ type: 'snapshot-read', to: completion.to, ...completion.piece })
+        return
     }
   }
 
@@ -197,11 +204,9 @@ export class RaftHost {
     this.#enter()
     try {
       this.#run(input)
-      if (this.#termStartDue && !this.#halted) {
-        this.#termStartDue = false
-        const run = this.draft()
-        run.add(EntryType.termStart, emptyChunks)
-        this.#run({ type: 'propose', entries: run.entries })
+      for (let due = this.#due.shift(); due !== undefined; due = this.#due.shift()) {
+        const follows = this.#halted ? undefined : due()
+        if (follows !== undefined) this.#run(follows)
       }
     } finally {
       this.#busy = false
@@ -214,12 +219,12 @@ export class RaftHost {
     this.#busy = true
   }
 
-  /** Entries that were read from disk, and what else is committed. */
-  #feedOn(entries: readonly LogEntry[]): void {
+  /** What was read from disk, and what else is committed. */
+  #feedOn(read: AppliedRead | undefined): void {
     this.#enter()
     try {
-      if (entries.length > 0) this.#feed.read(entries)
-      else this.#feed.run()
+      if (read === undefined) this.#feed.run()
+      else this.#feed.read(read)
     } finally {
       this.#busy = false
     }
@@ -254,15 +259,20 @@ export class RaftHost {
         this.#owner.readRefused(effect.readId)
         return
       case 'read-entries':
-        this.#readForPeer(effect.to, effect.fromIndex, effect.bytesMax)
+        this.#peers.entries(effect.to, effect.fromIndex, effect.bytesMax)
+        return
+      case 'read-snapshot':
+        this.#peers.snapshot(effect.to, effect.offset, effect.bytesMax)
+        return
+      case 'snapshot-received':
+        this.#snapshotReceived(effect.snapshot, effect.data)
         return
       case 'configuration':
-      case 'read-snapshot':
-      case 'snapshot-received':
-        // Groups have fixed voters and nobody sends a snapshot, so that there is nothing to do.
+        this.#configurationChanged(effect)
         return
       case 'propose-configuration':
-        throw new Error(`${this.#key}: a joint configuration in a group of fixed voters`)
+        this.#due.push(() => this.#configurationEntry(effect.configuration))
+        return
       case 'halt':
         this.halt(`${effect.reason} at index ${effect.index}`)
         return
@@ -277,10 +287,12 @@ export class RaftHost {
   #persist(effect: Extract<RaftEffect<LogEntry>, { type: 'persist' }>): void {
     const { id, hardState, truncateAfter, entries } = effect
     if (hardState !== undefined) this.#term = hardState.term
+    const snapshot = effect.snapshot && this.#intake.install(effect.snapshot)
     this.#options.storage.persist(
       this.#key,
       {
         entries,
+        ...(snapshot === undefined ? {} : { snapshot }),
         ...(hardState === undefined ? {} : { hardState }),
         ...(truncateAfter === undefined ? {} : { truncateAfter }),
       },
@@ -290,6 +302,48 @@ export class RaftHost {
         )
       },
     )
+    if (snapshot !== undefined) this.#installed(snapshot.mark.index)
+  }
+
+  /** The log is empty from there on, in memory already: so is what was read of the one before. */
+  #installed(index: number): void {
+    this.#feed.reset(index)
+    this.#released = index
+    this.#owner.installed(index)
+  }
+
+  #snapshotReceived(snapshot: SnapshotPoint, data: readonly Uint8Array[]): void {
+    if (this.#intake.take(snapshot, data)) this.#due.push(() => ({ type: 'install', snapshot }))
+    else this.#owner.damagedMessage(this.#leader, `snapshot at ${snapshot.index}`)
+  }
+
+  #configurationChanged(effect: Extract<RaftEffect<LogEntry>, { type: 'configuration' }>): void {
+    const { configuration, index, committed } = effect
+    this.#members.changed(effect)
+    // The log may get the entry only later in this step.
+    this.#due.push(() => void this.#members.learn(index))
+    this.#owner.configurationChanged(configuration, committed)
+  }
+
+  #termStart(): RaftInput<LogEntry> {
+    const run = this.draft()
+    run.add(EntryType.termStart, emptyChunks)
+    return { type: 'propose', entries: run.entries }
+  }
+
+  /** Undefined when it may not be proposed any more, e.g. since this replica leads no longer. */
+  #configurationEntry(configuration: Configuration): RaftInput<LogEntry> | undefined {
+    if (configurationProblem(this.#raft, configuration) !== undefined) return undefined
+    const run = this.draft()
+    this.#owner.proposed(this.#members.draft(run, configuration))
+    return { type: 'propose', entries: run.entries }
+  }
+
+  /** Leader only: the next step of a membership change. False when it may not be taken now. */
+  proposeConfiguration(configuration: Configuration): boolean {
+    const input = this.#configurationEntry(configuration)
+    if (input !== undefined) this.step(input)
+    return input !== undefined
   }
 
   #becomes(role: Role, term: number, leader: ReplicaId): void {
@@ -297,7 +351,7 @@ export class RaftHost {
     this.#role = role
     this.#term = term
     this.#leader = leader
-    if (startsLeading) this.#termStartDue = true
+    if (startsLeading) this.#due.push(() => this.#termStart())
     this.#owner.roleChanged(role, term, leader)
   }
 
@@ -312,29 +366,18 @@ export class RaftHost {
   }
 
   /**
-   * Lets go of entries that storage does not hold in memory either. Called now and then, since
+   * Lets go of entries that storage does not hold in memory either, and of an unused snapshot. Called now and then, since
    * storage evicts entries of a group in which nothing happens, too.
    */
   releaseEvicted(): void {
     if (!this.#halted) this.#release(this.log.base.index, 1)
+    this.#peers.look()
   }
 
   #release(index: number, atLeast: number): void {
     if (index - this.#released < atLeast) return
     this.#released = index
     step(this.#raft, { type: 'release', index }, this.#options.clock.monotonicMs())
-  }
-
-  /** What storage reads from disk it has verified: never send what could not be read (duty 8). */
-  #readForPeer(to: ReplicaId, fromIndex: number, bytesMax: number): void {
-    this.log.read(
-      { index: fromIndex },
-      { index: this.log.lastIndex, bytes: bytesMax },
-      (error, previous, entries) => {
-        if (error !== undefined) return
-        this.#owner.completeLater({ kind: 'catch-up', to, previous, entries })
-      },
-    )
   }
 
   /** The replica stops here and stays visible; nothing is skipped. */

@@ -1,22 +1,27 @@
 // What runs a Raft host: the seam between raft-host.ts and its owner, an actor with a mailbox, and
 // the node around both. Types only, and the number a replica goes by from one life to the next.
 import type { Clock } from '@quorate/actors'
-import type { Draw, LogPoint, RaftMessage, ReplicaId, Role } from '@quorate/raft'
+import type { Configuration, Draw, LogPoint, RaftMessage, ReplicaId, Role } from '@quorate/raft'
 import type { GroupId, LogEntry } from '../storage/log-entry.ts'
 import type { RecoveredGroup, Storage } from '../storage/storage.ts'
+import type { AppliedRead } from './apply-feed.ts'
 import type { GroupNodes } from './group-nodes.ts'
+import type { SnapshotPiece } from './snapshot-source.ts'
 
 /** What comes back to the owner's mailbox later; the owner hands it to `complete`. */
 export type HostCompletion =
   | { readonly kind: 'stored'; readonly id: number }
   | { readonly kind: 'failed'; readonly error: Error }
-  | { readonly kind: 'apply'; readonly entries: readonly LogEntry[] }
+  | AppliedRead
   | {
       readonly kind: 'catch-up'
       readonly to: ReplicaId
       readonly previous: LogPoint
       readonly entries: readonly LogEntry[]
     }
+  /** What a peer needs lies below log start. */
+  | { readonly kind: 'gone'; readonly to: ReplicaId }
+  | { readonly kind: 'snapshot'; readonly to: ReplicaId; readonly piece: SnapshotPiece }
 
 export interface RaftHostOwner {
   /** Committed entries in index order; each index once in the life of this host. */
@@ -24,6 +29,14 @@ export interface RaftHostOwner {
   roleChanged(role: Role, term: number, leader: ReplicaId): void
   readReady(readId: number, index: number): void
   readRefused(readId: number): void
+  /** False: no machine can be in that state. Else it is kept until `installed`, or the next. */
+  prepare(state: Uint8Array, at: LogPoint): boolean
+  /** The machine is the one prepared last, at that index. */
+  installed(index: number): void
+  /** Another configuration is in force, or the one in force has become committed. */
+  configurationChanged(configuration: Configuration, committed: boolean): void
+  /** The host itself puts this entry into the log of the group it leads. */
+  proposed(entry: LogEntry): void
   /** The replica must not go on: its log or its disk cannot be trusted. */
   halted(reason: string): void
   /** Delivers the completion to the owner's own mailbox, past its capacity. */
@@ -43,6 +56,8 @@ export interface RaftHostOptions {
   readonly clock: Clock
   readonly draw: Draw
   readonly timing: RaftTiming
+  /** Whether this node may send so much of a snapshot now. */
+  admitsSnapshot(bytes: number): boolean
   send(
     toNode: string,
     group: GroupId,

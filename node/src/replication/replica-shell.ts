@@ -5,7 +5,7 @@
 // raft-host.ts.
 import type { Clock, Random } from '@quorate/actors'
 import { QuorateError } from '@quorate/protocol'
-import type { ReplicaId, Role } from '@quorate/raft'
+import type { Configuration, LogPoint, ReplicaId, Role } from '@quorate/raft'
 import { limits } from '../limits.ts'
 import { MachineDisagreement } from '../partition/disagreement.ts'
 import {
@@ -14,6 +14,7 @@ import {
   type MaintenanceOptions,
   ReplicaMaintenance,
 } from '../partition/replica-maintenance.ts'
+import { sameChain } from '../storage/chain.ts'
 import type { GroupKey, LogEntry } from '../storage/log-entry.ts'
 import type { RecoveredGroup } from '../storage/storage.ts'
 import type { ApplyHistory } from './apply-history.ts'
@@ -44,13 +45,15 @@ export interface ShellContext {
 }
 
 export interface ShellOwner<Machine>
-  extends Pick<RaftHostOwner, 'roleChanged' | 'readReady' | 'readRefused' | 'halted'> {
+  extends Pick<RaftHostOwner, 'proposed' | 'roleChanged' | 'readReady' | 'readRefused' | 'halted'> {
   readonly rule: MaintenanceOptions['rule']
   readonly checkpointEntries: number
   /** The state before the first entry, or that of a checkpoint; may throw a QuorateError. */
   machineOf(checkpoint: Uint8Array | undefined): Machine
-  /** Machine is there; nothing was applied to it yet. */
+  /** The machine is this one from now on; nothing was applied to it yet. */
   restored?(machine: Machine): void
+  /** Somebody joined, left or changed sides, or that became committed. */
+  configurationChanged?(): void
   /** The replica runs: what is committed and in memory was applied. */
   begun(host: RaftHost): void
   /** Throws MachineDisagreement when this replica must not go on. */
@@ -73,6 +76,8 @@ export class ReplicaShell<Machine extends MaintainedMachine> implements RaftHost
   #host: RaftHost | undefined
   #machine: Machine | undefined
   #maintenance: ReplicaMaintenance | undefined
+  /** In the state of a snapshot that is not installed yet. */
+  #prepared: Machine | undefined
 
   constructor(
     key: GroupKey,
@@ -211,6 +216,38 @@ export class ReplicaShell<Machine extends MaintainedMachine> implements RaftHost
   }
 
   // ── RaftHostOwner ──────────────────────────────────────────────────────────────────────────
+
+  prepare(state: Uint8Array, at: LogPoint): boolean {
+    try {
+      const machine = this.#owner.machineOf(state)
+      const { index, chain } = machine.applied
+      if (index !== at.index || !sameChain(chain, at.chain)) return false
+      this.#prepared = machine
+      return true
+    } catch (error) {
+      if (!(error instanceof QuorateError)) throw error
+      return false
+    }
+  }
+
+  installed(index: number): void {
+    const machine = this.#prepared!
+    this.#prepared = undefined
+    this.#machine = machine
+    this.#maintenance!.restored(machine, index)
+    this.#owner.event('snapshot.installed', { index })
+    this.#owner.restored?.(machine)
+  }
+
+  configurationChanged(configuration: Configuration, committed: boolean): void {
+    const { voters, outgoing, learners } = configuration
+    this.#owner.event('raft.configuration', { voters, outgoing, learners, committed })
+    this.#owner.configurationChanged?.()
+  }
+
+  proposed(entry: LogEntry): void {
+    this.#owner.proposed(entry)
+  }
 
   apply(entries: readonly LogEntry[]): void {
     const { history } = this.#options

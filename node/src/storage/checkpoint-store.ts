@@ -81,7 +81,7 @@ export class CheckpointStore {
         done(undefined)
         return
       }
-      this.#read(log, index, (checkpoint) => {
+      this.read(log, index, (checkpoint) => {
         if (checkpoint === undefined) next()
         else done(checkpoint)
       })
@@ -89,18 +89,8 @@ export class CheckpointStore {
     next()
   }
 
-  removeObsolete(log: GroupLogState): void {
-    const newest = log.checkpointList.slice(-keptAlways)
-    const obsolete = log.checkpointList.filter(
-      (index) => index < log.start.index && !newest.includes(index),
-    )
-    log.checkpointList = log.checkpointList.filter((index) => !obsolete.includes(index))
-    for (const index of obsolete) {
-      this.#remover.remove(checkpointPath(log.folder, index))
-    }
-  }
-
-  #read(
+  /** Undefined when there is none at that index, or none that can be read. */
+  read(
     log: GroupLogState,
     index: number,
     done: (checkpoint: Checkpoint | undefined) => void,
@@ -118,6 +108,17 @@ export class CheckpointStore {
         done(checkpoint === 'version' ? undefined : checkpoint)
       })
     })
+  }
+
+  removeObsolete(log: GroupLogState): void {
+    const newest = log.checkpointList.slice(-keptAlways)
+    const obsolete = log.checkpointList.filter(
+      (index) => index < log.start.index && !newest.includes(index),
+    )
+    log.checkpointList = log.checkpointList.filter((index) => !obsolete.includes(index))
+    for (const index of obsolete) {
+      this.#remover.remove(checkpointPath(log.folder, index))
+    }
   }
 
   #owner(log: GroupLogState): SegmentOwner {

@@ -180,6 +180,16 @@ export class NodeStorage implements Storage {
     })
   }
 
+  readCheckpoint(
+    group: GroupKey,
+    index: number,
+    done: (checkpoint: Checkpoint | undefined) => void,
+  ): void {
+    const replica = this.#replicas.get(group)
+    if (replica === undefined) this.#later(() => done(undefined))
+    else this.#checkpoints.read(replica.log, index, done)
+  }
+
   repair(group: GroupKey, _hole: LogHole, _entries: readonly LogEntry[], done: Done): void {
     this.barrier(group, done)
   }

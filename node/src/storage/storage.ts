@@ -119,6 +119,12 @@ export interface Storage {
   damage(): readonly DamageReport[]
   /** Written once this disk holds the index; see GroupLog.checkpoints. */
   saveCheckpoint(group: GroupKey, checkpoint: Checkpoint, done: Done): void
+  /** Undefined when there is none at that index, or none that can be read. */
+  readCheckpoint(
+    group: GroupKey,
+    index: number,
+    done: (checkpoint: Checkpoint | undefined) => void,
+  ): void
   /** Asked before records are admitted; other entries are never refused. */
   writable(): undefined | Extract<ErrorCode, 'QUORATE_DISK_FULL' | 'QUORATE_OVERLOADED'>
   metrics(): StorageMetrics

@@ -48,6 +48,7 @@ class Rig {
         new MetadataActor({
           node: 'n1',
           nodes: nodesOf(1, 2, 3),
+          admitsSnapshot: () => true,
           session: 1,
           history,
           storage: this.fake.storage,

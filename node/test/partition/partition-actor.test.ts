@@ -49,6 +49,7 @@ class Rig {
       preferred: () => 1,
       session: 5,
       nodes: nodesOf(1, 2, 3),
+      admitsSnapshot: () => true,
       storage: this.fake.storage,
       timing,
       history: new ApplyHistory(),

@@ -82,6 +82,7 @@ class Rig {
             timing: { heartbeatMs: 100, electionTimeoutMinMs: 600, electionTimeoutMaxMs: 900 },
             storage,
             send: () => {},
+            admitsSnapshot: () => true,
             addressOf: () => undefined,
             trustedWallMs: () => undefined,
             events: {

@@ -1,6 +1,6 @@
 import { keyedRandom } from '@quorate/actors'
 import { QuorateError } from '@quorate/protocol'
-import type { RaftMessage } from '@quorate/raft'
+import type { Configuration, LogPoint, RaftMessage } from '@quorate/raft'
 import { describe, expect, test } from 'vitest'
 import { RaftHost } from '../../src/replication/raft-host.ts'
 import {
@@ -28,6 +28,8 @@ class Rig implements RaftHostOwner {
   readonly reads: string[] = []
   readonly halts: string[] = []
   readonly damaged: string[] = []
+  readonly prepared: number[] = []
+  readonly configurations: string[] = []
   readonly wakes: number[] = []
   /** What happened, in order. */
   readonly steps: string[] = []
@@ -44,6 +46,7 @@ class Rig implements RaftHostOwner {
       {
         recovered: this.fake.recovered,
         nodes: nodesOf(1, 2, 3),
+        admitsSnapshot: () => true,
         session: 77,
         storage: this.fake.storage,
         clock: { monotonicMs: () => this.nowMs, wallMs: () => this.wallMs },
@@ -75,6 +78,19 @@ class Rig implements RaftHostOwner {
   }
   halted(reason: string): void {
     this.halts.push(reason)
+  }
+  prepare(state: Uint8Array, at: LogPoint): boolean {
+    this.prepared.push(at.index)
+    return state[0] !== 0
+  }
+  installed(index: number): void {
+    this.steps.push(`installed ${index}`)
+  }
+  configurationChanged(configuration: Configuration, committed: boolean): void {
+    this.configurations.push(`${JSON.stringify(configuration)} ${committed}`)
+  }
+  proposed(entry: LogEntry): void {
+    this.steps.push(`proposed ${entry.index}`)
   }
   completeLater(completion: HostCompletion): void {
     this.completions.push(completion)

@@ -3,7 +3,7 @@ import type { LogPoint } from '@quorate/raft'
 import { describe, expect, test } from 'vitest'
 import type { TimedOffset } from '../../src/storage/group-log.ts'
 import type { LogEntry } from '../../src/storage/log-entry.ts'
-import type { ReadFrom } from '../../src/storage/storage.ts'
+import type { Checkpoint, ReadFrom } from '../../src/storage/storage.ts'
 import { folder, makeMark, makeRecords, metadata, TestNode } from './harness.ts'
 
 type ReadResult = [QuorateError | undefined, LogPoint, readonly LogEntry[]]
@@ -228,6 +228,11 @@ describe('checkpoints', () => {
       node.storage.recover(metadata, done),
     )
     expect(recovered).toMatchObject({ replicaId: 1, checkpoint: { index: 10 } })
+    const saved = (index: number) =>
+      node.wait<[Checkpoint | undefined]>((done) =>
+        node.storage.readCheckpoint(metadata, index, done),
+      )[0]
+    expect([saved(10)?.index, saved(20), saved(30)]).toEqual([10, undefined, undefined])
   })
 
   test('of another log, or beyond what the disk holds, are refused', () => {
