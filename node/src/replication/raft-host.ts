@@ -313,8 +313,12 @@ export class RaftHost {
   }
 
   #snapshotReceived(snapshot: SnapshotPoint, data: readonly Uint8Array[]): void {
-    if (this.#intake.take(snapshot, data)) this.#due.push(() => ({ type: 'install', snapshot }))
-    else this.#owner.damagedMessage(this.#leader, `snapshot at ${snapshot.index}`)
+    if (this.#intake.take(snapshot, data)) {
+      this.#due.push(
+        () => ({ type: 'install', snapshot }),
+        () => void this.#intake.forget(),
+      )
+    } else this.#owner.damagedMessage(this.#leader, `snapshot at ${snapshot.index}`)
   }
 
   #configurationChanged(effect: Extract<RaftEffect<LogEntry>, { type: 'configuration' }>): void {

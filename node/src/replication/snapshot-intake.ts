@@ -36,6 +36,11 @@ export class SnapshotIntake {
     this.#prepared = undefined
     return prepared
   }
+
+  /** The core did not want it any more. */
+  forget(): void {
+    this.#prepared = undefined
+  }
 }
 
 function isAnnounced(announced: SnapshotPoint, { mark, configuration }: GroupSnapshot): boolean {

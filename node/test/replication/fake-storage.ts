@@ -97,7 +97,14 @@ export class FakeLog implements GroupLog {
     return this.entries.slice(index - this.firstIndex)
   }
 
-  append({ truncateAfter, entries }: PersistRequest): void {
+  append({ truncateAfter, snapshot, entries }: PersistRequest): void {
+    if (snapshot !== undefined) {
+      this.start = snapshot.mark
+      this.entries = []
+      this.durableIndex = 0
+      this.coldIndex = 0
+      this.committed = snapshot.mark.index
+    }
     if (truncateAfter !== undefined) this.entries.length = truncateAfter - this.start.index
     for (const entry of entries) {
       if (entry.index !== this.lastIndex + 1) throw new Error(`a gap before ${entry.index}`)
@@ -238,7 +245,7 @@ export class FakeStorage {
   /** The next requests are on disk; all of them without a number. */
   sync(count = this.waiting.length): void {
     for (const { request, done } of this.waiting.splice(0, count)) {
-      const last = request.entries.at(-1)
+      const last = request.entries.at(-1) ?? request.snapshot?.mark
       if (last !== undefined) this.log.durableIndex = Math.max(this.log.durableIndex, last.index)
       done()
     }
@@ -250,6 +257,14 @@ export class FakeStorage {
 
   writable(): FakeStorage['refusing'] {
     return this.refusing
+  }
+
+  readCheckpoint(
+    _key: string,
+    index: number,
+    done: Parameters<Storage['readCheckpoint']>[2],
+  ): void {
+    done(this.checkpoint?.index === index ? this.checkpoint : undefined)
   }
 
   saveCheckpoint(_key: string, checkpoint: Checkpoint, done: Done): void {

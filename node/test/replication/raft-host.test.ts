@@ -2,12 +2,15 @@ import { keyedRandom } from '@quorate/actors'
 import { QuorateError } from '@quorate/protocol'
 import type { Configuration, LogPoint, RaftMessage } from '@quorate/raft'
 import { describe, expect, test } from 'vitest'
+import { EntryRun } from '../../src/replication/entry-run.ts'
+import { decodeSnapshot, encodeSnapshot } from '../../src/replication/group-snapshot.ts'
 import { RaftHost } from '../../src/replication/raft-host.ts'
 import {
   type HostCompletion,
   type RaftHostOwner,
   replicaSession,
 } from '../../src/replication/raft-owner.ts'
+import { logBegin } from '../../src/storage/chain.ts'
 import { EntryType, type LogEntry } from '../../src/storage/log-entry.ts'
 import { LogBuilder } from '../partition/log-builder.ts'
 import { type FakeGroup, FakeStorage } from './fake-storage.ts'
@@ -16,12 +19,14 @@ import { nodesOf } from './places.ts'
 const group = { topicId: 9, partition: 2 }
 const alone: FakeGroup = { replicaId: 1, configuration: { voters: [1] } }
 const three: FakeGroup = { replicaId: 1, configuration: { voters: [1, 2, 3] } }
+const hardState = { term: 1, votedFor: 0 }
 const timing = { heartbeatMs: 100, electionTimeoutMinMs: 600, electionTimeoutMaxMs: 900 }
 
 /** A host with everything around it made of lists; time and disk move when the test says so. */
 class Rig implements RaftHostOwner {
   readonly fake: FakeStorage
   readonly host: RaftHost
+  readonly nodes = nodesOf(1, 2, 3)
   readonly sent: { readonly to: string; readonly message: RaftMessage<LogEntry> }[] = []
   readonly applied: number[] = []
   readonly roles: string[] = []
@@ -45,7 +50,7 @@ class Rig implements RaftHostOwner {
     this.host = new RaftHost(
       {
         recovered: this.fake.recovered,
-        nodes: nodesOf(1, 2, 3),
+        nodes: this.nodes,
         admitsSnapshot: () => true,
         session: 77,
         storage: this.fake.storage,
@@ -393,6 +398,157 @@ describe('memory', () => {
     expect(lastIndex - firstIndex).toBeLessThan(600)
   })
 })
+
+describe('a configuration of the group', () => {
+  test('is proposed by the leader, and whoever it names is sent to', () => {
+    const rig = new Rig(alone)
+    rig.lead()
+    const widened = { voters: [1], learners: [4] }
+    expect(() => rig.host.proposeConfiguration(widened)).toThrow('replica 4 is not known')
+    rig.nodes.learn(4, 'n4')
+    expect(rig.host.proposeConfiguration(widened)).toBe(true)
+    expect(rig.steps).toContain('proposed 2')
+    expect(rig.fake.log.entryAt(2)!.configuration).toEqual(widened)
+    expect(rig.host.proposeConfiguration({ voters: [1] })).toBe(false)
+    rig.settle()
+    expect(rig.configurations).toEqual([
+      `${JSON.stringify(widened)} false`,
+      `${JSON.stringify(widened)} true`,
+    ])
+    expect(rig.sent.map(({ to }) => to)).toContain('n4')
+  })
+
+  test('that is joint is left in the turn in which it is committed', () => {
+    const rig = new Rig(alone)
+    rig.lead()
+    rig.nodes.learn(4, 'n4')
+    rig.host.proposeConfiguration({ voters: [1], learners: [4] })
+    rig.settle()
+    rig.host.proposeConfiguration({ voters: [1, 4], outgoing: [1] })
+    rig.settle()
+    const extent = { index: 3, term: 1 }
+    const { term } = rig.host
+    rig.receive(4, {
+      type: 'append-reply',
+      term,
+      success: true,
+      match: 3,
+      hintTerm: 0,
+      rejected: 0,
+      extent,
+      session: 5,
+    })
+    expect(rig.steps).toContain('proposed 4')
+    expect(rig.fake.log.entryAt(4)!.configuration).toEqual({ voters: [1, 4] })
+  })
+
+  test('that a leader sends says where its members live', () => {
+    const rig = new Rig(three)
+    const run = new EntryRun(rig.fake.log.start, 1, 1000)
+    const entry = run.addConfiguration({ voters: [1, 2, 3], learners: [9] }, (id) => `n${id}`)
+    rig.append(1, [entry], 0)
+    expect(rig.nodes.nodeOf(9)).toBe('n9')
+  })
+
+  test('in the log of before says where its members live', () => {
+    const run = new EntryRun(logBegin, 1, 1000)
+    run.addConfiguration({ voters: [1, 2, 3], learners: [9] }, (id) => `n${id}`)
+    const rig = new Rig({ ...three, hardState }, (fake) => {
+      fake.log.append({ entries: run.entries })
+    })
+    expect(rig.nodes.nodeOf(9)).toBe('n9')
+  })
+})
+
+describe('a snapshot', () => {
+  const builder = built(40)
+  const last = builder.entries[29]!
+  const mark = { ...pointOf(last), endOffset: 30, appendTimeMs: 5 }
+  const configuration = { voters: [1, 2, 3] }
+  const point = { ...pointOf(last), configuration }
+  const bytes = (state: number[]) =>
+    encodeSnapshot({ mark, configuration, state: new Uint8Array(state) }, (id) => `n${id}`)
+  const chunk = (data: Uint8Array, offset = 0, totalBytes = data.byteLength) =>
+    ({ type: 'snapshot', term: 1, snapshot: point, offset, totalBytes, data }) as const
+
+  test('resets log and machine before its completion, and entries go on behind it', () => {
+    const rig = new Rig(three)
+    rig.append(1, builder.entries.slice(0, 5), 2)
+    rig.settle()
+    const whole = bytes([7])
+    rig.receive(2, chunk(whole.subarray(0, 100), 0, whole.byteLength))
+    expect(rig.steps).not.toContain('installed 30')
+    rig.receive(2, chunk(whole.subarray(100), 100, whole.byteLength))
+    expect(rig.fake.persisted.at(-1)!.snapshot).toMatchObject({ mark, configuration })
+    expect(rig.steps.at(-1)).toBe('installed 30')
+    expect(rig.host).toMatchObject({ applied: 30, commit: 30 })
+    rig.settle()
+    expect(rig.sent.at(-1)!.message).toMatchObject({ type: 'append-reply', match: 30 })
+    rig.append(1, builder.entries.slice(30, 40), 40)
+    rig.settle()
+    expect(rig.applied).toEqual([1, 2, ...Array.from({ length: 10 }, (_, at) => 31 + at)])
+  })
+
+  test('makes a read that was under way worthless', () => {
+    const rig = new Rig({ ...three, hardState }, (fake) => {
+      fake.log.append({ entries: builder.entries.slice(0, 5) })
+      fake.log.durableIndex = 5
+      fake.log.coldIndex = 5
+    })
+    const reads = rig.fake.log.coldReads.splice(0)
+    expect(reads).toHaveLength(1)
+    const answered = rig.completions.length
+    reads[0]!()
+    expect(rig.completions.length).toBe(answered + 1)
+    rig.receive(2, chunk(bytes([7])))
+    rig.settle()
+    expect(rig.applied).toEqual([])
+    expect(rig.host.applied).toBe(30)
+    expect(rig.halts).toEqual([])
+  })
+
+  test.each([
+    ['that is damaged', bytes([7]).map((byte, at) => (at === 90 ? byte ^ 1 : byte))],
+    ['whose state is none', bytes([0])],
+  ])('%s changes nothing', (_what, data) => {
+    const rig = new Rig(three)
+    rig.receive(2, chunk(data))
+    expect(rig.damaged).toEqual(['2: snapshot at 30'])
+    expect(rig.fake.persisted.some(({ snapshot }) => snapshot !== undefined)).toBe(false)
+    expect(rig.host.applied).toBe(0)
+  })
+
+  test('goes to whoever needs what lies below log start', () => {
+    const rig = new Rig({ ...alone, hardState }, (fake) => {
+      fake.log.start = mark
+      fake.log.durableIndex = 30
+      fake.checkpoint = { ...pointOf(last), state: new Uint8Array([7]) }
+    })
+    rig.lead()
+    rig.nodes.learn(4, 'n4')
+    rig.host.proposeConfiguration({ voters: [1], learners: [4] })
+    rig.settle()
+    const extent = { index: 0, term: 0 }
+    for (let probe = rig.sent.at(-1)!.message; probe.type === 'append'; ) {
+      const rejected = probe.previous.index
+      const refusal = { success: false, match: 0, hintTerm: 0, rejected, extent, session: 5 }
+      rig.receive(4, { type: 'append-reply', term: rig.host.term, ...refusal })
+      rig.settle()
+      if (rig.sent.at(-1)!.message === probe) break
+      probe = rig.sent.at(-1)!.message
+    }
+    const sent = rig.sent.at(-1)!
+    expect(sent.to).toBe('n4')
+    expect(sent.message).toMatchObject({ type: 'snapshot', snapshot: { index: 30 }, offset: 0 })
+    if (sent.message.type !== 'snapshot') throw new Error('no snapshot')
+    const state = decodeSnapshot(sent.message.data)!
+    expect(state).toMatchObject({ mark, configuration: { voters: [1], learners: [4] } })
+  })
+})
+
+function pointOf({ index, term, chain }: LogEntry): LogPoint {
+  return { index, term, chain }
+}
 
 test('a replica goes by another number after each restart of its actor, and always fits 32 bits', () => {
   for (const boot of [1, 77, 0xffff_fffe, 0xffff_ffff]) {
