@@ -433,6 +433,8 @@ describe('a configuration of the group', () => {
       term,
       success: true,
       match: 3,
+      reached: 3,
+      recovering: false,
       hintTerm: 0,
       rejected: 0,
       extent,
@@ -531,7 +533,8 @@ describe('a snapshot', () => {
     const extent = { index: 0, term: 0 }
     for (let probe = rig.sent.at(-1)!.message; probe.type === 'append'; ) {
       const rejected = probe.previous.index
-      const refusal = { success: false, match: 0, hintTerm: 0, rejected, extent, session: 5 }
+      const place = { match: 0, reached: 0, hintTerm: 0, rejected, extent }
+      const refusal = { ...place, success: false, recovering: false, session: 5 }
       rig.receive(4, { type: 'append-reply', term: rig.host.term, ...refusal })
       rig.settle()
       if (rig.sent.at(-1)!.message === probe) break
