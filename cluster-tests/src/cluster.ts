@@ -34,6 +34,13 @@ const alarming = new Set([
   'replication.damaged-message',
 ])
 
+/** How a node says that it cannot start over what is left of its folder. */
+const damageCodes = new Set([
+  'QUORATE_STORAGE_DAMAGED',
+  'QUORATE_DATA_NOT_FORMATTED',
+  'QUORATE_DATA_FOREIGN',
+])
+
 export class SimulatedCluster implements Aim {
   readonly plan: Plan
   readonly simulation: Simulation
@@ -48,6 +55,12 @@ export class SimulatedCluster implements Aim {
   readonly alarms: string[] = []
   /** Processes that ended by themselves. */
   exits = 0
+  /** What nodes said when they stopped or refused to start over damage. */
+  readonly reports: { readonly node: string; readonly text: string }[] = []
+  /** Nodes that stay away for good: they need not serve, and nobody waits for them. */
+  away: ReadonlySet<string> = new Set()
+  /** Whether a node with damaged files may end; set by what does the damage. */
+  mayEnd: (node: string) => boolean = () => false
   /** Id of the topic under test, and nodes of each of its partitions; set once it exists. */
   topic: { readonly id: number; readonly members: readonly (readonly string[])[] } | undefined
   readonly #trace: Trace | undefined
@@ -175,15 +188,24 @@ export class SimulatedCluster implements Aim {
       this.simulation.note(`elected ${node} ${group} ${term}`)
       this.roles.observe({ group, term, node, atMs: this.simulation.nowMs })
     }
-    if (alarming.has(event)) this.alarms.push(`${node}: ${level} ${event} ${textOf(fields)}`)
+    if (!alarming.has(event)) return
+    const text = `${node}: ${level} ${event} ${textOf(fields)}`
+    // A replica that meets damage while it reads stops and names it.
+    if (text.includes('stored data are damaged') && this.mayEnd(node)) {
+      this.reports.push({ node, text })
+    } else this.alarms.push(text)
   }
 
   #exited(node: string, reason: string, code: string | undefined): void {
     this.exits += 1
     this.simulation.note(`exit ${node}`)
     this.trace('node.exited', { node, code, reason })
-    // A node may refuse to start on a full disk; nothing else ends a process.
-    if (code !== 'QUORATE_DISK_FULL') this.alarms.push(`${node} ended by itself: ${reason}`)
+    const isDamage = damageCodes.has(code ?? '') || reason.includes('stored data are damaged')
+    if (isDamage) this.reports.push({ node, text: reason })
+    // A node may refuse to start on a full disk, and ends when an operation of its disk fails.
+    if (code === 'QUORATE_DISK_FULL' || reason.includes('injected into')) return
+    if (isDamage && this.mayEnd(node)) return
+    this.alarms.push(`${node} ended by itself: ${reason}`)
   }
 }
 

@@ -4,8 +4,26 @@ import type { TargetKind } from './target-grammar.ts'
 
 export interface FaultRow {
   readonly targets: readonly TargetKind[]
+  /** What the `detail` of a step says; absent: the fault takes none. */
+  readonly detail?: 'file' | 'number'
   readonly meaning: string
 }
+
+/** Kinds of files that a fault is aimed at; `any` leaves it to chance. */
+export const fileKinds = [
+  'any',
+  'wal',
+  'segment',
+  'checkpoint',
+  'hard.A',
+  'hard.B',
+  'manifest.A',
+  'manifest.B',
+  'identity',
+  'wal/identity',
+  'secret',
+] as const
+export type FileKind = (typeof fileKinds)[number]
 
 export const faultTable = {
   isolate: {
@@ -51,9 +69,68 @@ export const faultTable = {
   'jump-clock': { targets: ['one', 'all'], meaning: 'the calendar jumps 7 s ahead, and back' },
   'stall-disk': { targets: ['one', 'all'], meaning: 'no write or sync completes' },
   'full-disk': { targets: ['one', 'minority', 'all'], meaning: 'writes that need room fail' },
+  flip: {
+    targets: ['one', 'minority'],
+    detail: 'file',
+    meaning:
+      'the process dies, one bit of a synced file changes, and it starts again afterwards; ' +
+      'forMs 0: the bit changes under the running process. So for all damage to files.',
+  },
+  zero: { targets: ['one', 'minority'], detail: 'file', meaning: 'a part of a file becomes zeros' },
+  truncate: { targets: ['one', 'minority'], detail: 'file', meaning: 'a file loses its end' },
+  delete: { targets: ['one', 'minority'], detail: 'file', meaning: 'a file is gone' },
+  stale: {
+    targets: ['one'],
+    detail: 'file',
+    meaning: 'after forMs the process dies, and a file is put back to what it held at the step',
+  },
+  swap: {
+    targets: ['one'],
+    detail: 'file',
+    meaning: 'two files of one kind change places',
+  },
+  'flip-read': {
+    targets: ['one'],
+    detail: 'file',
+    meaning: 'the next read of a file gives one wrong bit; the file is good',
+  },
+  'lose-disk': {
+    targets: ['one'],
+    meaning: 'the machine comes back with an empty disk',
+  },
+  'fail-read': { targets: ['one', 'all'], detail: 'file', meaning: 'the next read fails with EIO' },
+  'fail-write': {
+    targets: ['one', 'all'],
+    detail: 'file',
+    meaning: 'the next write fails with EIO: the process ends itself and is started again',
+  },
+  'fail-sync': {
+    targets: ['one', 'all'],
+    detail: 'file',
+    meaning: 'the next sync fails with EIO, and what it should have synced is forgotten',
+  },
+  'power-at': {
+    targets: ['one', 'minority', 'all'],
+    detail: 'number',
+    meaning: 'the machine dies at its n-th disk operation from now, and starts again forMs later',
+  },
+  'power-loop': {
+    targets: ['one', 'minority', 'all'],
+    detail: 'number',
+    meaning:
+      'the machine dies, and again at the n-th disk operation of each start, until forMs is over',
+  },
 } as const satisfies Readonly<Record<string, FaultRow>>
 
 export type FaultName = keyof typeof faultTable
+
+/** What `detail` of a step of this fault may be. */
+export function isDetail(fault: FaultName, detail: unknown): boolean {
+  const row: FaultRow = faultTable[fault]
+  if (row.detail === undefined) return detail === undefined
+  if (row.detail === 'file') return (fileKinds as readonly unknown[]).includes(detail)
+  return typeof detail === 'string' && /^[1-9]\d{0,3}$/.test(detail)
+}
 
 export const faultNames = Object.keys(faultTable) as readonly FaultName[]
 

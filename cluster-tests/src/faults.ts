@@ -4,8 +4,10 @@
 // and crashes them.
 import { eventClass } from '@quorate/actors/testing'
 import type { SimulatedCluster } from './cluster.ts'
+import type { Damages } from './damage.ts'
 import { type FaultName, faultNames } from './fault-table.ts'
 import type { Step } from './plan.ts'
+import { type StorageFault, StorageFaults } from './storage-faults.ts'
 import { awaited, type GroupName, parseTarget, type Target } from './target-grammar.ts'
 import { aim, type Hit } from './targets.ts'
 
@@ -28,12 +30,14 @@ export class Faults {
   /** How often a step of each fault found its target in a state it could change. */
   readonly applied: Record<FaultName, number>
   readonly #cluster: SimulatedCluster
+  readonly #storage: StorageFaults
   #waiting: Waiting[] = []
   readonly #spoiled = new Set<{ readonly path: Path; readonly apply: () => void }>()
   #healed = false
 
-  constructor(cluster: SimulatedCluster) {
+  constructor(cluster: SimulatedCluster, damages: Damages) {
     this.#cluster = cluster
+    this.#storage = new StorageFaults(cluster, damages)
     this.applied = Object.fromEntries(faultNames.map((name) => [name, 0])) as Record<
       FaultName,
       number
@@ -77,8 +81,8 @@ export class Faults {
     }
   }
 
-  /** Ends every fault and starts every node that is down. */
-  healAll(): void {
+  /** Ends every fault and starts every node that is down, but those that stay away. */
+  healAll(away: ReadonlySet<string>): void {
     this.#healed = true
     this.#waiting = []
     this.#spoiled.clear()
@@ -86,9 +90,15 @@ export class Faults {
     network.healAll()
     this.#cluster.splitBytes()
     for (const node of nodes) {
-      node.resume()
-      node.startAfterStop()
+      node.disk.crashPoints.clear()
+      node.disk.clearFaults()
       node.disk.capacityBytes = Number.POSITIVE_INFINITY
+      node.resume()
+      if (away.has(node.name)) {
+        node.leave()
+        continue
+      }
+      node.startAfterStop()
       node.start()
     }
   }
@@ -145,6 +155,11 @@ export class Faults {
         return this.#stall(nodes, step.forMs)
       case 'full-disk':
         return this.#fill(nodes)
+      default:
+        return this.#storage.strike(
+          step as Step & { fault: StorageFault },
+          nodes.map((name) => this.#cluster.node(name)),
+        )
     }
   }
 

@@ -86,3 +86,17 @@ export function isRetired({ starts }: History, partition: number, offset: number
 export function ackedSends({ sends }: History): Send[] {
   return sends.filter(({ outcome }) => outcome === 'acked')
 }
+
+/** What is left to judge when nobody could read some partitions in the end. */
+export function withoutPartitions(history: History, gone: ReadonlySet<number>): History {
+  if (gone.size === 0) return history
+  const stays = ({ partition }: { readonly partition: number }) => !gone.has(partition)
+  const reading = (each: Reading) => ({ ...each, records: each.records.filter(stays) })
+  return {
+    ...history,
+    sends: history.sends.filter(stays),
+    readings: history.readings.map(reading),
+    positions: history.positions.filter(stays),
+    final: reading(history.final),
+  }
+}

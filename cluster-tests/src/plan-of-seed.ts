@@ -3,13 +3,23 @@
 import fc from 'fast-check'
 import type { Plan } from './plan.ts'
 import { planArbitrary } from './plan-arbitrary.ts'
+import { damagePlans } from './plan-damage.ts'
 
 export function planOfSeed(seed: number): Plan {
+  return draw(planArbitrary, seed)
+}
+
+/** A plan with damage to files. */
+export function damagePlanOfSeed(seed: number, damage: 'within' | 'beyond' = 'within'): Plan {
+  return draw(damagePlans[damage], seed)
+}
+
+function draw(plans: fc.Arbitrary<Plan>, seed: number): Plan {
   let drawn: Plan | undefined
-  const draw = fc.property(planArbitrary, (plan) => {
+  const property = fc.property(plans, (plan) => {
     drawn = plan
   })
-  fc.assert(draw, { seed, numRuns: 1 })
+  fc.assert(property, { seed, numRuns: 1 })
   return drawn!
 }
 

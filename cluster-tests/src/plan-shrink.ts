@@ -64,6 +64,7 @@ const knobs =
   (plan: Plan): Plan => ({ ...plan, settings: { ...plan.settings, ...change } })
 
 const simplifications: readonly ((plan: Plan) => Plan)[] = [
+  ({ heal: _, ...plan }) => plan,
   (plan) => (plan.nodes === 5 ? { ...work({ replicas: 3 })(plan), nodes: 3 } : plan),
   work({ churnEveryMs: 0 }),
   work({ partitions: 1 }),

@@ -2,7 +2,7 @@
 // is JSON so that a failing plan outlives the code that drew it; every fault is total (it does
 // nothing when its target is gone), so any subset of the steps is a plan again. Here are its shape
 // and its check; targets.ts and faults.ts carry it out.
-import { type FaultName, faultTable, isFault } from './fault-table.ts'
+import { type FaultName, faultTable, isDetail, isFault } from './fault-table.ts'
 import { parseTarget, type TargetKind } from './target-grammar.ts'
 
 export const planVersion = 1
@@ -15,6 +15,10 @@ export interface Plan {
   readonly settings: PlanSettings
   readonly workload: Workload
   readonly steps: readonly Step[]
+  /** How much damage the plan may do; default: within the bound that a cluster survives. */
+  readonly damage?: 'within' | 'beyond'
+  /** Who comes back when the faults are over; default all. The others stay away for good. */
+  readonly heal?: 'all' | 'majority'
 }
 
 /** Knobs of the world and of the cluster, each within a range that a user could meet. */
@@ -70,6 +74,8 @@ export interface Step {
   readonly target: string
   /** Until the fault is undone; 0 for faults that are over at once. */
   readonly forMs: number
+  /** Kind of file or number of the operation, for faults that want one: fault-table.ts. */
+  readonly detail?: string
 }
 
 /** Longest simulated time of the faulted phase. */
@@ -137,11 +143,25 @@ export function parsePlan(value: unknown): Plan {
     settings,
     workload,
     steps: steps.map((step, position) => parseStep(step, `steps[${position}]`)),
+    ...choiceOf(plan, 'damage', ['within', 'beyond']),
+    ...choiceOf(plan, 'heal', ['all', 'majority']),
   }
 }
 
+/** A field that may be absent. */
+function choiceOf<Name extends string, const Choice extends string>(
+  plan: Record<string, unknown>,
+  name: Name,
+  choices: readonly Choice[],
+): { readonly [Key in Name]?: Choice } {
+  const value = plan[name]
+  if (value === undefined) return {}
+  if (!choices.includes(value as Choice)) throw wrong(name, value)
+  return { [name]: value } as { readonly [Key in Name]?: Choice }
+}
+
 function parseStep(value: unknown, name: string): Step {
-  const { atMs, fault, target, forMs } = objectOf(value, name)
+  const { atMs, fault, target, forMs, detail } = objectOf(value, name)
   if (!isFault(fault)) throw wrong(`${name}.fault`, fault)
   if (typeof target !== 'string') throw wrong(`${name}.target`, target)
   const kind = parseTarget(target)?.kind
@@ -149,11 +169,13 @@ function parseStep(value: unknown, name: string): Step {
   if (kind === undefined || !allowed.includes(kind)) {
     throw wrong(`${name}.target`, target)
   }
+  if (!isDetail(fault, detail)) throw wrong(`${name}.detail`, detail)
   return {
     atMs: numberOf(atMs, `${name}.atMs`, [0, durationMsMax]),
     fault,
     target,
     forMs: numberOf(forMs, `${name}.forMs`, [0, durationMsMax]),
+    ...(detail === undefined ? {} : { detail: String(detail) }),
   }
 }
 

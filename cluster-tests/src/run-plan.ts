@@ -7,15 +7,18 @@ import type { NetworkFault } from 'quorate/testing'
 import { checkAckedOnce } from './checkers/acked-once.ts'
 import { checkDenseOffsets } from './checkers/dense-offsets.ts'
 import { checkEqualReplicas } from './checkers/equal-replicas.ts'
+import { checkOneValue } from './checkers/one-value.ts'
 import { checkOrder } from './checkers/order.ts'
 import { checkOutcomes } from './checkers/outcomes.ts'
 import { checkPositions } from './checkers/positions.ts'
 import { checkStableReads } from './checkers/stable-reads.ts'
 import { checkSurvivingCopies } from './checkers/surviving-copies.ts'
 import { SimulatedCluster, type Trace } from './cluster.ts'
+import { type DamageName, Damages } from './damage.ts'
 import type { FaultName } from './fault-table.ts'
 import { Faults } from './faults.ts'
-import type { History } from './history.ts'
+import { staysAway } from './healing.ts'
+import { type History, withoutPartitions } from './history.ts'
 import type { Plan } from './plan.ts'
 import { dataFolder } from './simulated-node.ts'
 import { TopicChurn } from './topic-churn.ts'
@@ -38,6 +41,12 @@ export interface RunResult {
   readonly network: Readonly<Record<NetworkFault, number>>
   /** Operations that met a fault of their disk. */
   readonly disks: { readonly stalled: number; readonly full: number }
+  /** Damages that changed something, by kind, and those left out because of their cost. */
+  readonly damages: Readonly<Partial<Record<DamageName | 'refused', number>>>
+  /** Nodes that stayed away for good when the rest was healed. */
+  readonly away: number
+  /** Partitions that did not serve any more, and said so. */
+  readonly stopped: number
   /** Acks whose copies were looked for on the disks. */
   readonly copiesChecked: number
   /** Processes that ended by themselves and were started again. */
@@ -60,6 +69,9 @@ const askOptions = { deadlineMs: 5_000, repeatable: true }
 /** A leader looks at retention every 5 s; a second look follows what the first has closed. */
 const retentionMs = 11_000
 
+/** A node that finds damage does not start. */
+const damageStopsNodes = true
+
 /** More than these say nothing new. */
 const violationsMax = 10
 
@@ -67,19 +79,27 @@ export function runPlan(plan: Plan, trace?: Trace): RunResult {
   return new Run(plan, trace).run()
 }
 
+/** What it means when the phase does not end well, and the phase. */
+type Phase = readonly [name: string, phase: () => boolean]
+
 class Run {
   readonly #plan: Plan
   readonly #cluster: SimulatedCluster
+  readonly #damages: Damages
   readonly #faults: Faults
   readonly #workload: Workload
   readonly #churn: TopicChurn
   readonly #violations: string[] = []
   #differences: readonly string[] = []
+  /** Partitions that took no write after healing: damage beyond the bound may do that. */
+  readonly #stopped = new Set<number>()
 
   constructor(plan: Plan, trace: Trace | undefined) {
     this.#plan = plan
     this.#cluster = new SimulatedCluster(plan, trace)
-    this.#faults = new Faults(this.#cluster)
+    this.#damages = new Damages(this.#cluster, plan.damage ?? 'within', damageStopsNodes)
+    this.#cluster.mayEnd = (node) => this.#damages.hit(node)
+    this.#faults = new Faults(this.#cluster, this.#damages)
     this.#workload = new Workload(this.#cluster)
     this.#churn = new TopicChurn(this.#cluster, this.#workload.reader)
     this.#cluster.roles.elected = ({ group }) => this.#faults.elected(group)
@@ -96,25 +116,49 @@ class Run {
   }
 
   #runPhases(): void {
-    const phases: readonly [name: string, phase: () => boolean][] = [
+    const first: readonly Phase[] = [
       ['the cluster does not form', () => this.#form()],
       ['faults', () => this.#underFaults()],
       ['sends do not settle after healing', () => this.#settle()],
+    ]
+    if (!this.#pass(first)) return
+    if (this.#damages.beyond.length > 0) this.#passBeyond()
+    else this.#passWithin()
+    this.#violations.push(...this.#cluster.violations)
+  }
+
+  #passWithin(): void {
+    const phases: readonly Phase[] = [
       ['partitions take no writes after healing', () => this.#serve()],
       ['replicas do not become equal after healing', () => this.#becomeEqual()],
       ['not everything can be read back after healing', () => this.#readBack()],
       ['topics cannot be listed after healing', () => this.#checkTopics()],
     ]
+    if (!this.#pass(phases)) return
+    this.#checkHistory()
+    this.#checkDisks()
+  }
+
+  /** More is damaged than a cluster survives: what still serves serves all, the rest says what it lacks. */
+  #passBeyond(): void {
+    const phases: readonly Phase[] = [
+      ['', () => this.#serve() || true],
+      ['damage that stops partitions is not named', () => this.#checkReports()],
+      ['not everything that is served can be read', () => this.#readBack()],
+    ]
+    if (this.#pass(phases)) this.#checkHistory()
+  }
+
+  /** Stops at the first phase that fails or shows a violation; false then. */
+  #pass(phases: readonly Phase[]): boolean {
     for (const [name, phase] of phases) {
       this.#cluster.trace('phase', { name })
       const done = phase()
       this.#violations.push(...this.#cluster.violations)
       if (!done && this.#violations.length === 0) this.#violations.push(name)
-      if (this.#violations.length > 0) return
+      if (this.#violations.length > 0) return false
     }
-    this.#checkHistory()
-    this.#checkDisks()
-    this.#violations.push(...this.#cluster.violations)
+    return true
   }
 
   #form(): boolean {
@@ -176,10 +220,24 @@ class Run {
   }
 
   #settle(): boolean {
-    this.#faults.healAll()
+    this.#cluster.away = this.#chooseAway()
+    this.#faults.healAll(this.#cluster.away)
     const { deliveryTimeoutMs } = this.#plan.settings
     const settled = () => this.#workload.unsettled === 0 && this.#churn.idle
     return this.#cluster.waitUntil(settled, deliveryTimeoutMs + settleMs)
+  }
+
+  #chooseAway(): ReadonlySet<string> {
+    const { nodeNames: nodes, simulation } = this.#cluster
+    const { heal = 'all' } = this.#plan
+    const { atlas, beyond } = this.#damages
+    // Too much is damaged: everybody comes back, to say so.
+    if (beyond.length > 0) return new Set()
+    if (heal === 'majority') this.#damages.look()
+    const away = staysAway({ nodes, heal, atlas, random: simulation.random })
+    simulation.note(`away ${[...away].join()}`)
+    this.#cluster.trace('away', { nodes: [...away] })
+    return away
   }
 
   /** Every partition takes one more record. A first try may still run into a time-out. */
@@ -191,9 +249,20 @@ class Run {
       this.#workload.sendLast()
       const { deliveryTimeoutMs } = this.#plan.settings
       this.#cluster.waitUntil(() => this.#workload.unsettled === 0, deliveryTimeoutMs + settleMs)
-      if (history.sends.slice(from).every(({ outcome }) => outcome === 'acked')) return true
+      const last = history.sends.slice(from)
+      this.#stopped.clear()
+      for (const [partition, { outcome }] of last.entries()) {
+        if (outcome !== 'acked') this.#stopped.add(partition)
+      }
+      if (this.#stopped.size === 0) return true
     }
     return false
+  }
+
+  /** A partition that does not serve is explained: some node named a file of its own as damaged. */
+  #checkReports(): boolean {
+    const { reports } = this.#cluster
+    return this.#stopped.size === 0 || reports.some(({ text }) => text.includes(`${dataFolder}`))
   }
 
   /** The replicas of each partition hold the same; then retention gets the time it needs. */
@@ -202,7 +271,8 @@ class Run {
     let equal = false
     const compare = (): void => {
       this.#ask((description) => {
-        const differences = description === undefined ? [''] : checkEqualReplicas(description)
+        const { away } = this.#cluster
+        const differences = description === undefined ? [''] : checkEqualReplicas(description, away)
         equal = differences.length === 0
         if (description === undefined || !equal) reader.host.setTimer(compare, askAgainMs)
         else
@@ -235,7 +305,10 @@ class Run {
     this.#workload.stopReading()
     let ended = false
     let failure: string | undefined
-    this.#workload.readBack((why) => {
+    const all = Array.from({ length: this.#plan.workload.partitions }, (_, number) => number)
+    const served = all.filter((partition) => !this.#stopped.has(partition))
+    if (served.length === 0) return true
+    this.#workload.readBack(served, (why) => {
       ended = true
       failure = why
     })
@@ -245,7 +318,8 @@ class Run {
   }
 
   #checkHistory(): void {
-    const { history } = this.#workload
+    const history = withoutPartitions(this.#workload.history, this.#stopped)
+    this.#violations.push(...checkOneValue(this.#workload.history))
     const checks = [
       checkAckedOnce,
       checkOutcomes,
@@ -258,10 +332,11 @@ class Run {
   }
 
   #checkDisks(): void {
-    const { nodes, topic, plan } = this.#cluster
+    const { nodes, topic, plan, away } = this.#cluster
     const survived = checkSurvivingCopies({
       history: this.#workload.history,
-      disks: nodes.map(({ disk }) => disk),
+      disks: nodes.filter(({ name }) => !away.has(name)).map(({ disk }) => disk),
+      damaged: new Set(this.#damages.done.map(({ node }) => node)),
       folder: dataFolder,
       topicId: topic!.id,
       replicas: plan.workload.replicas,
@@ -291,6 +366,9 @@ class Run {
         stalled: disks.reduce((sum, { stalled }) => sum + stalled, 0),
         full: disks.reduce((sum, { full }) => sum + full, 0),
       },
+      damages: this.#damages.counts(),
+      away: this.#cluster.away.size,
+      stopped: this.#stopped.size,
       copiesChecked: copies.checked,
       exits,
       churned: this.#churn.done,

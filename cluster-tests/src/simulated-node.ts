@@ -1,12 +1,13 @@
 // One broker node of a simulated cluster, across the lives of its process: the real BrokerNode on a
 // simulated host, disk and network. A crash ends a life; `start` begins the next over the same disk.
 // A node that ends by itself (a failed disk, a folder it cannot open) is started again a little
-// later, as a supervisor would do it.
+// later, and later each time while it fails, as a supervisor would do it.
 import type { Random } from '@quorate/actors'
 import { eventClass, type SimulatedHost, type Simulation } from '@quorate/actors/testing'
 import { QuorateError } from '@quorate/protocol'
 import {
   BrokerNode,
+  DiskCrash,
   type EventLog,
   type NodeEnvironment,
   type NodeOptions,
@@ -29,6 +30,7 @@ export interface NodeSurroundings {
 
 export const dataFolder = '/data'
 const startAgainMs = 250
+const startAgainMaxMs = 4_000
 
 export class SimulatedNode {
   readonly name: string
@@ -42,6 +44,9 @@ export class SimulatedNode {
   #wallOffsetMs = 0
   #stopping = false
   #startAfterStop = false
+  #startAgainMs = startAgainMs
+  /** It never runs again. */
+  #left = false
 
   constructor(name: string, disk: SimulatedDisk, around: NodeSurroundings) {
     this.name = name
@@ -61,18 +66,19 @@ export class SimulatedNode {
   }
 
   start(): void {
-    if (this.#host !== undefined) return
+    if (this.#host !== undefined || this.#left) return
     const { simulation } = this.#around
     const host = simulation.host(this.name, { wallOffsetMs: this.#wallOffsetMs })
     this.lives += 1
     this.#host = host
     try {
       BrokerNode.start(this.#environment(host), this.#options(), (error, node) => {
-        if (node !== undefined) this.#broker = node
+        if (node !== undefined) this.#opened(node)
         else this.#exit(host, String(error?.message), error?.code)
       })
       this.#around.opened(this.disk)
     } catch (error) {
+      if (error instanceof DiskCrash) return
       const code = error instanceof QuorateError ? error.code : undefined
       this.#exit(host, error instanceof Error ? String(error.stack) : String(error), code)
     }
@@ -91,6 +97,12 @@ export class SimulatedNode {
     this.#stopping = false
     const { simulation } = this.#around
     if (this.#startAfterStop) simulation.at(simulation.nowMs, eventClass.fault, () => this.start())
+  }
+
+  /** The machine is gone for good. */
+  leave(): void {
+    this.#left = true
+    this.crash('power')
   }
 
   /** A clean stop begins; it takes a while. */
@@ -126,12 +138,23 @@ export class SimulatedNode {
     this.#host?.jumpWall(byMs)
   }
 
+  #opened(node: BrokerNode): void {
+    this.#broker = node
+    this.#startAgainMs = startAgainMs
+  }
+
   #exit(host: SimulatedHost, reason: string, code: string | undefined): void {
     if (this.#host !== host) return
     this.#around.exited(this.name, reason, code)
     this.crash('kill')
     const { simulation } = this.#around
-    simulation.at(simulation.nowMs + startAgainMs, eventClass.fault, () => this.start())
+    const startMs = simulation.nowMs + this.#startAgainMs
+    this.#startAgainMs = Math.min(2 * this.#startAgainMs, startAgainMaxMs)
+    const { lives } = this
+    simulation.at(startMs, eventClass.fault, () => {
+      // Somebody else may have started it meanwhile.
+      if (this.lives === lives) this.start()
+    })
   }
 
   #environment(host: SimulatedHost): NodeEnvironment {

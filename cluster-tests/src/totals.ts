@@ -12,9 +12,10 @@ export function counts(result: RunResult): boolean {
 }
 
 /** Faults of all kinds that something met. */
-export function effects({ applied, network, disks }: RunResult): number {
+export function effects({ applied, network, disks, damages }: RunResult): number {
   // Faults of processes hit what they are aimed at; one of network or disk only if it is met.
   const { power, kill, stop, pause } = applied
+  const { refused: _, ...damaged } = damages
   const met = Object.entries(network).filter(([kind]) => kind !== 'split' && kind !== 'crash')
   const counts = [
     power,
@@ -23,6 +24,9 @@ export function effects({ applied, network, disks }: RunResult): number {
     pause,
     disks.stalled,
     disks.full,
+    applied['power-at'],
+    applied['power-loop'],
+    ...Object.values(damaged),
     ...met.map(([, count]) => count),
   ]
   return counts.reduce((sum, count) => sum + count, 0)
@@ -37,7 +41,7 @@ export class Totals {
     this.runs += 1
     if (counts(result)) this.counted += 1
     const { acked, unknown, notApplied, retired, churned, elections, copiesChecked, exits } = result
-    const { simulatedMs, events, applied, network, disks } = result
+    const { simulatedMs, events, applied, network, disks, damages, away, stopped } = result
     const plain = {
       acked,
       unknown,
@@ -47,12 +51,15 @@ export class Totals {
       elections,
       copiesChecked,
       exits,
+      away,
+      stopped,
       events,
     }
     this.#add('', { simulatedSeconds: simulatedMs / 1000, ...plain })
     this.#add('fault ', applied)
     this.#add('met network ', network)
     this.#add('met disk ', disks)
+    this.#add('damage ', damages)
   }
 
   of(name: string): number {

@@ -86,10 +86,10 @@ export class Workload {
     }
   }
 
-  /** Reads everything there is, up to the present end of every partition. */
-  readBack(done: (failure: string | undefined) => void): void {
+  /** Reads everything there is, up to the present end of these partitions. */
+  readBack(partitions: readonly number[], done: (failure: string | undefined) => void): void {
     const { final } = this.history
-    this.#collect(this.reader, final, undefined, true, done)
+    this.#collect(this.reader, final, partitions, true, done)
   }
 
   #send(client: SimulatedClient, producer: number, sent: number): void {

@@ -2,10 +2,14 @@
 // chain hash there, which covers every entry before it.
 import type { TopicDescription } from '@quorate/protocol'
 
-/** Empty when they are equal. */
-export function checkEqualReplicas({ partitionStates }: TopicDescription): string[] {
+/** Empty when they are equal. `away`: nodes that nobody waits for. */
+export function checkEqualReplicas(
+  { partitionStates }: TopicDescription,
+  away: ReadonlySet<string>,
+): string[] {
   return partitionStates.flatMap(({ partition, replicas }) => {
-    const states = replicas.map((replica) =>
+    const expected = replicas.filter(({ node }) => !away.has(node))
+    const states = expected.map((replica) =>
       'commitIndex' in replica
         ? `${replica.lastIndex}/${replica.commitIndex}/${replica.chainAtCommit}`
         : replica.role,

@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Plan } from '../../src/plan.ts'
-import { planOfSeed, shrinkPlan } from '../../src/plan-of-seed.ts'
+import { damagePlanOfSeed, planOfSeed, shrinkPlan } from '../../src/plan-of-seed.ts'
 import { runPlan } from '../../src/run-plan.ts'
 import { Totals } from '../../src/totals.ts'
 
@@ -15,17 +15,34 @@ const folder = resolve(import.meta.dirname, '../..')
 const shrinkLimitMs = 60_000
 
 /** Plans from this number on, until so many count. Prints the totals. */
-export function fulfil(firstSeed: number, wanted: number): Totals {
+export function fulfil(
+  firstSeed: number,
+  wanted: number,
+  draw: (seed: number) => Plan = planOfSeed,
+): Totals {
   const totals = new Totals()
   const seedsMax = wanted + wanted / 4
   for (let seed = firstSeed; totals.counted < wanted && totals.runs < seedsMax; seed += 1) {
-    const plan = planOfSeed(seed)
-    const result = runPlan(plan)
-    totals.add(result)
-    if (result.violations.length > 0) throw failure(seed, plan, result.violations)
+    runInto(totals, seed, draw(seed))
   }
   process.stdout.write(`${totals.lines().join('\n')}\n`)
   return totals
+}
+
+/** Plans that damage more than a cluster survives; they end early, so none of them has to count. */
+export function exceed(firstSeed: number, plans: number): Totals {
+  const totals = new Totals()
+  for (let seed = firstSeed; seed < firstSeed + plans; seed += 1) {
+    runInto(totals, seed, damagePlanOfSeed(seed, 'beyond'))
+  }
+  process.stdout.write(`${totals.lines().join('\n')}\n`)
+  return totals
+}
+
+function runInto(totals: Totals, seed: number, plan: Plan): void {
+  const result = runPlan(plan)
+  totals.add(result)
+  if (result.violations.length > 0) throw failure(seed, plan, result.violations)
 }
 
 function failure(seed: number, plan: Plan, violations: readonly string[]): Error {

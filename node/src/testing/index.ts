@@ -8,7 +8,13 @@ export type { Disk } from '../storage/disk.ts'
 export { createNodeDisk } from '../storage/disk-node.ts'
 export { type Dump, dumpStorage } from '../storage/dump.ts'
 export { formatNode } from '../storage/format.ts'
-export { EntryType, type GroupId, groupKey, metadataGroup } from '../storage/log-entry.ts'
+export {
+  EntryType,
+  type GroupId,
+  type GroupKey,
+  groupKey,
+  metadataGroup,
+} from '../storage/log-entry.ts'
 export { newPlan, type Plan } from '../storage/plan.ts'
 export { type CrashPoint, DiskCrash } from './crash-points.ts'
 export {
@@ -18,9 +24,22 @@ export {
   damageableKinds,
   pickFile,
 } from './damageable-files.ts'
+export {
+  type Copies,
+  type DiskImage,
+  type IntactCopies,
+  type IntactReplica,
+  intactCopies,
+  syncedImage,
+} from './intact-copies.ts'
 export type { NetworkFault } from './network-faults.ts'
 export type { DamageDone, DiskDamage } from './simulated-damage.ts'
-export { type DiskFault, SimulatedDisk, type SimulatedDiskOptions } from './simulated-disk.ts'
+export {
+  type DiskFault,
+  type DiskOperation,
+  SimulatedDisk,
+  type SimulatedDiskOptions,
+} from './simulated-disk.ts'
 export type { SimulatedNetworkOptions } from './simulated-link.ts'
 export { SimulatedNetwork } from './simulated-network.ts'
 export { SyncedEntries } from './synced-entries.ts'

@@ -1,0 +1,97 @@
+// Draws plans that damage files, fail operations and cut the power in the middle of things: a plan as
+// plan-arbitrary.ts draws it, some of its steps, and steps of one swarm of storage faults among them.
+// Shrinks like every plan. Number n always draws the same plan.
+import fc from 'fast-check'
+import {
+  type FaultName,
+  type FaultRow,
+  type FileKind,
+  faultTable,
+  fileKinds,
+} from './fault-table.ts'
+import type { Plan, Step } from './plan.ts'
+import { planArbitrary } from './plan-arbitrary.ts'
+import { stepMs } from './plan-menu.ts'
+
+const stepsMax = 8
+const keptStepsMax = 6
+
+/** Storage faults that are drawn together in one run. */
+const swarms: readonly (readonly FaultName[])[] = [
+  ['flip', 'zero'],
+  ['truncate', 'delete', 'flip'],
+  ['stale', 'swap', 'zero'],
+  ['power-at', 'power-loop', 'power'],
+  ['power-loop', 'flip', 'truncate'],
+  ['fail-write', 'fail-sync', 'fail-read'],
+  ['fail-sync', 'power-at', 'flip'],
+  ['flip', 'flip-read', 'delete'],
+  ['lose-disk', 'flip', 'power'],
+  ['flip', 'zero', 'truncate', 'delete', 'stale', 'swap', 'power-loop', 'fail-write', 'power-at'],
+]
+
+/** Files that hold the log more often than the small ones. */
+const kinds: readonly FileKind[] = [
+  'wal',
+  'wal',
+  'wal',
+  'segment',
+  'segment',
+  ...fileKinds.filter((kind) => kind !== 'secret'),
+]
+
+/** One more than what a start with little in the WAL does, and few. */
+const operations: readonly number[] = [1, 2, 5, 12, 30, 80]
+const awayMs: readonly number[] = [200, 0, 50, 800, 2_000]
+
+const draft = fc.record({
+  fault: fc.nat(59),
+  target: fc.constantFrom(
+    ...['leader:0', 'leader:metadata', 'follower:0:0', 'follower:0:1', 'follower:1:0'],
+    ...['node:0', 'node:1', 'node:2', 'node:4', 'minority:0', 'minority:1', 'all', 'all'],
+  ),
+  file: fc.constantFrom(...kinds),
+  operation: fc.constantFrom(...operations),
+  /** Per cent of the duration. */
+  at: fc.nat(99),
+  forMs: fc.constantFrom(...awayMs),
+})
+
+type Draft = typeof draft extends fc.Arbitrary<infer Drawn> ? Drawn : never
+
+function stepOf(drawn: Draft, swarm: readonly FaultName[], durationMs: number): Step {
+  const fault = swarm[drawn.fault % swarm.length]!
+  const row: FaultRow = faultTable[fault]
+  const { targets, detail } = row
+  const wide = drawn.target === 'all' ? 'all' : 'minority'
+  const isOne = /^(leader|follower|node)/.test(drawn.target)
+  const target = isOne || targets.includes(wide) ? drawn.target : 'leader:0'
+  const atMs = Math.floor((drawn.at * durationMs) / 100 / stepMs) * stepMs
+  const step = { atMs, fault, target, forMs: drawn.forMs }
+  if (detail === 'file') return { ...step, detail: drawn.file }
+  return detail === 'number' ? { ...step, detail: String(drawn.operation) } : step
+}
+
+/** `beyond`: plans that damage more than a cluster survives. */
+function drawing(damage: 'within' | 'beyond'): fc.Arbitrary<Plan> {
+  return fc
+    .record({
+      plan: planArbitrary,
+      swarm: fc.constantFrom(...(damage === 'beyond' ? swarms.slice(0, 3) : swarms)),
+      drafts: fc.array(draft, { minLength: 2, maxLength: stepsMax, size: 'max' }),
+      kept: fc.nat(keptStepsMax),
+      majority: fc.constantFrom(false, false, true),
+    })
+    .map(({ plan, swarm, drafts, kept, majority }) => {
+      const { durationMs } = plan.workload
+      const damages = drafts.map((drawn) => stepOf(drawn, swarm, durationMs))
+      const steps = [...plan.steps.slice(0, kept), ...damages].sort((a, b) => a.atMs - b.atMs)
+      const heal = majority && damage === 'within' ? { heal: 'majority' as const } : {}
+      return { ...plan, steps, damage, ...heal }
+    })
+}
+
+export const damagePlans: Readonly<Record<'within' | 'beyond', fc.Arbitrary<Plan>>> = {
+  within: drawing('within'),
+  beyond: drawing('beyond'),
+}

@@ -1,0 +1,169 @@
+import {
+  dumpStorage,
+  groupKey,
+  type IntactCopies,
+  type IntactReplica,
+  intactCopies,
+  syncedImage,
+} from 'quorate/testing'
+import { describe, expect, test } from 'vitest'
+import { FaultAtlas } from '../src/atlas.ts'
+import { SimulatedCluster } from '../src/cluster.ts'
+import { staysAway } from '../src/healing.ts'
+import { planOfSeed } from '../src/plan-of-seed.ts'
+import { dataFolder } from '../src/simulated-node.ts'
+import { topicName, Workload } from '../src/workload.ts'
+
+const key = '7-0'
+const voters = [1, 2, 3]
+const twice = (newest: number) => ({ newest, settled: newest, readable: 2 })
+
+/** A node with one replica that holds entries 1 to `last`, all whole. */
+function node(replicaId: number, last: number, change: Partial<IntactReplica> = {}): IntactCopies {
+  const indexes = Array.from({ length: last }, (_, position) => position + 1)
+  const replica: IntactReplica = {
+    group: { topicId: 7, partition: 0 },
+    key,
+    replicaId,
+    voters,
+    configurationIndex: 0,
+    hardState: twice(4),
+    start: 0,
+    startState: true,
+    entries: new Map(indexes.map((index) => [index, `chain ${index}`])),
+    known: new Set(indexes),
+    ...change,
+  }
+  return {
+    identities: 2,
+    hasSecret: true,
+    manifest: twice(9),
+    node: twice(2),
+    wal: { batches: new Set([1, 2, 3]), whole: true },
+    replicas: new Map([[`${key}.${replicaId}`, replica]]),
+  }
+}
+
+function without(image: IntactCopies, indexes: readonly number[]): IntactCopies {
+  const [name, replica] = [...image.replicas][0]!
+  const entries = new Map([...replica.entries].filter(([index]) => !indexes.includes(index)))
+  return { ...image, replicas: new Map([[name, { ...replica, entries }]]) }
+}
+
+/** n1 and n2 hold entries 1 to 5, n3 only 1 to 3. */
+function atlas(): FaultAtlas {
+  const made = new FaultAtlas({ wholeNodes: false })
+  made.look(
+    new Map([
+      ['n1', node(1, 5)],
+      ['n2', node(2, 5)],
+      ['n3', node(3, 3)],
+    ]),
+  )
+  return made
+}
+
+describe('the fault atlas', () => {
+  test('allows damage that leaves a whole copy of every committed entry', () => {
+    expect(atlas().judge('n1', without(node(1, 5), [2, 5])).kind).toBe('within')
+  })
+
+  test('allows damage to two nodes in ranges that do not overlap, and not in ones that do', () => {
+    const two = atlas()
+    two.accept('n1', without(node(1, 5), [1, 2]))
+    expect(two.judge('n2', without(node(2, 5), [3])).kind).toBe('within')
+    expect(two.judge('n2', without(node(2, 5), [2])).kind).toBe('beyond')
+  })
+
+  test('allows a voter less for each that has lost its term', () => {
+    const lost = { ...node(1, 5), replicas: new Map() }
+    const two = atlas()
+    expect(two.judge('n1', lost).kind).toBe('within')
+    two.accept('n1', lost)
+    expect(two.judge('n2', { ...node(2, 5), replicas: new Map() }).kind).toBe('beyond')
+    expect(two.judge('n2', without(node(2, 5), [1])).kind).toBe('beyond')
+  })
+
+  test('refuses damage that a start would take for a torn write of what a quorum needs', () => {
+    const torn = { ...node(1, 4), wal: { batches: new Set([1, 2]), whole: true } }
+    // n3 never had entry 5: with a forgetful n1 it could elect without it.
+    expect(atlas().judge('n1', torn)).toMatchObject({ kind: 'unnoticeable' })
+    const seen = { ...node(1, 4), wal: { batches: new Set([1, 2]), whole: false } }
+    expect(atlas().judge('n1', seen).kind).toBe('within')
+  })
+
+  test('refuses an old state of what is written twice', () => {
+    const old = node(1, 5, { hardState: twice(3) })
+    expect(atlas().judge('n1', old)).toMatchObject({ kind: 'unnoticeable' })
+    expect(atlas().judge('n1', { ...node(1, 5), manifest: twice(8) }).kind).toBe('unnoticeable')
+    const one = node(1, 5, { hardState: { newest: 4, settled: 4, readable: 1 } })
+    expect(atlas().judge('n1', one).kind).toBe('within')
+  })
+
+  test('a repaired copy counts again', () => {
+    const two = atlas()
+    two.accept('n1', without(node(1, 5), [2]))
+    two.look(new Map([['n1', node(1, 5)]]))
+    expect(two.judge('n2', without(node(2, 5), [2])).kind).toBe('within')
+  })
+
+  test('counts the state at the log start as an entry', () => {
+    const retired = (id: number) => without(node(id, 5, { start: 2 }), [1, 2])
+    const made = new FaultAtlas({ wholeNodes: false })
+    made.look(new Map([1, 2, 3].map((id) => [`n${id}`, retired(id)])))
+    const damaged = (id: number) => without(node(id, 5, { start: 2, startState: false }), [1, 2])
+    expect(made.judge('n1', damaged(1)).kind).toBe('within')
+    made.accept('n1', damaged(1))
+    expect(made.judge('n2', damaged(2)).kind).toBe('beyond')
+  })
+
+  test('knows which nodes the others can do without', () => {
+    const two = atlas()
+    expect(two.canMiss(['n1'])).toBe(true)
+    expect(two.canMiss(['n1', 'n2'])).toBe(false)
+    two.accept('n1', without(node(1, 5), [2]))
+    expect(two.canMiss(['n2'])).toBe(false)
+    expect(two.canMiss(['n3'])).toBe(false)
+  })
+
+  test('a majority comes back: with one node out already, of three nobody else stays away', () => {
+    const two = atlas()
+    two.accept('n1', { ...node(1, 5), identities: 0 })
+    const random = { integer: () => 1 }
+    const nodes = ['n1', 'n2', 'n3']
+    expect([...staysAway({ nodes, heal: 'majority', atlas: two, random })]).toEqual(['n1'])
+    expect([...staysAway({ nodes, heal: 'majority', atlas: atlas(), random })]).toEqual(['n2'])
+    expect([...staysAway({ nodes, heal: 'all', atlas: atlas(), random })]).toEqual([])
+  })
+})
+
+test('what is intact is what a start would find, entry by entry', () => {
+  const plan = { ...planOfSeed(3), steps: [] }
+  const cluster = new SimulatedCluster(plan)
+  const workload = new Workload(cluster)
+  cluster.start()
+  workload.connect()
+  const connected = () => workload.reader.connected
+  expect(cluster.waitUntil(connected, 60_000)).toBe(true)
+  let made = false
+  const body = { partitions: 2, replicas: plan.nodes, segmentBytes: 16_384 }
+  workload.reader.call('create', topicName, body, { deadlineMs: 10_000, repeatable: false }, () => {
+    made = true
+  })
+  expect(cluster.waitUntil(() => made, 60_000)).toBe(true)
+  workload.start()
+  cluster.waitUntil(() => false, 8_000)
+  for (const { disk } of cluster.nodes) {
+    const intact = intactCopies(syncedImage(disk), dataFolder)
+    const { groups } = dumpStorage(disk.syncedView(), dataFolder)
+    expect(groups.length).toBe(3)
+    for (const { group, replicaId, rows } of groups) {
+      const replica = intact.replicas.get(`${groupKey(group)}.${replicaId}`)!
+      const dumped = [...rows].map(({ index, chain }) => [index, chain] as const)
+      expect(dumped.length).toBeGreaterThan(2)
+      expect(replica.entries).toEqual(new Map(dumped))
+      expect(replica.known).toEqual(new Set(dumped.map(([index]) => index)))
+      expect(replica.hardState.readable).toBe(2)
+    }
+  }
+})

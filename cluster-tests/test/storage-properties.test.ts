@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest'
+import { damagePlanOfSeed } from '../src/plan-of-seed.ts'
+import { exceed, firstSeed, fulfil } from './support/plans.ts'
+
+const damagePlans = 40
+const beyondPlans = 12
+
+test('a cluster keeps its promises while files are damaged within the bound', {
+  timeout: 300_000,
+}, () => {
+  const totals = fulfil(firstSeed, damagePlans, (seed) => damagePlanOfSeed(seed))
+  expect(totals.counted).toBe(damagePlans)
+  const damages = ['flip', 'zero', 'truncate', 'delete', 'swap', 'stale']
+  const done = damages.map((kind) => totals.of(`damage ${kind}`))
+  expect(done.reduce((sum, count) => sum + count, 0)).toBeGreaterThan(damagePlans / 2)
+  expect(totals.of('away')).toBeGreaterThan(0)
+})
+
+test('a cluster that is damaged beyond the bound stops where data are missing and says so', {
+  timeout: 300_000,
+}, () => {
+  const totals = exceed(firstSeed, beyondPlans)
+  expect(totals.of('stopped')).toBeGreaterThan(0)
+})

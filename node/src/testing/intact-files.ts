@@ -1,0 +1,149 @@
+// The undamaged parts of all files but the WAL, for intact-copies.ts: identity, hard state, segments
+// and checkpoints, each judged by its own checksums.
+import { chunksOf, viewOf } from '@quorate/protocol'
+import { decodeCheckedText } from '../storage/checked-text.ts'
+import { decodeCheckpoint } from '../storage/checkpoint.ts'
+import {
+  decodeEntryHeader,
+  type EntryHeader,
+  entryHeaderBytes,
+  entryOf,
+  verifyPayload,
+} from '../storage/entry-format.ts'
+import {
+  checkHardStateHeader,
+  decodeSlot,
+  type HardStateRecord,
+  hardStatePaths,
+  pairBytes,
+  type Slot,
+  slotBytes,
+  slotPosition,
+} from '../storage/hard-state-format.ts'
+import { identityPaths } from '../storage/identity.ts'
+import type { ManifestSegment } from '../storage/manifest.ts'
+import { segmentPath } from '../storage/replica-files.ts'
+import type { SegmentOwner } from '../storage/segment.ts'
+import { decodeIndexBlock, decodeSegmentHeader, indexBlockType } from '../storage/segment-format.ts'
+import type { WalIdentity } from '../storage/wal-file.ts'
+import { blockBytes } from '../storage/wal-format.ts'
+import type { Copies, DiskImage } from './intact-copies.ts'
+
+export type FolderIdentity = WalIdentity
+
+export function countIdentities(
+  image: DiskImage,
+  folder: string,
+): { identity: FolderIdentity | undefined; identities: number } {
+  const found = identityPaths(folder).flatMap((path) => {
+    const text = decodeCheckedText(image.bytes(path) ?? new Uint8Array(0))
+    return text === undefined ? [] : [text as FolderIdentity]
+  })
+  return { identity: found[0], identities: found.length }
+}
+
+export interface IntactPair {
+  readonly record: HardStateRecord
+  readonly copies: Copies
+}
+
+/** The pairs of slots that are in use, each by its newest readable state. */
+export function readPairs(
+  image: DiskImage,
+  folder: string,
+  identity: FolderIdentity,
+): { node: Copies | undefined; replicas: readonly IntactPair[] } {
+  const files = hardStatePaths(folder).flatMap((path, position) => {
+    const bytes = image.bytes(path)
+    if (bytes === undefined || bytes.byteLength < blockBytes) return []
+    const letter = position === 0 ? 'A' : 'B'
+    const fault = checkHardStateHeader(bytes.subarray(0, blockBytes), letter, identity)
+    return fault === undefined ? [bytes] : []
+  })
+  const sizeBytes = Math.max(0, ...files.map((bytes) => bytes.byteLength))
+  let node: Copies | undefined
+  const replicas: IntactPair[] = []
+  for (let pair = 0; blockBytes + (pair + 1) * pairBytes <= sizeBytes; pair += 1) {
+    const slots = files
+      .map((bytes) => newestSlot(bytes, pair))
+      .filter((slot) => slot !== undefined)
+      .sort((one, other) => other.sequence - one.sequence)
+    const [newest] = slots
+    if (newest === undefined) continue
+    const settled = slots.at(-1)!.sequence
+    const copies = { newest: newest.sequence, settled, readable: slots.length }
+    if (newest.content.kind === 'node') node = copies
+    if (newest.content.kind === 'replica') replicas.push({ record: newest.content.record, copies })
+  }
+  return { node, replicas }
+}
+
+function newestSlot(bytes: Uint8Array, pair: number): Slot | undefined {
+  let newest: Slot | undefined
+  for (const parity of [0, 1]) {
+    const position = slotPosition(pair, parity)
+    if (position + slotBytes > bytes.byteLength) continue
+    const slot = decodeSlot(bytes.subarray(position, position + slotBytes))
+    if (slot === 'empty' || slot === 'bad') continue
+    if (newest === undefined || slot.sequence > newest.sequence) newest = slot
+  }
+  return newest
+}
+
+export function isCheckpointWhole(image: DiskImage, path: string, owner: SegmentOwner): boolean {
+  const bytes = image.bytes(path)
+  return bytes !== undefined && typeof decodeCheckpoint(owner, bytes) === 'object'
+}
+
+/** Entries that are whole; none when the header or an index block is not, which all reading needs. */
+export function readSegment(
+  image: DiskImage,
+  replicaFolder: string,
+  owner: SegmentOwner,
+  state: ManifestSegment,
+): readonly EntryHeader[] {
+  const bytes = image.bytes(segmentPath(replicaFolder, state.firstIndex))
+  if (bytes === undefined || bytes.byteLength < state.sizeBytes) return []
+  const header = decodeSegmentHeader(bytes.subarray(0, blockBytes))
+  if (typeof header !== 'object') return []
+  const { group, replicaId, previous } = header
+  const isOwn =
+    group.topicId === owner.group.topicId &&
+    group.partition === owner.group.partition &&
+    replicaId === owner.replicaId &&
+    previous.index === state.firstIndex - 1
+  const view = viewOf(bytes)
+  if (!isOwn || !isIndexWhole(bytes, view, state.indexPosition)) return []
+  const entries: EntryHeader[] = []
+  let position = blockBytes
+  while (position + entryHeaderBytes <= state.sizeBytes) {
+    const entry = decodeEntryHeader(view, position)
+    if (entry === undefined) {
+      position += 1
+      continue
+    }
+    if (entry.type !== indexBlockType && isPayloadWhole(bytes, position, entry)) entries.push(entry)
+    position += entry.sizeBytes
+  }
+  return entries
+}
+
+function isIndexWhole(bytes: Uint8Array, view: DataView, newestPosition: number): boolean {
+  let position = newestPosition
+  while (position > 0) {
+    if (position + entryHeaderBytes > bytes.byteLength) return false
+    const header = decodeEntryHeader(view, position)
+    if (header === undefined) return false
+    const from = position + entryHeaderBytes
+    const block = decodeIndexBlock(header, bytes.subarray(from, from + header.payloadBytes))
+    if (block === undefined || block.previousPosition >= position) return false
+    position = block.previousPosition
+  }
+  return true
+}
+
+function isPayloadWhole(bytes: Uint8Array, position: number, header: EntryHeader): boolean {
+  const from = position + entryHeaderBytes
+  const payload = bytes.subarray(from, from + header.payloadBytes)
+  return verifyPayload(entryOf(header, chunksOf(payload))) === undefined
+}
