@@ -2,7 +2,13 @@
 // cluster, and write down what became of each in the history of the simulator, so that its checkers
 // judge real processes too. It can be stopped and started again; sequences go on.
 import { setTimeout as pause } from 'node:timers/promises'
-import { type Client, type Producer, QuorateError, topic } from '@quorate/client'
+import {
+  type Client,
+  OffsetOutOfRangeError,
+  type Producer,
+  QuorateError,
+  topic,
+} from '@quorate/client'
 import { checkAckedOnce } from '../checkers/acked-once.ts'
 import { checkDenseOffsets } from '../checkers/dense-offsets.ts'
 import { checkOrder } from '../checkers/order.ts'
@@ -81,27 +87,38 @@ export class RecordedLoad {
 
   /** Reads everything back and compares; call it when all is settled. */
   async problems(): Promise<string[]> {
-    const { topic: name, valueBytes, retention } = this.#options
-    const records: ReadRecord[] = []
-    if (retention) {
-      for (const { partition, offset } of await this.#client.admin.offsets(name, {
-        at: 'earliest',
-      })) {
-        this.history.starts.set(partition, offset)
-      }
-    }
-    for await (const record of this.#client.stream(topic(name, { codec: 'text' }), {
-      until: 'end',
-    })) {
-      const { partition, offset, key } = record
-      // Only the mark is kept: values may be large.
-      const value = valueMark(record.value)
-      if (record.value !== value.padEnd(valueBytes, '.')) return [`${value} has another content`]
-      records.push({ partition, offset, value, key: key ?? undefined })
-    }
+    let records = await this.#readAll()
+    // Retention went on while it was read. No load comes in any more, so it has an end.
+    while (records === undefined) records = await this.#readAll()
     this.history.final = { reader: 'final', records, failure: undefined }
     const checks = [checkAckedOnce, checkOutcomes, checkOrder, checkDenseOffsets]
     return checks.flatMap((check) => check(this.history)).slice(0, 20)
+  }
+
+  /** Undefined when records were removed meanwhile by retention. */
+  async #readAll(): Promise<ReadRecord[] | undefined> {
+    const { topic: name, valueBytes, retention } = this.#options
+    const described = topic(name, { codec: 'text' })
+    const { starts } = this.history
+    if (retention) {
+      const earliest = await this.#client.admin.offsets(name, { at: 'earliest' })
+      for (const { partition, offset } of earliest) starts.set(partition, offset)
+    }
+    const records: ReadRecord[] = []
+    try {
+      const from = { offsets: starts }
+      for await (const record of this.#client.stream(described, { from, until: 'end' })) {
+        const { partition, offset, key } = record
+        // Only the mark is kept: values may be large.
+        const mark = valueMark(record.value)
+        const value = record.value === mark.padEnd(valueBytes, '.') ? mark : record.value
+        records.push({ partition, offset, value, key: key ?? undefined })
+      }
+    } catch (error) {
+      if (retention && error instanceof OffsetOutOfRangeError) return undefined
+      throw error
+    }
+    return records
   }
 
   #sendAll(): void {
