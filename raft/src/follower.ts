@@ -5,7 +5,7 @@
 // persist.ts, and then the reply's way back.
 import { campaign, startElection } from './candidate.ts'
 import { persistEntries, sendReply } from './persist.ts'
-import type { Raft } from './raft.ts'
+import { isElectable, type Raft } from './raft.ts'
 import { followConfiguration } from './reconfigure.ts'
 import { conditionOf, noteAgreement } from './recovery.ts'
 import { acknowledge, originOf } from './reply.ts'
@@ -153,8 +153,8 @@ function replyToHeartbeat<Entry extends RaftEntry>(
 }
 
 /** Only a voter whose whole log is there leads. */
-function mayCampaign<Entry extends RaftEntry>({ membership, recovery }: Raft<Entry>): boolean {
-  return membership.isVoter && conditionOf(recovery) === 'clean'
+function mayCampaign<Entry extends RaftEntry>(raft: Raft<Entry>): boolean {
+  return isElectable(raft) && conditionOf(raft.recovery) === 'clean'
 }
 
 /** The leader hands over: campaign at once, with a flag that voters in contact with it obey. */
@@ -185,7 +185,7 @@ export function onCampaign<Entry extends RaftEntry>(raft: Raft<Entry>): void {
 
 /** Tick of every role but leader. */
 export function onElectionTick<Entry extends RaftEntry>(raft: Raft<Entry>): void {
-  if (!raft.membership.isVoter || raft.nowMs < raft.electionDeadlineMs) return
+  if (!isElectable(raft) || raft.nowMs < raft.electionDeadlineMs) return
   if (mayCampaign(raft)) campaign(raft)
   else onTimeOutDamaged(raft)
 }

@@ -1,7 +1,7 @@
 // What must hold for one replica between any two steps. Tests and simulations call it after each
 // step; a violation is a mistake in the core and throws. What must hold between replicas is checked
 // by testing/checker.ts.
-import type { Leadership, Raft } from './raft.ts'
+import { isElectable, type Leadership, type Raft } from './raft.ts'
 import type { RaftEntry } from './types.ts'
 
 /** Entries whose order is checked, from the end: the rest was checked when it was newer. */
@@ -62,7 +62,7 @@ function checkConfigurations<Entry extends RaftEntry>(raft: Raft<Entry>): void {
   }
   hold(membership.placed === log.configurations.latest, 'the newest configuration is in force')
   const isPassive = raft.role === 'follower' || raft.role === 'leader'
-  hold(membership.isVoter || isPassive, 'only a voter campaigns')
+  hold(isElectable(raft) || isPassive, 'only a voter campaigns')
 }
 
 function checkPersists<Entry extends RaftEntry>(raft: Raft<Entry>): void {

@@ -18,6 +18,8 @@ export interface Membership {
   /** The other voters of both halves: whoever is asked for votes. */
   readonly votingPeers: readonly ReplicaId[]
   readonly isVoter: boolean
+  /** Was this replica a voter in the configuration before? */
+  readonly wasVoter: boolean
 }
 
 export interface ConfigurationTarget {
@@ -44,7 +46,11 @@ export function learnersOf(configuration: Configuration): readonly ReplicaId[] {
   return configuration.learners ?? nobody
 }
 
-export function membershipOf(id: ReplicaId, placed: PlacedConfiguration): Membership {
+export function membershipOf(
+  id: ReplicaId,
+  placed: PlacedConfiguration,
+  before: Configuration,
+): Membership {
   const { configuration } = placed
   const voters = votersOf(configuration)
   const votingPeers = voters.filter((voter) => voter !== id)
@@ -54,6 +60,7 @@ export function membershipOf(id: ReplicaId, placed: PlacedConfiguration): Member
     peers: [...votingPeers, ...learners],
     votingPeers,
     isVoter: voters.includes(id),
+    wasVoter: votersOf(before).includes(id),
   }
 }
 

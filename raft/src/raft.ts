@@ -117,7 +117,9 @@ export function createRaft<Entry extends RaftEntry>(
 ): Raft<Entry> {
   assertOptions(options)
   const log = new Log(restore, options.configuration)
-  const membership = membershipOf(options.id, log.configurations.latest)
+  const { configurations } = log
+  const { latest } = configurations
+  const membership = membershipOf(options.id, latest, configurations.before(latest.index))
   const { term, votedFor } = restore.hardState
   const electionTimeoutMs = drawElectionTimeoutMs(options, draw)
   return {
@@ -149,6 +151,14 @@ export function createRaft<Entry extends RaftEntry>(
 export function drawElectionTimeoutMs(options: RaftOptions, draw: Draw): number {
   const spread = options.electionTimeoutMaxMs - options.electionTimeoutMinMs + 1
   return options.electionTimeoutMinMs + draw('election-timeout', spread)
+}
+
+/**
+ * Voters do; and so does a voter that is no longer one, until that is committed: nobody else may
+ * have the entry that says so, and then nobody else can be elected (thesis 4.2.2).
+ */
+export function isElectable<Entry extends RaftEntry>({ membership, log }: Raft<Entry>): boolean {
+  return membership.isVoter || (membership.wasVoter && membership.placed.index > log.commit)
 }
 
 /** Point of the log at this index, as long as it is in memory (from the base on). */

@@ -59,7 +59,8 @@ export function followConfiguration<Entry extends RaftEntry>(raft: Raft<Entry>):
   const { latest } = raft.log.configurations
   if (raft.membership.placed === latest) return
   const wasVoter = raft.membership.isVoter
-  raft.membership = membershipOf(raft.options.id, latest)
+  const before = raft.log.configurations.before(latest.index)
+  raft.membership = membershipOf(raft.options.id, latest, before)
   reportConfiguration(raft)
   const { leadership, membership } = raft
   if (leadership !== undefined) {
@@ -67,8 +68,6 @@ export function followConfiguration<Entry extends RaftEntry>(raft: Raft<Entry>):
     const { transfer } = leadership
     const isThere = leadership.quorums.incoming.peers.some(({ id }) => id === transfer?.to)
     if (!isThere) leadership.transfer = undefined
-  } else if (!membership.isVoter && raft.candidacy !== undefined) {
-    becomeFollower(raft, raft.term, 0)
   } else if (!wasVoter && membership.isVoter) restartElectionTimer(raft)
 }
 

@@ -6,11 +6,11 @@
 import { followLeader } from './follower.ts'
 import { samePoint } from './log.ts'
 import { persistSnapshot, sendReply } from './persist.ts'
-import type { Assembly, Raft } from './raft.ts'
+import { type Assembly, isElectable, type Raft } from './raft.ts'
 import { followConfiguration } from './reconfigure.ts'
 import { acknowledge } from './reply.ts'
-import { commitUpTo, halt } from './role.ts'
-import type { RaftEntry, ReplicaId, SnapshotChunk, SnapshotPoint } from './types.ts'
+import { becomeFollower, commitUpTo, halt } from './role.ts'
+import type { Configuration, RaftEntry, ReplicaId, SnapshotChunk, SnapshotPoint } from './types.ts'
 
 export function onSnapshot<Entry extends RaftEntry>(
   raft: Raft<Entry>,
@@ -93,6 +93,17 @@ function collect<Entry extends RaftEntry>(
   return assembly.received
 }
 
+/**
+ * A replica that joined later does not know what the group began with. If its snapshot is older than
+ * the first change, it says so by naming no voters, and what this replica knows still holds.
+ */
+function configurationOf<Entry extends RaftEntry>(
+  { log }: Raft<Entry>,
+  { configuration }: SnapshotPoint,
+): Configuration {
+  return configuration.voters.length > 0 ? configuration : log.configurations.before(log.commit + 1)
+}
+
 /** The host has verified it. It comes too late when the log has got as far, or leads, meanwhile. */
 export function onInstall<Entry extends RaftEntry>(
   raft: Raft<Entry>,
@@ -101,9 +112,10 @@ export function onInstall<Entry extends RaftEntry>(
   raft.assembly = undefined
   if (raft.leadership !== undefined) return
   if (!isHeld(raft, snapshot)) {
-    persistSnapshot(raft, snapshot)
+    persistSnapshot(raft, { ...snapshot, configuration: configurationOf(raft, snapshot) })
     followConfiguration(raft)
   }
+  if (raft.candidacy !== undefined && !isElectable(raft)) becomeFollower(raft, raft.term, 0)
   if (raft.halted || raft.leader === 0) return
   acknowledge(raft, raft.leader, Math.max(snapshot.index, raft.log.commit))
 }

@@ -15,7 +15,7 @@ import {
 } from './follower.ts'
 import { leaderDeadlineMs, onHeartbeatReply, onLeaderTick, onRead, propose } from './leader.ts'
 import { onStored } from './persist.ts'
-import type { Raft } from './raft.ts'
+import { isElectable, type Raft } from './raft.ts'
 import {
   advanceCommit,
   onAppendReply,
@@ -65,8 +65,8 @@ export function step<Entry extends RaftEntry>(
 export function deadlineMs<Entry extends RaftEntry>(raft: Raft<Entry>): number {
   if (raft.halted) return Infinity
   if (raft.leadership !== undefined) return leaderDeadlineMs(raft.leadership)
-  // Who is no voter never campaigns, and waits for nothing but messages.
-  return raft.membership.isVoter ? raft.electionDeadlineMs : Infinity
+  // Who never campaigns waits for nothing but messages.
+  return isElectable(raft) ? raft.electionDeadlineMs : Infinity
 }
 
 function dispatch<Entry extends RaftEntry>(raft: Raft<Entry>, input: RaftInput<Entry>): void {

@@ -2,7 +2,9 @@
 // played on a RaftCluster. model.property.test.ts asserts over many of them.
 import fc from 'fast-check'
 import { expect } from 'vitest'
+import { votersOf } from '../src/membership.ts'
 import { RaftCluster } from '../src/testing/index.ts'
+import { Members } from './members.ts'
 
 /** Replicas are meant by their place, counted over the group. */
 type Action =
@@ -10,6 +12,11 @@ type Action =
   | { readonly type: 'read' }
   | { readonly type: 'transfer'; readonly to: number }
   | { readonly type: 'release'; readonly place: number }
+  | { readonly type: 'compact'; readonly place: number }
+  | { readonly type: 'compact-all' }
+  | { readonly type: 'add' }
+  | { readonly type: 'change'; readonly voters: readonly number[] }
+  | { readonly type: 'replace'; readonly place: number }
   | { readonly type: 'crash'; readonly place: number; readonly kept: number }
   | { readonly type: 'restart'; readonly place: number }
   | { readonly type: 'stall-disk'; readonly place: number }
@@ -41,6 +48,7 @@ export interface Schedule {
   readonly inflightMessagesMax: number
   readonly appendBytesMax: number
   readonly storeMs: number
+  readonly snapshotChunkBytes: number
   /** Begins with a leader in office. */
   readonly startsSettled: boolean
   /** Only these faults occur in this run; a proposal takes the place of others (swarm testing). */
@@ -64,6 +72,11 @@ const anyAction: fc.Arbitrary<Action> = fc.oneof(
   action('read', 4),
   action('transfer', 2, { to: place }),
   action('release', 2, { place }),
+  action('compact', 2, { place }),
+  action('compact-all', 1),
+  action('add', 2),
+  action('change', 3, { voters: fc.array(place, { minLength: 1, maxLength: 4 }) }),
+  action('replace', 3, { place }),
   action('crash', 2, { place, kept }),
   action('crash-leader', 3, { kept }),
   action('restart', 5, { place }),
@@ -88,6 +101,11 @@ const anyAction: fc.Arbitrary<Action> = fc.oneof(
 ) as fc.Arbitrary<Action>
 
 const faultTypes: Action['type'][] = [
+  'add',
+  'change',
+  'replace',
+  'compact',
+  'compact-all',
   'crash',
   'crash-leader',
   'stall-disk',
@@ -113,6 +131,7 @@ const common = {
   seed: fc.nat({ max: 0xffff }),
   replicas: fc.constantFrom(3, 5),
   startsSettled: fc.boolean(),
+  snapshotChunkBytes: fc.constantFrom(9, 1024),
 }
 
 const mixed: fc.Arbitrary<Schedule> = fc.record({
@@ -142,26 +161,61 @@ const leaderChanges: fc.Arbitrary<Schedule> = fc.record({
   moves: moves(leaderChange, [3, 10, 40, 150, 250]),
 })
 
+const memberChange: fc.Arbitrary<Action> = fc.oneof(
+  action('propose', 4, { count: fc.integer({ min: 1, max: 3 }) }),
+  action('read', 1),
+  action('add', 3),
+  action('change', 3, { voters: fc.array(place, { minLength: 1, maxLength: 4 }) }),
+  action('replace', 5, { place }),
+  action('compact-all', 2),
+  action('transfer', 2, { to: place }),
+  action('coup', 2, { place }),
+  action('ambush', 3, { afterMs: fc.constantFrom(0, 0, 3, 10, 30) }),
+  action('crash-leader', 2, { kept }),
+  action('restart', 4, { place }),
+  action('heal', 4),
+) as fc.Arbitrary<Action>
+
+/** Members come and go while leaders change, and new ones find the log compacted. */
+const memberChanges: fc.Arbitrary<Schedule> = fc.record({
+  ...common,
+  replicas: fc.constantFrom(1, 2, 3),
+  inflightMessagesMax: fc.constantFrom(1, 64),
+  appendBytesMax: fc.constantFrom(1, 4096),
+  storeMs: fc.constantFrom(1, 5, 40),
+  faults: fc.subarray(faultTypes, { minLength: 8 }),
+  moves: moves(memberChange, [3, 10, 40, 150, 700]),
+})
+
 export const anySchedule: fc.Arbitrary<Schedule> = fc.oneof(
   { weight: 2, arbitrary: mixed },
   { weight: 1, arbitrary: leaderChanges },
+  { weight: 1, arbitrary: memberChanges },
 )
 
 export class Run {
   readonly cluster: RaftCluster
+  readonly members: Members
   private value = 0
   /** The next leader is cut off this long after its election. */
   private ambushAfterMs: number | undefined
 
   constructor(schedule: Schedule) {
     const { seed, replicas, inflightMessagesMax, appendBytesMax, storeMs } = schedule
+    const { snapshotChunkBytes } = schedule
     this.cluster = new RaftCluster({
       replicas,
       seed,
-      raft: { inflightMessagesMax, appendBytesMax, inflightBytesMax: 4 * appendBytesMax },
+      raft: {
+        inflightMessagesMax,
+        appendBytesMax,
+        inflightBytesMax: 4 * appendBytesMax,
+        snapshotChunkBytes,
+      },
       storeMs: { min: 0, max: storeMs },
       network: { latencyMs: { min: 0, max: 3 }, duplicatePercent: 3 },
     })
+    this.members = new Members(this.cluster)
   }
 
   id(counted: number): number {
@@ -197,6 +251,23 @@ export class Run {
         cluster.release(id, cluster.raft(id).log.commit)
         break
       }
+      case 'compact': {
+        const id = this.id(action.place)
+        cluster.compact(id, cluster.raft(id).log.commit)
+        break
+      }
+      case 'compact-all':
+        for (const { id, raft } of cluster.live()) cluster.compact(id, raft.log.commit)
+        break
+      case 'add':
+        this.members.add()
+        break
+      case 'change':
+        this.members.change(action.voters.map((counted) => this.id(counted)))
+        break
+      case 'replace':
+        this.members.replace(this.id(action.place))
+        break
       case 'crash':
         cluster.crash(this.id(action.place), action.kept)
         break
@@ -277,8 +348,11 @@ export class Run {
    */
   private coup(place: number, leader: number): void {
     const { cluster } = this
-    const others = cluster.ids.filter((id) => id !== leader)
-    const size = Math.floor(cluster.ids.length / 2) + 1
+    const seen = leader === 0 ? (cluster.ids[0] as number) : leader
+    const voters = votersOf(cluster.raft(seen).membership.placed.configuration)
+    const others = voters.filter((id) => id !== leader)
+    if (others.length === 0) return
+    const size = Math.floor(voters.length / 2) + 1
     const side = Array.from(
       { length: size },
       (_, count) => others[(place + count) % others.length] as number,
@@ -319,11 +393,12 @@ export class Run {
       cluster.replica(id).isDiskStalled = false
     }
     cluster.settle(10_000)
+    this.members.arrive()
     this.propose(3)
     const leader = cluster.settle(2_000)
     cluster.release(leader, cluster.raft(leader).log.commit)
     const expected = cluster.checker.committed.length
-    for (const id of cluster.ids) {
+    for (const id of [leader, ...cluster.raft(leader).membership.peers]) {
       const { log } = cluster.raft(id)
       expect(log.commit, `commit of replica ${id}`).toBe(expected)
       expect(log.lastIndex, `last index of replica ${id}`).toBe(expected)
@@ -346,6 +421,7 @@ export function play(schedule: Schedule, watch: Watch = () => {}): RaftCluster {
   for (const { action: next, forMs } of schedule.moves) {
     const isLeftOut = faultTypes.includes(next.type) && !schedule.faults.includes(next.type)
     run.perform(isLeftOut ? { type: 'propose', count: 1 } : next)
+    run.members.pursue()
     cluster.run(forMs)
   }
   run.recover()

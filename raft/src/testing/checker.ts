@@ -5,7 +5,7 @@
 import { checkInvariants } from '../invariants.ts'
 import { sameChain } from '../log.ts'
 import { majority } from '../quorum.ts'
-import type { Raft } from '../raft.ts'
+import { isElectable, type Raft } from '../raft.ts'
 import type {
   Chain,
   Configuration,
@@ -132,7 +132,7 @@ export class ClusterChecker {
     const other = this.leaders.get(term)
     require(other === undefined || other === id, `${other} and ${id} both lead term ${term}`)
     this.leaders.set(term, id)
-    require(raft.membership.isVoter, `${id} leads term ${term} and is no voter`)
+    require(isElectable(raft), `${id} leads term ${term} and is no voter`)
     const newest = this.committed[this.committed.length - 1]
     if (newest === undefined) return
     const agreement = raft.log.compare(newest)
@@ -142,6 +142,7 @@ export class ClusterChecker {
       // Below its log start an entry is part of a snapshot, and was compared when that came to be.
       (agreement === 'released' &&
         (newest.index <= disk.start.index ||
+          disk.pending.some(({ request }) => (request.snapshot?.index ?? 0) >= newest.index) ||
           (stored !== undefined && sameChain(stored.chain, newest.chain))))
     require(isHeld, `leader ${id} of term ${term} lacks committed entry ${newest.index}`)
   }
@@ -209,6 +210,8 @@ export class ClusterChecker {
   ): void {
     let expected = this.first
     for (const entry of this.committed.slice(0, index)) expected = entry.configuration ?? expected
+    // Before its first configuration entry a new replica knows nobody.
+    if (expected === this.first && configuration.voters.length === 0) return
     const isSame = JSON.stringify(expected) === JSON.stringify(configuration)
     require(isSame, `${id} has another configuration at ${index}`)
   }
