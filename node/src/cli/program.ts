@@ -196,6 +196,14 @@ function addStorage(program: Command): void {
     .option('-o, --output <format>', 'table | jsonl', 'table')
     .action(async (folder, options) => (await import('./storage-dump.ts')).runDump(folder, options))
   example(dump, 'quorate storage dump .quorate/n1 --topic orders --partition 0 -o jsonl')
+  const verify = storage
+    .command('verify <folder>')
+    .description('read every file of a stopped node and say what is damaged; changes nothing')
+    .option('-o, --output <format>', 'table | json | jsonl', 'table')
+    .action(async (folder, options) => {
+      await (await import('./storage-verify.ts')).runVerify(folder, options)
+    })
+  example(verify, 'quorate storage verify .quorate/n1')
 }
 
 function collect(value: string, earlier: readonly string[] = []): string[] {

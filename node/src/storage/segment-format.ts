@@ -14,7 +14,8 @@ import { blockBytes, readHex, writeHex } from './wal-format.ts'
 
 const segmentMagic = 0x5153_4547
 const indexMagic = 0x5153_4958
-const segmentHeaderBytes = 128
+/** Zeros follow up to the end of the block. */
+export const segmentHeaderBytes = 128
 /** Not an EntryType: what follows is no log entry. */
 export const indexBlockType = 255
 export const indexRowBytes = 48

@@ -107,7 +107,7 @@ describe('the command line', () => {
   })
 
   test('every command that talks to a cluster takes --server and -o', () => {
-    const others = new Set(['quorate dev', 'quorate storage dump'])
+    const others = new Set(['quorate dev', 'quorate storage dump', 'quorate storage verify'])
     for (const [path, command] of everyCommand) {
       const runs = command.commands.length === 0 && !path.startsWith('quorate server')
       if (!runs || others.has(path)) continue
