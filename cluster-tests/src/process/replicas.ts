@@ -1,7 +1,8 @@
 // What the replicas of a partition say of themselves, compared: running ones by `topic describe`,
 // stopped ones by what `storage dump` reads out of their files.
-import type { ReplicaDescription, TopicDescription } from '@quorate/client'
+import type { Client, ReplicaDescription, TopicDescription } from '@quorate/client'
 import { quorate } from './command.ts'
+import type { LocalCluster } from './local-cluster.ts'
 import type { LocalNode } from './local-node.ts'
 
 type ReplicaState = Exclude<ReplicaDescription, { readonly role: 'unreachable' }>
@@ -47,4 +48,22 @@ export async function dumpOf(
   if (exitCode !== 0) throw new Error(`storage dump of ${node.id}: ${stderr}`)
   const lines = stdout.trimEnd().split('\n')
   return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as DumpedEntry)
+}
+
+/** Resolves when every replica of a topic has what its leader had committed when this was called. */
+export async function caughtUp(
+  cluster: LocalCluster,
+  client: Client,
+  topic: string,
+): Promise<void> {
+  const commits = async () => {
+    const { partitionStates } = await cluster.describe(client, topic)
+    return partitionStates.map(({ replicas }) =>
+      replicas.map((state) => (state.role === 'unreachable' ? -1 : state.commitIndex)),
+    )
+  }
+  const goals = (await commits()).map((replicas) => Math.max(...replicas))
+  await cluster.waitUntil(`all replicas of ${topic} have caught up`, async () =>
+    (await commits()).every((replicas, index) => Math.min(...replicas) >= goals[index]!),
+  )
 }
