@@ -1,24 +1,27 @@
-// Command line of the simulator: `npm run chaos -- [--plans N] [--seed S] [--minutes M] [--plan FILE]
-// [--trace]`. Runs plan after plan, adds a line for each to the report, shrinks the first that fails,
+// Command line of the simulator: `npm run chaos -- [KIND] [--plans N] [--seed S] [--minutes M]
+// [--plan FILE] [--trace]`. Runs plan after plan, adds a line for each to the report, shrinks the first that fails,
 // writes it down and says how to run it again. Without --seed it goes on behind the report's last.
 // Long runs with real processes have a word of their own: `npm run chaos -- storage`.
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Plan, parsePlan } from './plan.ts'
-import { planOfSeed, shrinkPlan } from './plan-of-seed.ts'
+import { type PlanKind, planKinds, planOfSeed, shrinkPlan } from './plan-of-seed.ts'
 import { storageChaos, storageUsage } from './process/storage-chaos.ts'
 import { wholeNumber } from './process/whole-number.ts'
 import { type RunResult, runPlan } from './run-plan.ts'
 import { counts, Totals } from './totals.ts'
 
 const folder = resolve(import.meta.dirname, '..')
-const reportPath = resolve(folder, 'report.jsonl')
+/** One for each kind: each goes on behind its own last plan. */
+const reportPathOf = (kind: PlanKind) =>
+  resolve(folder, kind === 'sim' ? 'report.jsonl' : `report-${kind}.jsonl`)
 const shrinkLimitMs = 120_000
 
-const usage = `usage: npm run chaos -- [--plans N] [--seed S] [--minutes M] [--plan FILE] [--trace]
+const usage = `usage: npm run chaos -- [KIND] [--plans N] [--seed S] [--minutes M] [--plan FILE] [--trace]
+  KIND          ${planKinds.join(', ')} (default sim)
   --plans N     how many plans are run (default 200, or as many as fit into --minutes)
-  --seed S      number of the first plan (default: behind the last one of ${relative(process.cwd(), reportPath)})
+  --seed S      number of the first plan (default: behind the last one of ${relative(process.cwd(), reportPathOf('sim'))})
   --minutes M   ends after so much real time
   --plan FILE   runs this plan only
   --trace       prints every event of the nodes, one line each
@@ -27,6 +30,7 @@ example: npm run chaos -- --plans 50 --seed 1000
 ${storageUsage}`
 
 interface Options {
+  readonly kind: PlanKind
   readonly plans: number
   readonly seed: number
   readonly untilMs: number
@@ -35,8 +39,9 @@ interface Options {
 }
 
 function optionsOf(commandLine: readonly string[]): Options {
+  const kind = planKinds.find((each) => each === commandLine[0])
   const { values } = parseArgs({
-    args: [...commandLine],
+    args: commandLine.slice(kind === undefined ? 0 : 1),
     options: {
       plans: { type: 'string' },
       seed: { type: 'string' },
@@ -48,15 +53,17 @@ function optionsOf(commandLine: readonly string[]): Options {
   const minutes = wholeNumber('minutes', values.minutes, 0)
   const endless = minutes > 0 ? Number.MAX_SAFE_INTEGER : 200
   return {
+    kind: kind ?? 'sim',
     plans: wholeNumber('plans', values.plans, endless),
-    seed: wholeNumber('seed', values.seed, lastReportedSeed() + 1),
+    seed: wholeNumber('seed', values.seed, lastReportedSeed(kind ?? 'sim') + 1),
     untilMs: minutes > 0 ? performance.now() + minutes * 60_000 : Number.POSITIVE_INFINITY,
     plan: values.plan,
     trace: values.trace === true,
   }
 }
 
-function lastReportedSeed(): number {
+function lastReportedSeed(kind: PlanKind): number {
+  const reportPath = reportPathOf(kind)
   if (!existsSync(reportPath)) return 0
   const lines = readFileSync(reportPath, 'utf8').trimEnd().split('\n')
   const last = lines.at(-1)
@@ -100,14 +107,14 @@ function runFile(path: string, trace: boolean): number {
   return result.violations.length === 0 ? 0 : 1
 }
 
-function runSeeds({ plans, seed: first, untilMs, trace }: Options): number {
+function runSeeds({ kind, plans, seed: first, untilMs, trace }: Options): number {
   const totals = new Totals()
   for (let seed = first; seed < first + plans && performance.now() < untilMs; seed += 1) {
-    const plan = planOfSeed(seed)
+    const plan = planOfSeed(seed, kind)
     const startMs = performance.now()
     const result = runPlan(plan, trace ? printEvent : undefined)
     totals.add(result)
-    report(seed, result, performance.now() - startMs)
+    report(kind, seed, result, performance.now() - startMs)
     if (result.violations.length > 0) {
       tellFailure(seed, plan, result)
       return 1
@@ -117,10 +124,10 @@ function runSeeds({ plans, seed: first, untilMs, trace }: Options): number {
   return 0
 }
 
-function report(seed: number, result: RunResult, realMs: number): void {
+function report(kind: PlanKind, seed: number, result: RunResult, realMs: number): void {
   const { history: _, ...numbers } = result
   const line = { seed, counts: counts(result), realMs: Math.round(realMs), ...numbers }
-  appendFileSync(reportPath, `${JSON.stringify(line)}\n`)
+  appendFileSync(reportPathOf(kind), `${JSON.stringify(line)}\n`)
 }
 
 function tellFailure(seed: number, plan: Plan, result: RunResult): void {

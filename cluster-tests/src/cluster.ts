@@ -11,6 +11,7 @@ import {
   SimulatedDisk,
   SimulatedNetwork,
 } from 'quorate/testing'
+import { LogLedger } from './checkers/log-ledger.ts'
 import { SyncedQuorum } from './checkers/synced-quorum.ts'
 import type { Plan } from './plan.ts'
 import { Roles } from './roles.ts'
@@ -51,6 +52,7 @@ export class SimulatedCluster implements Aim {
   readonly addresses: readonly string[]
   readonly roles = new Roles()
   readonly copies: SyncedQuorum
+  readonly ledger: LogLedger
   /** What must not happen and happened inside a node. */
   readonly alarms: string[] = []
   /** Processes that ended by themselves. */
@@ -74,6 +76,7 @@ export class SimulatedCluster implements Aim {
     })
     const { settings, workload } = plan
     this.copies = new SyncedQuorum(workload.replicas)
+    this.ledger = new LogLedger(dataFolder, workload.replicas)
     const { random } = this.simulation
     this.network = new SimulatedNetwork(this.simulation, random, {
       latencyMinMs: settings.latencyMinMs,
@@ -115,12 +118,14 @@ export class SimulatedCluster implements Aim {
 
   /** What was seen to be wrong while the cluster ran. */
   get violations(): readonly string[] {
-    return [this.copies.violations, this.roles.violations, this.alarms].flat()
+    const { copies, ledger, roles, alarms } = this
+    return [copies.violations, ledger.violations, roles.violations, alarms].flat()
   }
 
   get violated(): boolean {
-    const { alarms, roles, copies } = this
-    return alarms.length + roles.violations.length + copies.violations.length > 0
+    const { alarms, roles, copies, ledger } = this
+    const seen = [roles, copies, ledger].some(({ violations }) => violations.length > 0)
+    return seen || alarms.length > 0
   }
 
   trace(event: string, fields: object): void {
@@ -159,6 +164,7 @@ export class SimulatedCluster implements Aim {
     return this.nodeNames.map((name) => {
       const disk = new SimulatedDisk({ name, scheduler, random, latencyMinMs, latencyMaxMs })
       this.copies.watch(disk)
+      this.ledger.watch(disk)
       formatNode(disk.process(), formatPlan, name, dataFolder)
       return new SimulatedNode(name, disk, this.#surroundings())
     })
@@ -174,7 +180,10 @@ export class SimulatedCluster implements Aim {
       simulation: this.simulation,
       network: this.network,
       timing,
-      opened: (disk) => this.copies.opened(disk, `${dataFolder}/wal`),
+      opened: (disk) => {
+        this.copies.opened(disk, `${dataFolder}/wal`)
+        this.ledger.opened(disk)
+      },
       storage: { walFileBytes: settings.walFileBytes, cacheBytesMax: settings.cacheBytesMax },
       logged: (node, level, event, fields) => this.#logged(node, level, event, fields),
       exited: (node, reason, code) => this.#exited(node, reason, code),
@@ -186,6 +195,7 @@ export class SimulatedCluster implements Aim {
     if (event === 'raft.leader-elected') {
       const { group, term } = fields as { group: string; term: number }
       this.simulation.note(`elected ${node} ${group} ${term}`)
+      this.ledger.elected(node, group, term)
       this.roles.observe({ group, term, node, atMs: this.simulation.nowMs })
     }
     if (!alarming.has(event)) return

@@ -5,13 +5,20 @@ import type { Plan } from './plan.ts'
 import { planArbitrary } from './plan-arbitrary.ts'
 import { damagePlans } from './plan-damage.ts'
 
-export function planOfSeed(seed: number): Plan {
-  return draw(planArbitrary, seed)
-}
+/** What plans are drawn from, by the word that `npm run chaos` takes for it. */
+const drawings = {
+  /** Faults of network, process and disk, and no damage. */
+  sim: planArbitrary,
+  'sim-storage': damagePlans.within,
+  'sim-beyond': damagePlans.beyond,
+} as const satisfies Readonly<Record<string, fc.Arbitrary<Plan>>>
 
-/** A plan with damage to files. */
-export function damagePlanOfSeed(seed: number, damage: 'within' | 'beyond' = 'within'): Plan {
-  return draw(damagePlans[damage], seed)
+export type PlanKind = keyof typeof drawings
+
+export const planKinds = Object.keys(drawings) as readonly PlanKind[]
+
+export function planOfSeed(seed: number, kind: PlanKind = 'sim'): Plan {
+  return draw(drawings[kind], seed)
 }
 
 function draw(plans: fc.Arbitrary<Plan>, seed: number): Plan {

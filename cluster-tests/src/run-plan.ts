@@ -103,7 +103,10 @@ class Run {
     this.#workload = new Workload(this.#cluster)
     this.#churn = new TopicChurn(this.#cluster, this.#workload.reader)
     this.#cluster.roles.elected = ({ group }) => this.#faults.elected(group)
-    this.#workload.acked = (send) => this.#cluster.copies.acked(send)
+    this.#workload.acked = (send) => {
+      this.#cluster.copies.acked(send)
+      this.#cluster.ledger.acked(send)
+    }
   }
 
   run(): RunResult {

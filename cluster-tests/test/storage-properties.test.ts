@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest'
-import { damagePlanOfSeed } from '../src/plan-of-seed.ts'
 import { exceed, firstSeed, fulfil } from './support/plans.ts'
 
 const damagePlans = 40
@@ -8,7 +7,7 @@ const beyondPlans = 12
 test('a cluster keeps its promises while files are damaged within the bound', {
   timeout: 300_000,
 }, () => {
-  const totals = fulfil(firstSeed, damagePlans, (seed) => damagePlanOfSeed(seed))
+  const totals = fulfil(firstSeed, damagePlans, 'sim-storage')
   expect(totals.counted).toBe(damagePlans)
   const damages = ['flip', 'zero', 'truncate', 'delete', 'swap', 'stale']
   const done = damages.map((kind) => totals.of(`damage ${kind}`))

@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Plan } from '../../src/plan.ts'
-import { damagePlanOfSeed, planOfSeed, shrinkPlan } from '../../src/plan-of-seed.ts'
+import { type PlanKind, planOfSeed, shrinkPlan } from '../../src/plan-of-seed.ts'
 import { runPlan } from '../../src/run-plan.ts'
 import { Totals } from '../../src/totals.ts'
 
@@ -15,15 +15,11 @@ const folder = resolve(import.meta.dirname, '../..')
 const shrinkLimitMs = 60_000
 
 /** Plans from this number on, until so many count. Prints the totals. */
-export function fulfil(
-  firstSeed: number,
-  wanted: number,
-  draw: (seed: number) => Plan = planOfSeed,
-): Totals {
+export function fulfil(firstSeed: number, wanted: number, kind: PlanKind = 'sim'): Totals {
   const totals = new Totals()
   const seedsMax = wanted + wanted / 4
   for (let seed = firstSeed; totals.counted < wanted && totals.runs < seedsMax; seed += 1) {
-    runInto(totals, seed, draw(seed))
+    runInto(totals, seed, planOfSeed(seed, kind))
   }
   process.stdout.write(`${totals.lines().join('\n')}\n`)
   return totals
@@ -33,7 +29,7 @@ export function fulfil(
 export function exceed(firstSeed: number, plans: number): Totals {
   const totals = new Totals()
   for (let seed = firstSeed; seed < firstSeed + plans; seed += 1) {
-    runInto(totals, seed, damagePlanOfSeed(seed, 'beyond'))
+    runInto(totals, seed, planOfSeed(seed, 'sim-beyond'))
   }
   process.stdout.write(`${totals.lines().join('\n')}\n`)
   return totals

@@ -7,6 +7,7 @@ export type { EventLog } from '../observe/log.ts'
 export type { Disk } from '../storage/disk.ts'
 export { createNodeDisk } from '../storage/disk-node.ts'
 export { type Dump, dumpStorage } from '../storage/dump.ts'
+export type { EntryHeader as SyncedHeader } from '../storage/entry-format.ts'
 export { formatNode } from '../storage/format.ts'
 export {
   EntryType,
@@ -14,6 +15,7 @@ export {
   type GroupKey,
   groupKey,
   metadataGroup,
+  parseGroupKey,
 } from '../storage/log-entry.ts'
 export { newPlan, type Plan } from '../storage/plan.ts'
 export { type CrashPoint, DiskCrash } from './crash-points.ts'

@@ -1,10 +1,10 @@
-// What a simulated node's disk holds synced, entry by entry: an oracle for "a quorum of disks holds
-// an entry before it is acknowledged". Listens to durable WAL writes, so a look-up costs nothing;
-// after a restart `reload` reads the synced image afresh. Knows nothing of Raft.
+// What a simulated node's disk got synced, entry by entry: an oracle for "a quorum of disks holds an
+// entry before it is acknowledged". Listens to durable WAL writes, so a look-up costs nothing; after a
+// restart `reload` reads the synced image afresh. What is damaged later still counts: it was synced.
+// Knows nothing of Raft.
 import type { Chain } from '@quorate/raft'
 import { chainText } from '../storage/chain.ts'
-import { dumpStorage } from '../storage/dump.ts'
-import { decodeEntryHeader, entryHeaderBytes } from '../storage/entry-format.ts'
+import { decodeEntryHeader, type EntryHeader, entryHeaderBytes } from '../storage/entry-format.ts'
 import { type GroupId, type GroupKey, groupKey } from '../storage/log-entry.ts'
 import { walNumberOf } from '../storage/wal-file.ts'
 import {
@@ -15,9 +15,15 @@ import {
   decodeWalFileHeader,
   RecordKind,
 } from '../storage/wal-format.ts'
+import { intactCopies, syncedImage } from './intact-copies.ts'
 import type { SimulatedDisk } from './simulated-disk.ts'
 
+/** An entry has been synced: its header, and the bytes of its payload. */
+export type EntryListener = (group: GroupKey, header: EntryHeader, payload: Uint8Array) => void
+
 export class SyncedEntries {
+  /** Told of each entry of each durable write to the WAL. */
+  synced: EntryListener | undefined
   readonly #disk: SimulatedDisk
   readonly #folder: string
   readonly #groups = new Map<GroupKey, Map<number, string>>()
@@ -39,11 +45,13 @@ export class SyncedEntries {
     return Math.max(0, ...(this.#groups.get(groupKey(group))?.keys() ?? []))
   }
 
-  /** After the disk was opened again, or crashed: what is synced now, from the files. */
+  /** After the disk was opened again, or crashed: with what is synced now, from the files. */
   reload(): void {
-    this.#groups.clear()
-    for (const { group, rows } of dumpStorage(this.#disk.syncedView(), this.#folder).groups) {
-      for (const { index, chain } of rows) this.#entriesOf(group).set(index, chain)
+    for (const { group, entries } of intactCopies(
+      syncedImage(this.#disk),
+      this.#folder,
+    ).replicas.values()) {
+      for (const [index, chain] of entries) this.#entriesOf(group).set(index, chain)
     }
   }
 
@@ -68,6 +76,10 @@ export class SyncedEntries {
     const entries = this.#entriesOf(record.group)
     if (record.kind === RecordKind.dropReplica) entries.clear()
     if (record.kind === RecordKind.truncateAfter) cutAfter(entries, record.index)
+    if (record.kind === RecordKind.resetToSnapshot) {
+      entries.clear()
+      entries.set(record.index, chainText(record.chain))
+    }
     if (record.kind !== RecordKind.append) return
     if (!record.copied) cutAfter(entries, record.index - 1)
     const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength)
@@ -76,6 +88,11 @@ export class SyncedEntries {
       const header = decodeEntryHeader(view, position)
       if (header === undefined) return
       entries.set(header.index, chainText(header.chain))
+      if (this.synced !== undefined) {
+        const from = position + entryHeaderBytes
+        const bytes = payload.subarray(from, from + header.payloadBytes)
+        this.synced(groupKey(record.group), header, bytes)
+      }
       position += entryHeaderBytes + header.payloadBytes
     }
   }
