@@ -129,4 +129,15 @@ export const optionTable: readonly OptionRow[] = [
     relation: 'above --election-timeout-min-ms',
     about: 'longest such silence; each wait is random between the two',
   },
+  {
+    name: 'scrubBytesPerSecond',
+    flag: '--scrub-bytes-per-second N',
+    variable: 'QUORATE_SCRUB_BYTES_PER_SECOND',
+    unit: 'bytes/s',
+    default: '4194304 (4 MiB/s)',
+    range: '65536 to 1073741824',
+    relation:
+      'all data are read once a day, or as often as this allows; 4 MiB/s is 4.6 TiB in 14 days',
+    about: 'how fast stored data are read again, at most, to find damage',
+  },
 ]

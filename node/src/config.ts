@@ -25,6 +25,7 @@ export interface ServerConfig {
   readonly heartbeatMs: number
   readonly electionTimeoutMinMs: number
   readonly electionTimeoutMaxMs: number
+  readonly scrubBytesPerSecond: number
 }
 
 const address = z.string().transform(addressFrom)
@@ -34,7 +35,7 @@ const toggle = z.preprocess(
     value === 'true' || value === '1' ? true : value === 'false' || value === '0' ? false : value,
   z.boolean({ error: 'is neither true nor false' }),
 )
-const milliseconds = (min: number, max: number) =>
+const wholeNumber = (min: number, max: number) =>
   z.preprocess(
     (value) => (typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value),
     z.int({ error: 'is not a whole number' }).min(min).max(max),
@@ -56,9 +57,10 @@ const schema = z.strictObject({
   autoCreateTopics: toggle.default(false),
   insecure: toggle.default(false),
   logLevel: z.enum(logLevels).default('info'),
-  heartbeatMs: milliseconds(10, 10_000).default(100),
-  electionTimeoutMinMs: milliseconds(50, 60_000).default(600),
-  electionTimeoutMaxMs: milliseconds(50, 120_000).default(900),
+  heartbeatMs: wholeNumber(10, 10_000).default(100),
+  electionTimeoutMinMs: wholeNumber(50, 60_000).default(600),
+  electionTimeoutMaxMs: wholeNumber(50, 120_000).default(900),
+  scrubBytesPerSecond: wholeNumber(65_536, 1_073_741_824).default(4_194_304),
 })
 
 export interface ConfigInput {

@@ -145,7 +145,7 @@ class ServerProcess {
 
   #nodeOptions(): NodeOptions {
     const config = this.#config
-    const { heartbeatMs, electionTimeoutMinMs, electionTimeoutMaxMs } = config
+    const { heartbeatMs, electionTimeoutMinMs, electionTimeoutMaxMs, scrubBytesPerSecond } = config
     const httpAddress = this.#http?.address
     return {
       folder: config.data,
@@ -157,6 +157,7 @@ class ServerProcess {
       autoCreateTopics: config.autoCreateTopics,
       version,
       timing: { heartbeatMs, electionTimeoutMinMs, electionTimeoutMaxMs },
+      storage: { scrubBytesPerSecond },
       ...(httpAddress === undefined ? {} : { httpAddress }),
     }
   }

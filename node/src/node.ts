@@ -42,6 +42,7 @@ const alarming: ReadonlySet<string> = new Set([
   'retention.failed',
   'replication.damaged-message',
   'disk.stalled',
+  'storage.damaged',
 ])
 
 export class BrokerNode {

@@ -32,6 +32,7 @@ describe('options of server start', () => {
       heartbeatMs: 100,
       electionTimeoutMinMs: 600,
       electionTimeoutMaxMs: 900,
+      scrubBytesPerSecond: 4_194_304,
     })
     const stated = Object.fromEntries(optionTable.map((row) => [row.name, row.default]))
     expect(stated).toMatchObject({ http: '127.0.0.1:8222', heartbeatMs: '100', logLevel: 'info' })

@@ -88,6 +88,21 @@ function registerStorageMetrics(metrics: Metrics, storage: Storage): void {
   gauge('wal_pending_bytes', 'Bytes that wait for the WAL.', () => storage.metrics().pendingBytes)
   counter('segment_bytes', 'Bytes moved to segments.', () => storage.metrics().segmentBytes)
   gauge('log_cache_bytes', 'Bytes of log entries in memory.', () => storage.metrics().cachedBytes)
+  counter('scrub_bytes', 'Bytes read again to find damage.', () => storage.metrics().scrub.bytes)
+  counter('scrub_cycles', 'Times that all segments and checkpoints were checked.', () => {
+    return storage.metrics().scrub.cycles
+  })
+  counter('scrub_damage', 'Damaged ranges that checks have found.', () => {
+    return storage.metrics().scrub.damage
+  })
+  gauge('scrub_position_ratio', 'Share of the files that the present check has done.', () => {
+    return storage.metrics().scrub.position
+  })
+  gauge(
+    'scrub_cycle_start_seconds',
+    'When the last complete check began, in seconds since 1970; 0 before there is one.',
+    () => storage.metrics().scrub.cycleStartedMs / 1000,
+  )
   gauge('disk_full', 'Whether produce is refused for want of disk.', () =>
     storage.metrics().diskFull ? 1 : 0,
   )

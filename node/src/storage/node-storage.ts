@@ -17,6 +17,7 @@ import type { StorageSettings } from './options.ts'
 import { PersistOrder, PersistStep } from './persist-order.ts'
 import { type Replica, recoveredOf } from './replica.ts'
 import { ReplicaLifecycle } from './replica-lifecycle.ts'
+import type { ScrubFinding } from './scrub-items.ts'
 import type {
   Done,
   PersistRequest,
@@ -61,6 +62,7 @@ export class NodeStorage implements Storage {
       copyForward: (log, from, to) => copyForward(this.#parts, log, from, to),
       diskFull: (part, full) => this.#diskFull(part, full),
       failed: (error) => this.#fail(error),
+      scrubFound: (finding) => this.#scrubFound(finding),
     })
     const { remover, pending } = this.#parts
     this.#checkpoints = new CheckpointStore(disk, store.identity, remover, pending)
@@ -225,7 +227,7 @@ export class NodeStorage implements Storage {
   }
 
   metrics(): StorageMetrics {
-    const { walActor, segmentActor } = this.#parts
+    const { walActor, segmentActor, scrubberActor } = this.#parts
     const { batches, bytes, entries, seals, pendingBytes, outstandingSinceMs } = walActor.metrics
     return {
       walOutstandingSinceMs: outstandingSinceMs,
@@ -238,6 +240,7 @@ export class NodeStorage implements Storage {
       cachedBytes: this.#cache.bytes,
       ...segmentActor.metrics,
       diskFull: this.#full.size > 0,
+      scrub: scrubberActor.metrics,
     }
   }
 
@@ -322,6 +325,10 @@ export class NodeStorage implements Storage {
     else this.#full.delete(part)
     if (before === 0) this.#handlers.event?.({ event: 'disk.full', part })
     else if (this.#full.size === 0) this.#handlers.event?.({ event: 'disk.writable-again' })
+  }
+
+  #scrubFound({ log, file, range }: ScrubFinding): void {
+    this.#handlers.event?.({ event: 'storage.damaged', group: log.key, file, ...range })
   }
 
   #fail(error: DiskError): void {

@@ -30,6 +30,10 @@ export interface StorageOptions {
   readonly backgroundIoMax?: number
   /** Segment files kept open for reading. Default 128. */
   readonly openFilesMax?: number
+  /** Bytes a second at most that are read again to find damage. Default 4 MiB. */
+  readonly scrubBytesPerSecond?: number
+  /** Milliseconds from the start of one such cycle to the next, at least. Default one day. */
+  readonly scrubCycleMs?: number
 }
 
 export type StorageSettings = Required<StorageOptions>
@@ -50,6 +54,8 @@ export function storageSettings(options: StorageOptions): StorageSettings {
     indexIntervalBytes: options.indexIntervalBytes ?? 128 * 1024,
     backgroundIoMax: options.backgroundIoMax ?? 2,
     openFilesMax: options.openFilesMax ?? 128,
+    scrubBytesPerSecond: options.scrubBytesPerSecond ?? 4 * mebibyte,
+    scrubCycleMs: options.scrubCycleMs ?? 24 * 60 * 60 * 1000,
   }
   if (settings.walFileBytes % 4096 !== 0 || settings.walFileBytes < 4 * 4096) {
     throw new RangeError(`walFileBytes ${settings.walFileBytes} is no multiple of 4096`)

@@ -120,7 +120,7 @@ export class SegmentCheck {
       if (!this.#follows(header)) return fault
       const { index } = header
       const range = { from: position, to: this.#scanner.position }
-      this.damage.push({ ...range, firstIndex: index, lastIndex: index, detail: fault })
+      this.#add({ ...range, firstIndex: index, lastIndex: index, detail: fault })
     }
     const { index, term, chain } = header
     this.#at = { index, term, chain }
@@ -156,6 +156,20 @@ export class SegmentCheck {
   #lose(from: number, to: number, lastIndex: number, detail: string): void {
     const firstIndex = this.#at.index + 1
     const range = { from, to, detail }
-    this.damage.push(firstIndex > lastIndex ? range : { ...range, firstIndex, lastIndex })
+    this.#add(firstIndex > lastIndex ? range : { ...range, firstIndex, lastIndex })
+  }
+
+  /** What lies without a gap behind known damage is one range with it. */
+  #add(range: DamagedRange): void {
+    const before = this.damage.at(-1)
+    const joins =
+      before?.to === range.from &&
+      before.lastIndex !== undefined &&
+      range.firstIndex === before.lastIndex + 1
+    if (!joins) this.damage.push(range)
+    else {
+      const { to, lastIndex = before.lastIndex } = range
+      this.damage[this.damage.length - 1] = { ...before, to, lastIndex }
+    }
   }
 }

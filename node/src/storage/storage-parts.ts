@@ -1,5 +1,5 @@
-// Starts and closes the parts of a running node's storage: the four actors that own files, and what
-// they share. Knows nothing of replicas; node-storage.ts does and puts these to work.
+// Starts and closes the parts of a running node's storage: the four actors that own files, the
+// scrubber, and what they share. Knows nothing of replicas; node-storage.ts does and puts these to work.
 import type { ActorRef } from '@quorate/actors'
 import type { Disk, DiskError } from './disk.ts'
 import type { GroupLogState } from './group-log.ts'
@@ -13,6 +13,8 @@ import { OpenFiles } from './open-files.ts'
 import type { StorageSettings } from './options.ts'
 import { Pending } from './pending.ts'
 import { Remover } from './remover.ts'
+import type { ScrubFinding } from './scrub-items.ts'
+import { ScrubberActor, type ScrubberMessage } from './scrubber.ts'
 import { SegmentActor, type SegmentMessage } from './segment-writer.ts'
 import type { Spawner } from './storage.ts'
 import { WalActor, type WalMessage } from './wal.ts'
@@ -26,9 +28,11 @@ export interface StorageParts {
   readonly manifest: ActorRef<ManifestMessage>
   readonly wal: ActorRef<WalMessage>
   readonly segments: ActorRef<SegmentMessage>
+  readonly scrubber: ActorRef<ScrubberMessage>
   /** The actors themselves, for what may be looked at from outside. */
   readonly walActor: WalActor
   readonly segmentActor: SegmentActor
+  readonly scrubberActor: ScrubberActor
   readonly reader: LogReader
   readonly openFiles: OpenFiles
   readonly remover: Remover
@@ -43,6 +47,7 @@ export interface PartsOwner {
   /** A part found the disk full, or found room again. */
   readonly diskFull: (part: string, full: boolean) => void
   readonly failed: (error: DiskError) => void
+  readonly scrubFound: (finding: ScrubFinding) => void
 }
 
 /** A failure of one of these actors is one of the node; asking for more is bounded by admission. */
@@ -92,12 +97,25 @@ export function startParts(
   })
   const segments = spawner.spawn('segments', () => segmentActor, spawnOptions)
   const reader = new LogReader(gate, openFiles, pending)
-  return { ...shared, hardState, manifest, wal, segments, walActor, segmentActor, reader }
+  const scrubberActor = new ScrubberActor({
+    identity,
+    gate,
+    openFiles,
+    bytesPerSecond: settings.scrubBytesPerSecond,
+    cycleMs: settings.scrubCycleMs,
+    logs: owner.logs,
+    // More waits for the WAL than its next write takes, or somebody waits for a read.
+    busy: () => walActor.metrics.pendingBytes > settings.walBatchBytesMax || gate.waiting > 0,
+    found: owner.scrubFound,
+  })
+  const scrubber = spawner.spawn('scrubber', () => scrubberActor, spawnOptions)
+  const refs = { hardState, manifest, wal, segments, scrubber }
+  return { ...shared, ...refs, walActor, segmentActor, scrubberActor, reader }
 }
 
-/** In the order of who feeds whom: segments, WAL, hard state, manifest; then what is left. */
+/** In the order of who feeds whom: the scrubber, which only reads, then segments, WAL, hard state, manifest; then what is left. */
 export function closeParts(parts: StorageParts, done: () => void): void {
-  const { wal, segments, hardState, manifest, openFiles, pending } = parts
+  const { scrubber, wal, segments, hardState, manifest, openFiles, pending } = parts
   const closeManifest = (): void => {
     close(manifest, () => {
       pending.whenIdle(() => {
@@ -107,7 +125,8 @@ export function closeParts(parts: StorageParts, done: () => void): void {
     })
   }
   // Reads from WAL files and checkpoints under way end before their files are closed.
-  close(segments, () => pending.whenIdle(() => close(wal, () => close(hardState, closeManifest))))
+  const closeFiles = (): void => close(wal, () => close(hardState, closeManifest))
+  close(scrubber, () => close(segments, () => pending.whenIdle(closeFiles)))
 }
 
 function close(

@@ -15,6 +15,7 @@ import type { DamageReport, LogHole } from './log-hole.ts'
 import { NodeStorage } from './node-storage.ts'
 import { openStoreSync } from './open.ts'
 import { type StorageOptions, storageSettings } from './options.ts'
+import type { ScrubMetrics } from './scrubber.ts'
 import type { LogMark } from './tail.ts'
 import type { StorageEvent } from './wal-recovery.ts'
 
@@ -77,6 +78,7 @@ export interface StorageMetrics {
   readonly segmentEntries: number
   readonly copiedForwardEntries: number
   readonly diskFull: boolean
+  readonly scrub: Readonly<ScrubMetrics>
 }
 
 /** Callbacks run on a later turn. */
