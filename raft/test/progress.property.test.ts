@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { defaultRaftOptions } from '../src/index.ts'
 import { Progress } from '../src/progress.ts'
 import { majority, quorumOver, quorumsOf, quorumValue, tally } from '../src/quorum.ts'
+import { origin } from '../src/testing/index.ts'
 
 describe('quorum arithmetic', () => {
   const values = fc.array(fc.nat({ max: 9 }), { minLength: 1, maxLength: 9, size: 'max' })
@@ -69,6 +70,9 @@ type Event =
   | { readonly type: 'ack'; readonly at: number; readonly unreadable: number }
   | { readonly type: 'refuse'; readonly at: number; readonly agreed: number }
   | { readonly type: 'restart'; readonly extent: number }
+  | { readonly type: 'gone' }
+  | { readonly type: 'read'; readonly above: number; readonly totalBytes: number }
+  | { readonly type: 'received'; readonly bytes: number; readonly isResumed: boolean }
 
 const anyEvent: fc.Arbitrary<Event> = fc.oneof(
   {
@@ -100,6 +104,23 @@ const anyEvent: fc.Arbitrary<Event> = fc.oneof(
     weight: 1,
     arbitrary: fc.record({ type: fc.constant('restart' as const), extent: fc.nat({ max: 200 }) }),
   },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant('gone' as const) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      type: fc.constant('read' as const),
+      above: fc.nat({ max: 20 }),
+      totalBytes: fc.nat({ max: 9 }),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      type: fc.constant('received' as const),
+      bytes: fc.nat({ max: 10 }),
+      isResumed: fc.boolean(),
+    }),
+  },
 )
 
 describe('progress of a peer', () => {
@@ -120,6 +141,7 @@ describe('progress of a peer', () => {
     let match = 0
     let reached = 0
     let lastIndex = 0
+    let snapshot: { needed: number; totalBytes: number; offset: number } | undefined
     for (const event of events) {
       switch (event.type) {
         case 'send': {
@@ -139,6 +161,7 @@ describe('progress of a peer', () => {
           match = Math.max(match, readable)
           reached = Math.max(reached, at)
           window = window.filter(({ last }) => last > reached)
+          if (snapshot !== undefined && at >= snapshot.needed) snapshot = undefined
           break
         }
         case 'refuse':
@@ -149,8 +172,40 @@ describe('progress of a peer', () => {
           match = 0
           reached = 0
           window = []
+          snapshot = undefined
           break
+        case 'gone':
+          snapshot = { needed: progress.next, totalBytes: 0, offset: 0 }
+          window = []
+          progress.needsSnapshot(0)
+          break
+        case 'read': {
+          const index = progress.next + event.above
+          if (progress.transfer === undefined || snapshot === undefined) break
+          const isFirst = snapshot.offset === 0
+          const isSame = snapshot.needed === index && snapshot.totalBytes === event.totalBytes
+          const point = { ...origin, index, configuration: { voters: [1, 2] } }
+          const isUsed = progress.transfer.isContinuedBy(point, event.totalBytes)
+          expect(isUsed).toBe(isFirst || isSame)
+          if (isFirst) snapshot = { needed: index, totalBytes: event.totalBytes, offset: 0 }
+          lastIndex = Math.max(lastIndex, index)
+          break
+        }
+        case 'received': {
+          const { transfer } = progress
+          if (transfer?.point === undefined || snapshot === undefined) break
+          transfer.isResumed = event.isResumed
+          const { offset, totalBytes } = snapshot
+          const isNews = event.bytes > offset || (event.isResumed && event.bytes < offset)
+          const isUsed = event.bytes <= totalBytes && isNews
+          expect(transfer.received(transfer.point.index, event.bytes)).toBe(isUsed)
+          if (isUsed) snapshot.offset = event.bytes
+          break
+        }
       }
+      expect(progress.state === 'snapshot').toBe(snapshot !== undefined)
+      expect(progress.transfer?.offset).toBe(snapshot?.offset)
+      if (snapshot !== undefined) expect(progress.maySend(options)).toBe(false)
       progress.assertConsistent(lastIndex)
       expect(progress.match).toBe(match)
       expect(progress.reached).toBe(reached)
