@@ -1,5 +1,6 @@
 // One replica without a network, for tests of exact effects: the test plays disk, clock and peers.
 import {
+  type Configuration,
   checkInvariants,
   createRaft,
   deadlineMs,
@@ -30,10 +31,14 @@ type MessageOf<Type extends Message['type']> = Extract<Message, { type: Type }>
 export interface SoloOptions {
   readonly id?: ReplicaId
   readonly voters?: number
+  /** In force at the base, in place of `voters`. */
+  readonly configuration?: Configuration
   readonly term?: number
   readonly votedFor?: ReplicaId
   /** Terms of the entries found on disk. */
   readonly log?: readonly number[]
+  /** The entries themselves, in place of `log`. */
+  readonly entries?: readonly TestEntry[]
   readonly commit?: number
   /** Entries up to here are not in memory. */
   readonly base?: number
@@ -56,7 +61,8 @@ export class Solo {
 
   constructor(options: SoloOptions = {}) {
     const [first, last] = options.hole ?? [Infinity, 0]
-    const entries = makeLog(options.log ?? []).map((entry) =>
+    const found = options.entries ?? makeLog(options.log ?? [])
+    const entries = found.map((entry) =>
       entry.index < first || entry.index > last ? entry : missingEntry(entry, entry.index === last),
     )
     const voters = Array.from({ length: options.voters ?? 3 }, (_, place) => place + 1)
@@ -67,7 +73,7 @@ export class Solo {
         ...defaultRaftOptions,
         ...options.raft,
         id: options.id ?? 1,
-        configuration: { voters },
+        configuration: options.configuration ?? { voters },
         session: 1,
       },
       {
