@@ -4,7 +4,8 @@
 // are over, the group has the members it is to have and makes progress again. `RAFT_SEED=… npx vitest run --project raft model` plays a failure again.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { anySchedule, play, type Schedule } from './schedule.ts'
+import { play } from './run.ts'
+import { anySchedule, type Schedule } from './schedule.ts'
 
 const seed = process.env['RAFT_SEED']
 const runs = Number(process.env['RAFT_RUNS'] ?? 800)

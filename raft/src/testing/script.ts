@@ -10,6 +10,7 @@
 //   read 1 · transfer 1 2 · release 1 5 · connection-lost 2 1
 //   add 4                                      a new replica with an empty disk
 //   change 1 voters=1,2,4 [learners=5]         1 proposes one step towards these members
+//   answer                                     the oldest read is answered by its host
 //   compact 1 5                                the log of 1 starts after 5
 //   deliver [1>2] [append]                     packets that wait now; also `drop`
 //   replay 1>2 append                          the last such packet of the past once more
@@ -130,6 +131,9 @@ class ScriptSession {
         return true
       case 'compact':
         cluster.compact(id, second)
+        return true
+      case 'answer':
+        cluster.runErrand()
         return true
       case 'add':
         cluster.add(id)
