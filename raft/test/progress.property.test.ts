@@ -123,6 +123,13 @@ const anyEvent: fc.Arbitrary<Event> = fc.oneof(
   },
 )
 
+interface Snapshot {
+  /** An ack up to here ends the transfer. */
+  readonly needed: number
+  readonly totalBytes: number
+  readonly offset: number
+}
+
 describe('progress of a peer', () => {
   const options = {
     ...defaultRaftOptions,
@@ -134,6 +141,35 @@ describe('progress of a peer', () => {
     appendBytesMax: 60,
   }
 
+  /** The snapshot on its way as plain numbers, after one of the events that concern it. */
+  function playTransfer(
+    progress: Progress,
+    event: Extract<Event, { type: 'gone' | 'read' | 'received' }>,
+    snapshot: Snapshot | undefined,
+  ): Snapshot | undefined {
+    const { transfer } = progress
+    if (event.type === 'gone') {
+      progress.needsSnapshot(0)
+      return { needed: progress.next, totalBytes: 0, offset: 0 }
+    }
+    if (transfer === undefined || snapshot === undefined) return undefined
+    const { needed, totalBytes, offset } = snapshot
+    if (event.type === 'read') {
+      const index = progress.next + event.above
+      const point = { ...origin, index, configuration: { voters: [1, 2] } }
+      const isSame = needed === index && totalBytes === event.totalBytes
+      const isUsed = transfer.isContinuedBy(point, event.totalBytes)
+      expect(isUsed).toBe(offset === 0 || isSame)
+      return offset > 0 ? snapshot : { needed: index, totalBytes: event.totalBytes, offset }
+    }
+    if (transfer.point === undefined) return snapshot
+    transfer.isResumed = event.isResumed
+    const isNews = event.bytes > offset || (event.isResumed && event.bytes < offset)
+    const isUsed = event.bytes <= totalBytes && isNews
+    expect(transfer.received(transfer.point.index, event.bytes)).toBe(isUsed)
+    return isUsed ? { ...snapshot, offset: event.bytes } : snapshot
+  }
+
   /** What has been sent and not been answered, as a plain list. */
   function play(events: readonly Event[]): void {
     const progress = new Progress(2, 1, 0)
@@ -141,7 +177,7 @@ describe('progress of a peer', () => {
     let match = 0
     let reached = 0
     let lastIndex = 0
-    let snapshot: { needed: number; totalBytes: number; offset: number } | undefined
+    let snapshot: Snapshot | undefined
     for (const event of events) {
       switch (event.type) {
         case 'send': {
@@ -174,34 +210,10 @@ describe('progress of a peer', () => {
           window = []
           snapshot = undefined
           break
-        case 'gone':
-          snapshot = { needed: progress.next, totalBytes: 0, offset: 0 }
-          window = []
-          progress.needsSnapshot(0)
-          break
-        case 'read': {
-          const index = progress.next + event.above
-          if (progress.transfer === undefined || snapshot === undefined) break
-          const isFirst = snapshot.offset === 0
-          const isSame = snapshot.needed === index && snapshot.totalBytes === event.totalBytes
-          const point = { ...origin, index, configuration: { voters: [1, 2] } }
-          const isUsed = progress.transfer.isContinuedBy(point, event.totalBytes)
-          expect(isUsed).toBe(isFirst || isSame)
-          if (isFirst) snapshot = { needed: index, totalBytes: event.totalBytes, offset: 0 }
-          lastIndex = Math.max(lastIndex, index)
-          break
-        }
-        case 'received': {
-          const { transfer } = progress
-          if (transfer?.point === undefined || snapshot === undefined) break
-          transfer.isResumed = event.isResumed
-          const { offset, totalBytes } = snapshot
-          const isNews = event.bytes > offset || (event.isResumed && event.bytes < offset)
-          const isUsed = event.bytes <= totalBytes && isNews
-          expect(transfer.received(transfer.point.index, event.bytes)).toBe(isUsed)
-          if (isUsed) snapshot.offset = event.bytes
-          break
-        }
+        default:
+          if (event.type === 'gone') window = []
+          lastIndex = Math.max(lastIndex, progress.next + 20)
+          snapshot = playTransfer(progress, event, snapshot)
       }
       expect(progress.state === 'snapshot').toBe(snapshot !== undefined)
       expect(progress.transfer?.offset).toBe(snapshot?.offset)
