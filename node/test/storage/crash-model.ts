@@ -1,73 +1,21 @@
 // A model of what storage promises across crashes, and an interpreter that plays drawn operations
 // on a node and the model alike. Every operation is total: one that makes no sense now does nothing,
 // so any subset of a failing run is a run too.
-import { chainText } from '../../src/storage/entry-format.ts'
 import type { GroupKey, LogEntry } from '../../src/storage/log-entry.ts'
 import type { GroupLog } from '../../src/storage/storage.ts'
+import { type CrashPoint, DiskCrash } from '../../src/testing/crash-points.ts'
+import {
+  endOf,
+  kindOfOperation,
+  type Operation,
+  type Point,
+  pointOf,
+  pointOfOperation,
+  Replica,
+  samePoint,
+  text,
+} from './crash-replica.ts'
 import { makeRecords, metadata, type TestNode } from './harness.ts'
-
-export interface Operation {
-  readonly kind:
-    | 'append'
-    | 'replace'
-    | 'vote'
-    | 'commit'
-    | 'roll'
-    | 'checkpoint'
-    | 'retain'
-    | 'create'
-    | 'drop'
-    | 'read'
-    | 'run'
-    | 'fill-disk'
-    | 'free-disk'
-    | 'kill'
-    | 'cut-power'
-    | 'close'
-  readonly group: number
-  readonly size: number
-  readonly count: number
-}
-
-interface Point {
-  readonly index: number
-  readonly chain: string
-}
-
-/** State of a log after each change asked for; changes are asked for and kept in order. */
-interface Version {
-  readonly entries: readonly LogEntry[]
-}
-
-class Replica {
-  readonly key: GroupKey
-  readonly replicaId: number
-  /** Index of the version that is promised to survive. */
-  promised = 0
-  versions: Version[] = [{ entries: [] }]
-  terms: number[] = [0]
-  promisedTerm = 0
-  commit = 0
-  lastRoll = 0
-  checkpoints: number[] = []
-  promisedStart = 0
-  creation: 'asked' | 'done'
-  drop: 'no' | 'asked' | 'done' = 'no'
-
-  constructor(key: GroupKey, replicaId: number, creation: 'asked' | 'done') {
-    this.key = key
-    this.replicaId = replicaId
-    this.creation = creation
-  }
-
-  get entries(): readonly LogEntry[] {
-    return this.versions.at(-1)!.entries
-  }
-
-  get term(): number {
-    return this.terms.at(-1)!
-  }
-}
 
 const keys = [metadata, '5-0', '6-0']
 
@@ -77,7 +25,12 @@ export class CrashModel {
   readonly #dropped: Replica[] = []
   #nextReplicaId = 100
   #life = 0
+  /** A crash point was reached: the process is gone. */
+  #crashed = false
+  /** For the starts to come: each is cut off there. */
+  readonly #startPoints: { readonly point: CrashPoint; readonly kind: 'kill' | 'power' }[] = []
   crashes = 0
+  startsCutOff = 0
 
   constructor(node: TestNode) {
     this.node = node
@@ -86,6 +39,7 @@ export class CrashModel {
 
   play(operation: Operation): void {
     const { node } = this
+    if (this.#crashed) this.#startAgain()
     switch (operation.kind) {
       case 'run':
         node.run(operation.count)
@@ -101,6 +55,18 @@ export class CrashModel {
         return
       case 'cut-power':
         this.crash('power')
+        return
+      case 'crash-soon':
+        node.disk.crashPoints.set(pointOfOperation(operation), () => {
+          this.#crashed = true
+          node.crash(kindOfOperation(operation))
+        })
+        return
+      case 'crash-in-start':
+        this.#startPoints.push({
+          point: pointOfOperation(operation),
+          kind: kindOfOperation(operation),
+        })
         return
       case 'close':
         this.#close()
@@ -147,22 +113,51 @@ export class CrashModel {
   }
 
   crash(kind: 'kill' | 'power'): void {
+    if (!this.#crashed) this.node.crash(kind)
+    this.#startAgain()
+  }
+
+  #startAgain(): void {
     this.crashes += 1
     this.#life += 1
-    this.node.crash(kind)
+    this.#crashed = false
+    this.node.disk.crashPoints.clear()
     // A full disk cannot be opened when no spare file is left; that is another test's subject.
     this.node.disk.capacityBytes = Number.POSITIVE_INFINITY
-    this.node.open()
+    this.#open()
     this.check()
   }
 
+  /** Also through starts that a crash cuts off. */
+  #open(): void {
+    const { node } = this
+    for (const { point, kind } of this.#startPoints.splice(0)) {
+      node.disk.crashPoints.set(point, () => node.disk.crash(kind))
+      try {
+        node.open()
+      } catch (error) {
+        if (!(error instanceof DiskCrash)) throw error
+        this.startsCutOff += 1
+      }
+      node.disk.crashPoints.clear()
+      node.crash(kind)
+    }
+    node.open()
+  }
+
   #close(): void {
-    this.node.disk.capacityBytes = Number.POSITIVE_INFINITY
-    this.node.wait((done) => this.node.storage.close(done))
-    this.#life += 1
-    for (const replica of this.#replicas.values()) replica.promised = replica.versions.length - 1
-    this.node.crash('power').open()
-    this.check()
+    const { node } = this
+    node.disk.capacityBytes = Number.POSITIVE_INFINITY
+    let closed = false
+    node.storage.close(() => {
+      closed = true
+    })
+    const limitMs = node.simulation.nowMs + 10_000
+    node.simulation.runUntilTrue(() => closed || this.#crashed, limitMs)
+    if (closed) {
+      for (const replica of this.#replicas.values()) replica.promised = replica.versions.length - 1
+    } else if (!this.#crashed) throw new Error('closing does not end')
+    this.crash('power')
   }
 
   /** Right after opening: the node holds what was promised, and nothing that was never asked for. */
@@ -366,21 +361,4 @@ export class CrashModel {
       }
     })
   }
-}
-
-function endOf(entries: readonly LogEntry[]): Point {
-  const last = entries.at(-1)
-  return last === undefined ? { index: 0, chain: '0000000000000000' } : pointOf(last)
-}
-
-function pointOf(point: { index: number; chain: { high: number; low: number } }): Point {
-  return { index: point.index, chain: chainText(point.chain) }
-}
-
-function samePoint(one: Point, other: Point): boolean {
-  return one.index === other.index && one.chain === other.chain
-}
-
-function text(entry: LogEntry): string {
-  return `${entry.index}:${chainText(entry.chain)}`
 }

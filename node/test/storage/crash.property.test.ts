@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { CrashModel, type Operation } from './crash-model.ts'
+import { CrashModel } from './crash-model.ts'
+import type { Operation } from './crash-replica.ts'
 import { TestNode } from './harness.ts'
 
 const weighted: Record<Operation['kind'], number> = {
@@ -19,6 +20,8 @@ const weighted: Record<Operation['kind'], number> = {
   'free-disk': 1,
   kill: 1,
   'cut-power': 1,
+  'crash-soon': 1,
+  'crash-in-start': 1,
   close: 1,
 }
 
@@ -34,31 +37,41 @@ const operation = fc.record<Operation>({
   count: fc.nat(12),
 })
 
-test('whatever happens between, a crash leaves everything that was promised and nothing else', () => {
-  let crashes = 0
-  fc.assert(
-    fc.property(
-      fc.array(operation, { maxLength: 120, size: 'max' }),
-      fc.nat(1_000_000),
-      fc.constantFrom(2, 3, 100),
-      (operations, seed, copyForwardFiles) => {
-        const node = new TestNode(`model-${seed}`, {
-          walFileBytes: 48 * 1024,
-          walBatchBytesMax: 12 * 1024,
-          cacheBytesMax: 6 * 1024,
-          indexIntervalBytes: 1500,
-          copyForwardFiles,
-        }).open()
-        const model = new CrashModel(node)
-        for (const each of operations) model.play(each)
-        model.crash('power')
-        node.run(100)
-        model.crash('kill')
-        expect(node.failure).toBeUndefined()
-        crashes += model.crashes
-      },
-    ),
-    { numRuns: Number(process.env['STORAGE_RUNS'] ?? 200) },
-  )
-  expect(crashes).toBeGreaterThan(400)
-}, 60_000)
+/** More for a long search. */
+const runs = Number(process.env['STORAGE_RUNS'] ?? 200)
+
+test(
+  'whatever happens between, a crash leaves everything that was promised and nothing else',
+  () => {
+    let crashes = 0
+    let startsCutOff = 0
+    fc.assert(
+      fc.property(
+        fc.array(operation, { maxLength: 120, size: 'max' }),
+        fc.nat(1_000_000),
+        fc.constantFrom(2, 3, 100),
+        (operations, seed, copyForwardFiles) => {
+          const node = new TestNode(`model-${seed}`, {
+            walFileBytes: 48 * 1024,
+            walBatchBytesMax: 12 * 1024,
+            cacheBytesMax: 6 * 1024,
+            indexIntervalBytes: 1500,
+            copyForwardFiles,
+          }).open()
+          const model = new CrashModel(node)
+          for (const each of operations) model.play(each)
+          model.crash('power')
+          node.run(100)
+          model.crash('kill')
+          expect(node.failure).toBeUndefined()
+          crashes += model.crashes
+          startsCutOff += model.startsCutOff
+        },
+      ),
+      { numRuns: runs },
+    )
+    expect(crashes).toBeGreaterThan(400)
+    expect(startsCutOff).toBeGreaterThan(50)
+  },
+  Math.max(60_000, runs * 300),
+)
