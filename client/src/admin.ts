@@ -1,11 +1,19 @@
 // Topics and cluster: small requests that any node answers. Each call is one request of
 // core/calls.ts; what comes back is given as the node sent it.
 import type {
+  CanStopReply,
   ClusterStatus,
   CreateRequest,
   DeleteReply,
   ListReply,
+  MoveReply,
+  MoveRequest,
+  NodeAddReply,
+  NodeAddRequest,
+  NodeRequest,
   OffsetsReply,
+  RebalanceReply,
+  RebalanceRequest,
   TopicDescription,
   TopicSummary,
   Verb,
@@ -43,6 +51,25 @@ export interface OffsetsOptions extends CallSettings {
   readonly at: 'earliest' | 'latest' | { readonly time: Date }
   /** Default all. */
   readonly partitions?: readonly number[]
+}
+
+export interface AddNodeOptions extends CallSettings {
+  /** Node id. */
+  readonly node: string
+  /** 16 hex digits, drawn anew for each node that is added or replaced. */
+  readonly incarnation: string
+  /** `host:port`. */
+  readonly address: string
+}
+
+export interface ReplaceNodeOptions extends Omit<AddNodeOptions, 'address'> {
+  /** Default: as it was. */
+  readonly address?: string
+}
+
+export interface RebalanceOptions extends CallSettings {
+  /** Only tell what would be done. */
+  readonly dryRun?: boolean
 }
 
 export interface PartitionOffset {
@@ -113,6 +140,51 @@ export class Admin {
   /** The cluster as one node sees it. */
   async clusterStatus(options: CallSettings = {}): Promise<ClusterStatus> {
     return this.#call<ClusterStatus>('status', undefined, undefined, 'gathering', options)
+  }
+
+  /** Takes a node into the cluster. The reply has what its plan file needs. */
+  async addNode(request: AddNodeOptions): Promise<NodeAddReply> {
+    const { node, incarnation, address } = request
+    const body: NodeAddRequest = { node, incarnation, address }
+    return this.#call<NodeAddReply>('node-add', undefined, body, 'repeatable', request)
+  }
+
+  /** A node that lost its data folder comes back empty, under a new incarnation. */
+  async replaceNode(request: ReplaceNodeOptions): Promise<NodeAddReply> {
+    const { node, incarnation, address } = request
+    const body: NodeAddRequest = {
+      node,
+      incarnation,
+      ...(address === undefined ? {} : { address }),
+    }
+    return this.#call<NodeAddReply>('node-replace', undefined, body, 'repeatable', request)
+  }
+
+  /** Resolves when the cluster begins to move everything off the node; see `clusterStatus`. */
+  async removeNode(node: string, options: CallSettings = {}): Promise<void> {
+    await this.#call<NodeRequest>('node-remove', undefined, { node }, 'repeatable', options)
+  }
+
+  /** Resolves when the cluster begins to move it; done when `describeTopic` shows no `removing`. */
+  async movePartition(
+    topic: TopicName,
+    partition: number,
+    replicas: readonly string[],
+    options: CallSettings = {},
+  ): Promise<MoveReply> {
+    const body: MoveRequest = { partition, replicas }
+    return this.#call<MoveReply>('move', topicName(topic), body, 'repeatable', options)
+  }
+
+  /** Resolves with what is to be done; `clusterStatus` shows when it is. */
+  async rebalance(options: RebalanceOptions = {}): Promise<RebalanceReply> {
+    const body: RebalanceRequest = { dryRun: options.dryRun === true }
+    return this.#call<RebalanceReply>('rebalance', undefined, body, 'repeatable', options)
+  }
+
+  /** Whether every group keeps a quorum without the node. */
+  async canStop(node: string, options: CallSettings = {}): Promise<CanStopReply> {
+    return this.#call<CanStopReply>('can-stop', undefined, { node }, 'gathering', options)
   }
 
   /** Offsets by partition, in order. `latest` is the offset the next record will get. */

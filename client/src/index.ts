@@ -1,13 +1,19 @@
 // The client library of quorate. `connect` gives a client; `topic` describes what is sent and read.
 
 export type {
+  CanStopReply,
+  ClusterMember,
   ClusterStatus,
   Compression,
   DeleteReply,
   ErrorCode,
+  MoveReply,
+  NodeAddReply,
   NodeStatus,
   Outcome,
   PartitionDescription,
+  PartitionMove,
+  RebalanceReply,
   RecordHeader,
   ReplicaDescription,
   TopicDescription,
@@ -15,10 +21,13 @@ export type {
 } from '@quorate/protocol'
 export { QuorateError } from '@quorate/protocol'
 export type {
+  AddNodeOptions,
   CallSettings,
   CreateTopicOptions,
   OffsetsOptions,
   PartitionOffset,
+  RebalanceOptions,
+  ReplaceNodeOptions,
 } from './admin.ts'
 export { Admin } from './admin.ts'
 export { Client } from './client.ts'

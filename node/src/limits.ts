@@ -136,6 +136,13 @@ export const limitTable = {
   },
 
   // Requests
+  listedGroupsMax: {
+    value: 500,
+    unit: 'count',
+    error: 'none',
+    about:
+      'groups or moves named one by one in an answer about the cluster; of more only the count',
+  },
   adminTimeoutMs: {
     value: 10_000,
     unit: 'ms',

@@ -4,6 +4,7 @@ import type { ActorRef, Clock, Random } from '@quorate/actors'
 import { QuorateError } from '@quorate/protocol'
 import { type ApiReply, type ApiRequest, jsonReply } from './doors/api.ts'
 import type { Broker } from './handlers/broker.ts'
+import type { LedGroup } from './handlers/groups.ts'
 import { type AnswerReader, readAnswer } from './handlers/node-answers.ts'
 import { internalPrefix } from './handlers/node-requests.ts'
 import type { NodeStatus } from './handlers/status.ts'
@@ -20,8 +21,9 @@ import type {
 import type { MetadataRequest } from './metadata/metadata-request.ts'
 import type { PartitionDirectory } from './partition/partition-directory.ts'
 import type { PartitionMessage } from './partition/partition-message.ts'
+import type { GroupHealth, HealthMessage } from './replication/group-health.ts'
 import type { LeaderTable } from './replication/leader-table.ts'
-import type { GroupId } from './storage/log-entry.ts'
+import { type GroupId, metadataGroup } from './storage/log-entry.ts'
 import type { Members } from './storage/plan.ts'
 
 export interface BrokerParts {
@@ -156,6 +158,32 @@ export class NodeBroker implements Broker {
         this.#parts.defect(subject, error)
       }
     }
+  }
+
+  isUp(node: string): boolean {
+    return node === this.node || this.#parts.mesh.peerState(node) === 'up'
+  }
+
+  ledGroups(done: (groups: readonly LedGroup[]) => void): void {
+    const { directory, metadataActor } = this.#parts
+    const found: LedGroup[] = []
+    const guarded = this.#guarded('groups', done)
+    let open = 1
+    const settle = () => {
+      open -= 1
+      if (open === 0) guarded(found)
+    }
+    const ask = (group: GroupId, ref: Pick<ActorRef<HealthMessage>, 'send'>) => {
+      open += 1
+      const respond = (health: GroupHealth | undefined) => {
+        if (health !== undefined) found.push({ group, health })
+        settle()
+      }
+      if (!ref.send({ type: 'health', respond })) settle()
+    }
+    ask(metadataGroup, metadataActor)
+    for (const { group, ref } of directory.all()) if (ref !== undefined) ask(group, ref)
+    settle()
   }
 
   status(): NodeStatus {

@@ -132,6 +132,8 @@ export interface PartitionDescription {
   readonly partition: number
   readonly leader: string | null
   readonly term: number
+  /** Nodes whose replicas leave as soon as the others can do without them. */
+  readonly removing: readonly string[]
   readonly replicas: readonly ReplicaDescription[]
 }
 
@@ -173,8 +175,110 @@ export interface ClusterStatus {
   readonly answeredBy: string
   readonly metadataLeader: string | null
   readonly metadataTerm: number
+  /** Nodes that vote in the metadata group. */
+  readonly metadataVoters: readonly string[]
   readonly topics: number
   readonly nodes: readonly NodeStatus[]
+  /** Nodes whose replicas go elsewhere, and how many they still have. */
+  readonly leaving: readonly { readonly node: string; readonly replicas: number }[]
+  /** Partitions whose replicas change nodes: the first ones, of `movesCount`. */
+  readonly moves: readonly MoveInFlight[]
+  readonly movesCount: number
+  /** Groups with voters that are down or behind: the first ones, of `underReplicatedCount`. */
+  readonly underReplicated: readonly UnderReplicated[]
+  readonly underReplicatedCount: number
+  /** The cluster evens out replicas by itself until they are even. */
+  readonly rebalancing: boolean
+}
+
+export interface MoveInFlight {
+  readonly topic: string
+  readonly partition: number
+  /** Nodes where the replicas are wanted, the preferred leader first. */
+  readonly replicas: readonly string[]
+  /** Nodes whose replicas leave as soon as the others can do without them. */
+  readonly removing: readonly string[]
+}
+
+/** A group as people know it. */
+export interface GroupName {
+  /** Null: the metadata group. */
+  readonly topic: string | null
+  readonly partition: number
+}
+
+export interface UnderReplicated extends GroupName {
+  readonly voters: number
+  /** Nodes of voters that are down or behind. */
+  readonly missing: readonly string[]
+}
+
+export interface PartitionMove {
+  readonly topic: string
+  readonly partition: number
+  /** Node ids; in `to` the preferred leader comes first. */
+  readonly from: readonly string[]
+  readonly to: readonly string[]
+}
+
+export interface NodeAddRequest {
+  readonly node: string
+  /** 16 hex digits, drawn anew for each added or replaced node. */
+  readonly incarnation: string
+  /** `host:port`. On `node-replace` absent: as it was. */
+  readonly address?: string
+}
+
+/** What a plan file needs so that the node can be formatted from it. */
+export interface NodeAddReply {
+  readonly node: string
+  readonly members: readonly ClusterMember[]
+}
+
+export interface ClusterMember {
+  readonly id: string
+  readonly incarnation: string
+  readonly address: string
+  readonly metadataReplicaId: number
+  /** Metadata index that brought this incarnation; 0: the plan. */
+  readonly sinceIndex: number
+}
+
+export interface NodeRequest {
+  readonly node: string
+}
+
+export interface MoveRequest {
+  readonly partition: number
+  /** Node ids, the preferred leader first; as many as there are. */
+  readonly replicas: readonly string[]
+}
+
+export interface MoveReply extends PartitionMove {}
+
+export interface RebalanceRequest {
+  /** Only tell. */
+  readonly dryRun?: boolean
+}
+
+/** What is to be done, as things stand; a change of order alone is one of the preferred leader. */
+export interface RebalanceReply {
+  readonly moves: readonly PartitionMove[]
+}
+
+export interface CanStopReply {
+  readonly node: string
+  readonly canStop: boolean
+  /** Groups with a replica on the node. */
+  readonly checked: number
+  /** Groups that speak against it: the first ones, of `count`. */
+  readonly groups: readonly CriticalGroup[]
+  readonly count: number
+}
+
+export interface CriticalGroup extends GroupName {
+  /** It would lose its quorum, or has no leader that could be asked. */
+  readonly reason: 'quorum' | 'no-leader'
 }
 
 export interface ProducerReply {

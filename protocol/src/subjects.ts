@@ -22,6 +22,12 @@ export type Verb =
   | 'status'
   | 'producer'
   | 'leader'
+  | 'node-add'
+  | 'node-replace'
+  | 'node-remove'
+  | 'move'
+  | 'rebalance'
+  | 'can-stop'
 
 /** `leader`: only the partition's leader serves it; `any`: any node does, forwarding if need be. */
 export interface VerbRow {
@@ -111,6 +117,54 @@ export const verbTable: readonly VerbRow[] = [
     'JSON LeaderRequest',
     'JSON LeaderReply',
     'leader and term of one partition as this node knows it',
+  ),
+  verb(
+    'node-add',
+    false,
+    'any',
+    'JSON NodeAddRequest',
+    'JSON NodeAddReply',
+    'take a node into the cluster',
+  ),
+  verb(
+    'node-replace',
+    false,
+    'any',
+    'JSON NodeAddRequest',
+    'JSON NodeAddReply',
+    'a node lost its folder and comes back empty',
+  ),
+  verb(
+    'node-remove',
+    false,
+    'any',
+    'JSON NodeRequest',
+    'JSON NodeRequest',
+    'begin to move everything off a node, which then leaves',
+  ),
+  verb(
+    'move',
+    true,
+    'any',
+    'JSON MoveRequest',
+    'JSON MoveReply',
+    'begin to move a partition to other nodes',
+  ),
+  verb(
+    'rebalance',
+    false,
+    'any',
+    'JSON RebalanceRequest',
+    'JSON RebalanceReply',
+    'begin to even out replicas and preferred leaders',
+  ),
+  verb(
+    'can-stop',
+    false,
+    'any',
+    'JSON NodeRequest',
+    'JSON CanStopReply',
+    'which groups would lose their quorum without a node',
   ),
 ]
 

@@ -1,5 +1,6 @@
 // `quorate cluster status`: nodes, leaders, and what needs attention.
 import type { ClusterStatus, NodeStatus } from '@quorate/client'
+import { groupText } from './cluster-moves.ts'
 import { outputFormat, printRows, type Row } from './output.ts'
 import { type ClientOptions, withClient } from './session.ts'
 
@@ -37,7 +38,41 @@ export function statusLines(status: ClusterStatus): string[] {
   return [
     `cluster ${clusterId}: ${topics} topics, ${leader} in term ${metadataTerm}`,
     ...nodes.flatMap(attention),
+    ...movement(status),
+    ...underReplicated(status),
   ]
+}
+
+const linesMax = 10
+
+function movement({ leaving, moves, movesCount, rebalancing }: ClusterStatus): string[] {
+  const lines = moves.map(({ topic, partition, replicas, removing }) => {
+    const group = groupText({ topic, partition })
+    return `~ ${group} moves to ${replicas.join(', ')}; leaving: ${removing.join(', ')}`
+  })
+  return [
+    ...leaving.map(({ node, replicas }) => `~ ${node} is leaving: ${replicas} replicas left`),
+    ...(rebalancing ? ['~ replicas are being evened out'] : []),
+    ...firstOf(lines, movesCount, (more) => `~ ${more} more partitions are on the move`),
+  ]
+}
+
+function underReplicated(status: ClusterStatus): string[] {
+  const lines = status.underReplicated.map(({ topic, partition, voters, missing }) => {
+    const group = groupText({ topic, partition })
+    return `! ${group} has ${voters} replicas; down or behind: ${missing.join(', ')}`
+  })
+  const more = (count: number) => `! ${count} more groups have replicas that are down or behind`
+  return firstOf(lines, status.underReplicatedCount, more)
+}
+
+function firstOf(
+  lines: readonly string[],
+  count: number,
+  more: (count: number) => string,
+): string[] {
+  const shown = lines.slice(0, linesMax)
+  return count > shown.length ? [...shown, more(count - shown.length)] : shown
 }
 
 function attention(node: NodeStatus): string[] {

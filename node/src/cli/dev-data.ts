@@ -1,7 +1,8 @@
 // The data folder of a local cluster: `n1`, `n2`, … in it, formatted once, all together, and only
 // when the folder is empty: first in `<data>.tmp`, then renamed, so that a half-formatted cluster
-// never exists under its name. Whoever holds the lock of the folder is its one `dev`; the lock is
-// taken on the temporary folder already and moves with it.
+// never exists under its name. The plan stays beside them as `plan.json`, so that nodes can be added,
+// replaced and removed; nodes that joined are started with the others. Whoever holds the lock of the
+// folder is its one `dev`; the lock is taken on the temporary folder already and moves with it.
 import { randomBytes } from 'node:crypto'
 import {
   existsSync,
@@ -18,8 +19,9 @@ import { createNodeDisk } from '../storage/disk-node.ts'
 import { formatNode } from '../storage/format.ts'
 import { readIdentitySync } from '../storage/identity.ts'
 import { lockDataFolder } from '../storage/lock-node.ts'
-import { newPlan } from '../storage/plan.ts'
+import { membersOfPlan, newPlan, type Plan } from '../storage/plan.ts'
 import { folderError } from './folder-error.ts'
+import { planText, readPlanFile } from './plan-file.ts'
 
 export interface DevData {
   readonly folder: string
@@ -36,6 +38,7 @@ export interface DevDataOptions {
 }
 
 const defaultNodes = 3
+const planFile = 'plan.json'
 /** Marks data that nobody wants to keep, so that only such data are ever removed. */
 const ephemeralFile = 'ephemeral'
 const bystanders = new Set(['dev.json', 'dev.json.tmp', 'lock', 'pid', '.DS_Store', 'lost+found'])
@@ -76,13 +79,15 @@ function nodesIn(folder: string, wanted: number | undefined): Pick<DevData, 'clu
     throw new QuorateError('QUORATE_DATA_FOREIGN', `${folder} holds ${some}`)
   }
   const disk = createNodeDisk()
-  const { clusterId, plan } = readIdentitySync(disk, join(folder, first))
-  const count = plan.nodes.length
+  const identity = readIdentitySync(disk, join(folder, first))
+  const { clusterId } = identity
+  const ids = membersOfPlan(planIn(folder) ?? identity.plan).nodes.map(({ nodeId }) => nodeId)
+  const count = ids.length
   if (wanted !== undefined && wanted !== count) {
     const detail = `${folder} holds a cluster of ${count} nodes, --nodes is ${wanted}`
     throw new QuorateError('QUORATE_DATA_EXISTS', detail)
   }
-  const nodes = plan.nodes.map(({ id }) => ({ id, folder: join(folder, id) }))
+  const nodes = ids.map((id) => ({ id, folder: join(folder, id) }))
   for (const { id, folder: nodeFolder } of nodes) {
     if (!names.includes(id)) {
       const detail = `${nodeFolder} is missing, the cluster has ${count} nodes`
@@ -122,7 +127,14 @@ function writeNodes(folder: string, count: number): void {
   // Ports are chosen at each start and given as flags: the addresses of the plan are never used.
   const nodes = ids.map((id, index) => ({ id, address: `127.0.0.1:${4222 + index}` }))
   const plan = newPlan(nodes, (digits) => randomBytes(digits / 2).toString('hex'))
+  writeFileSync(join(folder, planFile), planText(plan), { mode: 0o600 })
   for (const id of ids) formatNode(createNodeDisk(), plan, id, join(folder, id))
+}
+
+/** Folders of an earlier version have none. */
+function planIn(folder: string): Plan | undefined {
+  const file = join(folder, planFile)
+  return existsSync(file) ? readPlanFile(file) : undefined
 }
 
 /** What a `dev --ephemeral` left that was killed; other data are never removed. */

@@ -3,6 +3,8 @@
 // themselves (arguments.ts). docs/reference/cli.md shows the same tree; a test compares them.
 import { Command, type CommanderError } from 'commander'
 import { optionTable } from '../config-table.ts'
+import { addCluster } from './program-cluster.ts'
+import { client, example } from './program-parts.ts'
 import { UsageError } from './usage-error.ts'
 import { version } from './version.ts'
 
@@ -64,25 +66,6 @@ function prepare(command: Command, starting: (starting: Starting) => void): void
       const topic = argument?.name() === 'topic' ? action.args[0] : undefined
       starting({ command: commandPath(action), topic })
     })
-}
-
-function example(command: Command, line: string): Command {
-  return command.addHelpText('after', `\nExample:\n  ${line}`)
-}
-
-/** Options of every command that talks to a cluster. */
-function client(
-  command: Command,
-  server: string,
-  formats: readonly string[] = ['table', 'json', 'jsonl'],
-): Command {
-  return command
-    .option(
-      '--server <address>',
-      'any node of the cluster, or several by commas (QUORATE_SERVER)',
-      server,
-    )
-    .option('-o, --output <format>', formats.join(' | '), formats[0])
 }
 
 function addDev(program: Command): void {
@@ -174,15 +157,6 @@ function addConsume(program: Command, server: string): void {
     .option('--follow', 'go on with records that arrive later, until Ctrl-C')
     .action(async (name, options) => (await import('./consume.ts')).runConsume(name, options))
   example(consume, 'quorate consume orders --max 10 -o jsonl')
-}
-
-function addCluster(program: Command, server: string): void {
-  const cluster = program.command('cluster').description('look at the cluster')
-  example(cluster, 'quorate cluster status')
-  const status = client(cluster.command('status'), server)
-    .description('show the nodes, what they lead, and what needs attention')
-    .action(async (options) => (await import('./cluster.ts')).runStatus(options))
-  example(status, 'quorate cluster status -o json')
 }
 
 function addStorage(program: Command): void {

@@ -2,14 +2,15 @@
 // Formatting is an act of its own and starting a node never does it, so that a node that lost its
 // folder cannot come back as if it had promised nothing.
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { QuorateError } from '@quorate/protocol'
 import { parseAddress } from '../mesh/address.ts'
 import { createNodeDisk } from '../storage/disk-node.ts'
 import { formatNode } from '../storage/format.ts'
-import { newPlan, parsePlan } from '../storage/plan.ts'
+import { newPlan } from '../storage/plan.ts'
 import { folderError } from './folder-error.ts'
+import { planText, readPlanFile } from './plan-file.ts'
 import { UsageError } from './usage-error.ts'
 
 interface FormatOptions {
@@ -54,7 +55,7 @@ function writePlan(file: string, addresses: readonly string[]): void {
   const nodes = addresses.map((address, index) => ({ id: `n${index + 1}`, address }))
   const plan = newPlan(nodes, (digits) => randomBytes(digits / 2).toString('hex'))
   try {
-    writeFileSync(file, `${JSON.stringify(plan, null, 2)}\n`, { mode: 0o600, flag: 'wx' })
+    writeFileSync(file, planText(plan), { mode: 0o600, flag: 'wx' })
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
     if (code === 'EEXIST') throw new QuorateError('QUORATE_DATA_EXISTS', `the plan ${file}`)
@@ -68,7 +69,7 @@ function writePlan(file: string, addresses: readonly string[]): void {
 }
 
 function formatFrom(file: string, node: string, data: string): void {
-  const plan = parsePlan(readPlan(file))
+  const plan = readPlanFile(file)
   try {
     mkdirSync(dirname(data), { recursive: true })
     formatNode(createNodeDisk(), plan, node, data)
@@ -79,12 +80,4 @@ function formatFrom(file: string, node: string, data: string): void {
     `formatted ${data} for node ${node} of cluster ${plan.clusterId}\n` +
       `next: quorate server start --data ${data}\n`,
   )
-}
-
-function readPlan(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (cause) {
-    throw new QuorateError('QUORATE_INVALID_ARGUMENT', `--plan ${file}`, { cause })
-  }
 }

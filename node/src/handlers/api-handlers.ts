@@ -5,6 +5,14 @@ import type { ApiHandler, ApiRequest } from '../doors/api.ts'
 import type { Broker } from './broker.ts'
 import { handleDescribe } from './describe.ts'
 import { handleFetch } from './fetch.ts'
+import {
+  handleCanStop,
+  handleMove,
+  handleNodeAdd,
+  handleNodeRemove,
+  handleNodeReplace,
+  handleRebalance,
+} from './membership.ts'
 import { handleOffsets } from './offsets.ts'
 import { handleProduce } from './produce.ts'
 import { ProducerIds } from './producer.ts'
@@ -28,6 +36,12 @@ export function apiHandlers(broker: Broker, wallMs: () => number): ApiHandler {
     status: (request) => handleStatus(broker, request),
     producer: (request) => producerIds.handle(broker, request),
     leader: (request) => handleLeader(broker, request),
+    'node-add': (request) => handleNodeAdd(broker, request),
+    'node-replace': (request) => handleNodeReplace(broker, request),
+    'node-remove': (request) => handleNodeRemove(broker, request),
+    move: (request) => handleMove(broker, request),
+    rebalance: (request) => handleRebalance(broker, request),
+    'can-stop': (request) => handleCanStop(broker, request),
   }
   return (request) => {
     if (request.topic !== undefined && !validTopicName(request.topic)) {

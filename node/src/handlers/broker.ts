@@ -10,6 +10,7 @@ import type { PartitionMessage } from '../partition/partition-message.ts'
 import type { LeaderTable } from '../replication/leader-table.ts'
 import type { GroupId } from '../storage/log-entry.ts'
 import type { Members } from '../storage/plan.ts'
+import type { LedGroup } from './groups.ts'
 import type { AnswerReader } from './node-answers.ts'
 import type { NodeStatus } from './status.ts'
 
@@ -59,6 +60,10 @@ export interface Broker {
     read: AnswerReader<Answer>,
     done: (outcome: Outcome<Answer>) => void,
   ): void
+  /** False when a node is known to be unreachable. */
+  isUp(node: string): boolean
+  /** How the groups stand that this node leads; `done` is called once, on a later turn. */
+  ledGroups(done: (groups: readonly LedGroup[]) => void): void
   status(): NodeStatus
   /** A mistake in quorate itself showed up while `subject` was served. */
   defect(subject: string, error: unknown): void

@@ -1,7 +1,8 @@
 // `describe`: one topic with the state of every replica, as each node itself reports it. A node that
 // does not answer in time is listed as unreachable, never left out.
 import { type ApiRequest, errorReply, jsonReply } from '../doors/api.ts'
-import type { Topic } from '../metadata/machine.ts'
+import type { Topic, TopicPartition } from '../metadata/machine.ts'
+import type { ReplicaPlace } from '../metadata/places.ts'
 import type { ReplicaDescription } from '../partition/replica-description.ts'
 import { answering } from './answering.ts'
 import type { Broker, TopicResolution } from './broker.ts'
@@ -19,7 +20,9 @@ export function handleDescribe(broker: Broker, request: ApiRequest): void {
     }
     const { topic } = resolution
     const nodes = [
-      ...new Set(topic.partitions.flatMap(({ replicas }) => replicas.map(({ nodeId }) => nodeId))),
+      ...new Set(
+        topic.partitions.flatMap((places) => membersOf(places).map(({ nodeId }) => nodeId)),
+      ),
     ]
     gather(broker, nodes, topic, (known) => {
       request.respond(jsonReply(descriptionOf(broker, topic, known)))
@@ -85,13 +88,15 @@ function gather(
 function descriptionOf(broker: Broker, topic: Topic, known: readonly ReplicaDescription[]) {
   return {
     ...summaryOf(topic),
-    partitionStates: topic.partitions.map(({ partition, replicas: members }) => {
+    partitionStates: topic.partitions.map((places) => {
+      const { partition, removing } = places
       const hint = broker.leaders.get({ topicId: topic.id, partition })
       return {
         partition,
         leader: hint?.node ?? null,
         term: hint?.term ?? 0,
-        replicas: members.map(({ nodeId, replicaId }) => {
+        removing: [...new Set(removing.map(({ nodeId }) => nodeId))],
+        replicas: membersOf(places).map(({ nodeId, replicaId }) => {
           const state = known.find(
             (replica) => replica.node === nodeId && replica.partition === partition,
           )
@@ -100,4 +105,11 @@ function descriptionOf(broker: Broker, topic: Topic, known: readonly ReplicaDesc
       }
     }),
   }
+}
+
+/** Those that are wanted, then those of before that still serve: a node runs one of them. */
+function membersOf({ replicas, removing }: TopicPartition): readonly ReplicaPlace[] {
+  const byNode = new Map([...removing, ...replicas].map((place) => [place.nodeId, place]))
+  const wanted = new Set(replicas.map(({ nodeId }) => nodeId))
+  return [...replicas, ...[...byNode.values()].filter(({ nodeId }) => !wanted.has(nodeId))]
 }

@@ -10,6 +10,7 @@ import type { MetadataMessage, Outcome } from '../metadata/metadata-message.ts'
 import { parseMetadataRequest } from '../metadata/metadata-request.ts'
 import type { Broker } from './broker.ts'
 import { describeHere, describeQuestion } from './describe.ts'
+import { groupsHere, groupsQuestion } from './groups.ts'
 import { invalidRequest, type JsonBody, wholeNumber } from './json-body.ts'
 import { membersQuestion } from './members.ts'
 import { statusQuestion } from './status.ts'
@@ -38,6 +39,13 @@ export function answerNode(
     case statusQuestion:
       answer({ value: broker.status() })
       return
+    case groupsQuestion: {
+      const { without } = body
+      groupsHere(broker, typeof without === 'string' ? without : '', (found) =>
+        answer({ value: found }),
+      )
+      return
+    }
     case membersQuestion:
       answer({ value: broker.members() })
       return

@@ -41,6 +41,17 @@ export function unknownTopic(name: string): QuorateError {
   )
 }
 
+/** Three, or as many as there are nodes that stay. */
+export function defaultReplicas(broker: Broker): number {
+  return Math.min(
+    3,
+    broker
+      .metadata()
+      .nodes()
+      .filter(({ leaving }) => !leaving).length,
+  )
+}
+
 function createOnProduce(
   broker: Broker,
   name: string,
@@ -52,7 +63,7 @@ function createOnProduce(
     requestId: broker.requestId(),
     name,
     partitions: limits.autoCreatePartitions,
-    replicas: Math.min(3, broker.nodeIds().length),
+    replicas: defaultReplicas(broker),
     config: {},
   }
   broker.propose(request, deadlineMs, (outcome) => {

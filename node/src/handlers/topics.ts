@@ -4,12 +4,13 @@ import { QuorateError, validTopicName } from '@quorate/protocol'
 import { type ApiRequest, errorReply, jsonReply } from '../doors/api.ts'
 import { limits } from '../limits.ts'
 import type { CommandReply, Topic } from '../metadata/machine.ts'
-import type { Outcome, ProposalResult } from '../metadata/metadata-message.ts'
+import type { Outcome } from '../metadata/metadata-message.ts'
 import type { MetadataRequest } from '../metadata/metadata-request.ts'
+import { adminChange } from './admin-change.ts'
 import { answering } from './answering.ts'
 import type { Broker } from './broker.ts'
 import { jsonBody, optionalLimit, optionalWholeNumber } from './json-body.ts'
-import { unknownTopic } from './resolve-topic.ts'
+import { defaultReplicas, unknownTopic } from './resolve-topic.ts'
 
 export function handleCreate(broker: Broker, request: ApiRequest): void {
   const name = request.topic!
@@ -25,10 +26,10 @@ export function handleCreate(broker: Broker, request: ApiRequest): void {
     requestId: broker.requestId(),
     name,
     partitions: optionalWholeNumber(body, 'partitions') ?? limits.autoCreatePartitions,
-    replicas: optionalWholeNumber(body, 'replicas') ?? Math.min(3, broker.nodeIds().length),
+    replicas: optionalWholeNumber(body, 'replicas') ?? defaultReplicas(broker),
     config,
   }
-  change(broker, request, command, () => {
+  adminChange(broker, request, command, () => {
     const topic = broker.metadata().topicByName(name)
     // Deleted again before this answer: the creation itself was done.
     return topic === undefined ? { topic: name } : summaryOf(topic)
@@ -42,10 +43,11 @@ export function handleDelete(broker: Broker, request: ApiRequest): void {
     requestId: broker.requestId(),
     name,
   }
-  change(broker, request, command, (reply) => ({
+  const answer = ({ topicId }: CommandReply) => ({
     topic: name,
-    ...(reply.topicId === undefined ? {} : { topicId: reply.topicId }),
-  }))
+    ...(topicId === undefined ? {} : { topicId }),
+  })
+  adminChange(broker, request, command, answer, (error) => withTopic(error, name))
 }
 
 export function handleList(broker: Broker, request: ApiRequest): void {
@@ -65,26 +67,6 @@ export function summaryOf(topic: Topic): Record<string, unknown> {
     replicas: topic.partitions[0]?.replicas.length ?? 0,
     ...topic.config,
   }
-}
-
-function change(
-  broker: Broker,
-  request: ApiRequest,
-  command: MetadataRequest,
-  answer: (reply: CommandReply) => unknown,
-): void {
-  const deadlineMs = broker.monotonicMs() + limits.adminTimeoutMs
-  const done = answering(broker, request, (outcome: Outcome<ProposalResult>) => {
-    if ('error' in outcome) throw withTopic(outcome.error, request.topic!)
-    const { reply } = outcome.value
-    if (reply.error !== undefined) {
-      throw withTopic(new QuorateError(reply.error.code, reply.error.detail), request.topic!)
-    }
-    // The change is done, whatever becomes of the read.
-    const respond = () => request.respond(jsonReply(answer(reply)))
-    broker.synchronize(deadlineMs, answering(broker, request, respond))
-  })
-  broker.propose(command, deadlineMs, done)
 }
 
 function withTopic(error: QuorateError, name: string): QuorateError {

@@ -114,6 +114,9 @@ export class MetadataActor implements Actor<MetadataMessage>, ShellOwner<Metadat
         this.#lookAgainAsked = false
         this.#requests.retry()
         return
+      case 'health':
+        message.respond(this.#shell.health())
+        return
       case 'propose-next':
         this.#leader?.proposeNext()
         return

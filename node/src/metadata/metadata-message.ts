@@ -3,6 +3,7 @@
 // attempt, answered at once).
 import type { QuorateError } from '@quorate/protocol'
 import type { ReplicaId } from '@quorate/raft'
+import type { HealthMessage } from '../replication/group-health.ts'
 import type { RecoveredMessage, ReplicaMessage } from '../replication/replica-message.ts'
 import type { CommandReply } from './machine.ts'
 import type { MetadataRequest } from './metadata-request.ts'
@@ -36,6 +37,7 @@ export type MetadataMessage =
       readonly respond: Respond<ProposalResult>
     }
   | { readonly type: 'peer-read'; readonly respond: Respond<number> }
+  | HealthMessage
   /** Answer of the leader's node to a forwarded request or read. */
   | { readonly type: 'forwarded'; readonly run: () => void }
   /** Time has passed for requests that wait. */

@@ -16,7 +16,7 @@ import { type LeaderAddress, refuse } from './refusal.ts'
 import { describeReplica, type ReplicaDescription } from './replica-description.ts'
 import type { ReplicaMaintenance } from './replica-maintenance.ts'
 
-type Running = Exclude<PartitionMessage, { type: 'recovered' | 'describe' | 'retire' }>
+type Running = Exclude<PartitionMessage, { type: 'recovered' | 'describe' | 'health' | 'retire' }>
 
 export class PartitionActor implements Actor<PartitionMessage>, ShellOwner<PartitionMachine> {
   readonly #options: PartitionActorOptions
@@ -58,6 +58,9 @@ export class PartitionActor implements Actor<PartitionMessage>, ShellOwner<Parti
         return
       case 'describe':
         message.respond(this.#describe())
+        return
+      case 'health':
+        message.respond(this.#shell.health())
         return
       case 'retire':
         this.#close()

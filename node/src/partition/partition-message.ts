@@ -1,8 +1,10 @@
 // The mailbox of a partition actor: everything that can be said to one replica of one partition.
 // Handlers, the mesh, storage completions and timers meet here; answers go back through the
 // callbacks they carry, exactly once each.
+
 import type { BatchHeader, Chunks, FetchReply, FetchRequest, WriteResult } from '@quorate/protocol'
 import type { ReplicaId } from '@quorate/raft'
+import type { HealthMessage } from '../replication/group-health.ts'
 import type { RecoveredMessage, ReplicaMessage } from '../replication/replica-message.ts'
 import type { ReplicaDescription } from './replica-description.ts'
 
@@ -38,6 +40,7 @@ export type ServedCommand = WriteCommand | FetchCommand | OffsetsCommand
 
 export type PartitionMessage =
   | ServedCommand
+  | HealthMessage
   | { readonly type: 'describe'; respond(description: ReplicaDescription): void }
   | ReplicaMessage
   | RecoveredMessage

@@ -18,6 +18,7 @@ import { sameChain } from '../storage/chain.ts'
 import type { GroupKey, LogEntry } from '../storage/log-entry.ts'
 import type { RecoveredGroup } from '../storage/storage.ts'
 import type { ApplyHistory } from './apply-history.ts'
+import { type GroupHealth, groupHealth } from './group-health.ts'
 import { RaftHost } from './raft-host.ts'
 import {
   type HostCompletion,
@@ -102,6 +103,15 @@ export class ReplicaShell<Machine extends MaintainedMachine> implements RaftHost
   /** Why retention waits; undefined when it does not. */
   get heldBy(): string | undefined {
     return this.#maintenance?.heldBy
+  }
+
+  /** How the group stands, while this replica leads it. */
+  health(): GroupHealth | undefined {
+    if (this.#host === undefined) return undefined
+    const { nodes, timing } = this.#options
+    const nowMs = this.#context.clock.monotonicMs()
+    const nodeOf = (replica: ReplicaId) => nodes.nodeOf(replica)
+    return groupHealth(this.#host.inspect(), nodeOf, nowMs, timing.electionTimeoutMaxMs)
   }
 
   /** Asks storage for the state this replica goes on from. */

@@ -10,7 +10,7 @@ import {
 } from './checked-text.ts'
 import type { Disk } from './disk.ts'
 import { formatVersion } from './format-version.ts'
-import { type Plan, parseJoined, parsePlanNodes } from './plan.ts'
+import { type Plan, parseJoined, parseLeft, parsePlanNodes } from './plan.ts'
 
 export interface Identity {
   readonly formatVersion: 1
@@ -100,6 +100,7 @@ function parse(bytes: Uint8Array, path: string): Identity {
       clusterId,
       nodes: parsePlanNodes(plan['nodes']),
       ...parseJoined(plan['joined']),
+      ...parseLeft(plan['left']),
     },
   }
 }

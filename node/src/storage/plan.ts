@@ -49,6 +49,8 @@ export interface Plan {
   readonly nodes: readonly PlanNode[]
   /** Absent: nobody. */
   readonly joined?: readonly JoinedNode[]
+  /** Ids of nodes that left for good. Absent: nobody. */
+  readonly left?: readonly string[]
 }
 
 const nodesMax = 64
@@ -87,7 +89,7 @@ export function parsePlan(text: string): Plan {
   } catch (cause) {
     throw new QuorateError('QUORATE_INVALID_ARGUMENT', 'the plan is not JSON', { cause })
   }
-  const { formatVersion: version, clusterId, secret, nodes, joined } = fieldsOf(found)
+  const { formatVersion: version, clusterId, secret, nodes, joined, left } = fieldsOf(found)
   if (version !== formatVersion) {
     throw new QuorateError(
       'QUORATE_FORMAT_VERSION',
@@ -97,7 +99,13 @@ export function parsePlan(text: string): Plan {
   if (!isHex(clusterId, 16)) throw invalid('clusterId')
   if (!isHex(secret, 64)) throw invalid('secret')
   const plan = { formatVersion, clusterId, secret, nodes: parsePlanNodes(nodes) } as const
-  return { ...plan, ...parseJoined(joined) }
+  return { ...plan, ...parseJoined(joined), ...parseLeft(left) }
+}
+
+export function parseLeft(found: unknown): Pick<Plan, 'left'> {
+  if (found === undefined) return {}
+  if (!Array.isArray(found) || !found.every(isNodeId)) throw invalid('nodes that left')
+  return { left: found }
 }
 
 export function parseJoined(found: unknown): Pick<Plan, 'joined'> {
@@ -117,22 +125,27 @@ function parseJoinedNode(found: unknown): JoinedNode {
 
 /** How the node is to be formatted: as it is now, not as it was at the beginning. */
 export function planNode(
-  { nodes, joined = [] }: Pick<Plan, 'nodes' | 'joined'>,
+  { nodes, joined = [], left = [] }: Pick<Plan, 'nodes' | 'joined' | 'left'>,
   nodeId: string,
 ): PlanNode | JoinedNode | undefined {
+  if (left.includes(nodeId)) return undefined
   const isIt = ({ id }: { readonly id: string }) => id === nodeId
   return joined.find(isIt) ?? nodes.find(isIt)
 }
 
 /** The plan as it stands for its nodes now, those that joined later included. */
-export function membersOfPlan({ nodes, joined = [] }: Pick<Plan, 'nodes' | 'joined'>): Members {
+export function membersOfPlan({
+  nodes,
+  joined = [],
+  left = [],
+}: Pick<Plan, 'nodes' | 'joined' | 'left'>): Members {
   const agreed = joined.filter(({ sinceIndex }) => sinceIndex > 0)
   const byId = new Map([...nodes, ...agreed].map((node) => [node.id, node]))
   return {
     index: Math.max(0, ...agreed.map(({ sinceIndex }) => sinceIndex)),
-    nodes: [...byId].map(([nodeId, { incarnation, address }]) => {
-      return { nodeId, incarnation, address }
-    }),
+    nodes: [...byId]
+      .filter(([nodeId]) => !left.includes(nodeId))
+      .map(([nodeId, { incarnation, address }]) => ({ nodeId, incarnation, address })),
   }
 }
 

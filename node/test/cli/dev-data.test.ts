@@ -16,7 +16,9 @@ import { join } from 'node:path'
 import { QuorateError } from '@quorate/protocol'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { closeDevData, type DevDataOptions, openDevData } from '../../src/cli/dev-data.ts'
+import { pendingNode, readPlanFile, writePlanFile } from '../../src/cli/plan-file.ts'
 import { createNodeDisk } from '../../src/storage/disk-node.ts'
+import { formatNode } from '../../src/storage/format.ts'
 import { readIdentitySync } from '../../src/storage/identity.ts'
 import { lockDataFolder } from '../../src/storage/lock-node.ts'
 
@@ -69,6 +71,23 @@ describe('data of a local cluster', () => {
       expect(data.nodes).toHaveLength(nodes)
       data.lock.release()
     }
+  })
+
+  test('keep their plan, and start the nodes that joined without those that left', async () => {
+    await formatted()
+    const file = join(folder, 'plan.json')
+    expect(statSync(file).mode & 0o077).toBe(0)
+    const plan = readPlanFile(file)
+    const n4 = pendingNode(plan, 'n4', '127.0.0.1:4225', 'b'.repeat(16))
+    const joined = [{ ...n4, metadataReplicaId: 1001, sinceIndex: 3 }]
+    writePlanFile(file, { ...plan, joined })
+    expect((await refusal(open())).code).toBe('QUORATE_STORAGE_DAMAGED')
+    formatNode(createNodeDisk(), readPlanFile(file), 'n4', join(folder, 'n4'))
+    writePlanFile(file, { ...plan, joined, left: ['n2'] })
+    rmSync(join(folder, 'n2'), { recursive: true })
+    const data = await open()
+    expect(data.nodes.map(({ id }) => id)).toEqual(['n1', 'n3', 'n4'])
+    data.lock.release()
   })
 
   test('are nobody else’s to read', async () => {

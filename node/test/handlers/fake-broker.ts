@@ -4,6 +4,7 @@ import type { ActorRef } from '@quorate/actors'
 import { type Chunks, chunksOf, joinChunks, type QuorateError, type Verb } from '@quorate/protocol'
 import type { ApiReply, ApiRequest } from '../../src/doors/api.ts'
 import type { Broker } from '../../src/handlers/broker.ts'
+import type { LedGroup } from '../../src/handlers/groups.ts'
 import { type AnswerReader, readAnswer } from '../../src/handlers/node-answers.ts'
 import type { NodeStatus } from '../../src/handlers/status.ts'
 import type { MetadataMachine } from '../../src/metadata/machine.ts'
@@ -45,6 +46,9 @@ export class FakeBroker implements Broker {
     answer(body: unknown): void
   }[] = []
   readonly later: { readonly atMs: number; readonly run: () => void }[] = []
+  /** Groups this node leads. */
+  readonly led: LedGroup[] = []
+  readonly down = new Set<string>()
   /** Mailboxes take nothing. */
   full = false
   #ids = 0
@@ -54,7 +58,7 @@ export class FakeBroker implements Broker {
   }
   requestId(): string {
     this.#ids += 1
-    return `n1/${this.#ids}`
+    return `n1/broker-${this.#ids}`
   }
   draw(_purpose: string, bound: number): number {
     return bound - 1
@@ -93,6 +97,12 @@ export class FakeBroker implements Broker {
   ): void {
     const answer = (body: unknown) => done(readAnswer({ payload: jsonBytes(body) }, read))
     this.questions.push({ node, question, answer })
+  }
+  isUp(node: string): boolean {
+    return !this.down.has(node)
+  }
+  ledGroups(done: (groups: readonly LedGroup[]) => void): void {
+    done(this.led)
   }
   status(): NodeStatus {
     return {

@@ -313,9 +313,14 @@ describe('describe and status', () => {
 
   test('status shows each node as it sees itself, and who is down', () => {
     const request = ask('status', undefined)
-    const [two, three] = broker.questions
+    const [two, three, ...groups] = broker.questions
     two!.answer({ answer: { ...broker.status(), node: 'n2', replicas: 7 } })
     three!.answer({ answer: { ...broker.status(), node: 'n1' } })
+    expect(groups.map(({ node, question }) => `${node} ${question}`)).toEqual([
+      'n2 groups',
+      'n3 groups',
+    ])
+    for (const { answer } of groups) answer({ answer: 'nonsense' })
     expect(request.json).toMatchObject({
       answeredBy: 'n1',
       metadataLeader: 'n2',
