@@ -115,6 +115,12 @@ export const limitTable = {
     error: 'none',
     about: 'time between two looks of a leader at retention and at the preferred leader',
   },
+  membershipIntervalMs: {
+    value: 250,
+    unit: 'ms',
+    error: 'none',
+    about: 'time between two looks of a leader at a change of its replicas that is under way',
+  },
   snapshotBytesPerSecond: {
     value: 32 * mib,
     unit: 'bytes',

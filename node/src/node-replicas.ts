@@ -10,6 +10,12 @@ import { meshForwarder } from './metadata/metadata-forwarder.ts'
 import type { MetadataMessage } from './metadata/metadata-message.ts'
 import type { NodeHealth } from './node-health.ts'
 import type { NodeLeadership } from './node-leadership.ts'
+import {
+  confirmDrop,
+  type Registrar,
+  replaceReplica,
+  replicasChanged,
+} from './node-registration.ts'
 import type { PartitionDirectory } from './partition/partition-directory.ts'
 import { PartitionSupervisor, type SupervisorMessage } from './partition/partition-supervisor.ts'
 import { ApplyHistory } from './replication/apply-history.ts'
@@ -35,8 +41,8 @@ export interface ReplicaWiring {
   metadataApplied(machine: MetadataMachine, topicsChanged: boolean): void
   broker(): Broker
   addressOf(node: string): string | undefined
-  /** Every replica of a deleted topic is gone from this node. */
-  removed(topicId: number): void
+  /** Built after the replicas. */
+  tell(): Registrar
   event(name: string, fields: Readonly<Record<string, unknown>>): void
   failed(reason: string): void
 }
@@ -117,7 +123,9 @@ export function spawnSupervisor(wiring: ReplicaWiring): ActorRef<SupervisorMessa
           leadership.dropped(group)
           health.dropped(group)
         },
-        removed: (topicId) => wiring.removed(topicId),
+        removed: (topicId, replicaId) => confirmDrop(wiring.tell(), topicId, replicaId),
+        lost: (group, replicaId) => replaceReplica(wiring.tell(), group, replicaId),
+        replicasChanged: (group, now, done) => replicasChanged(wiring.tell(), group, now, done),
       },
       wiring.directory,
     )

@@ -19,7 +19,7 @@ import { NodeHealth } from './node-health.ts'
 import { NodeLeadership } from './node-leadership.ts'
 import { NodeMembers } from './node-members.ts'
 import { createNodeMesh } from './node-mesh.ts'
-import { confirmDrop, type Registrar, registerNode } from './node-registration.ts'
+import { type Registrar, registerNode } from './node-registration.ts'
 import { type ReplicaWiring, spawnMetadata, spawnSupervisor } from './node-replicas.ts'
 import { stopNode } from './node-stop.ts'
 import { NodeWatch } from './node-watch.ts'
@@ -28,6 +28,7 @@ import { registerNodeMetrics } from './observe/node-metrics.ts'
 import { PartitionDirectory } from './partition/partition-directory.ts'
 import type { SupervisorMessage } from './partition/partition-supervisor.ts'
 import { SnapshotPacer } from './replication/snapshot-pacer.ts'
+import { type GroupKey, metadataGroup, parseGroupKey } from './storage/log-entry.ts'
 import { planNode } from './storage/plan.ts'
 import { type OpenedStorage, openStorage, type Storage } from './storage/storage.ts'
 
@@ -36,6 +37,8 @@ const alarming: ReadonlySet<string> = new Set([
   'partition.halted',
   'metadata.halted',
   'replica.amnesiac',
+  'replica.tail-unknown',
+  'replica.tail-dropped',
   'replica.create-failed',
   'replica.drop-failed',
   'checkpoint.failed',
@@ -89,6 +92,7 @@ export class BrokerNode {
     this.#storage = opened.start(this.#system, {
       failed: (error) => this.#fail(error.message),
       event: ({ event, ...fields }) => log.warn(event, fields),
+      holeFound: (group) => this.#holeFound(group),
     })
     this.#members = new NodeMembers(plan, {
       self: nodeId,
@@ -306,7 +310,7 @@ export class BrokerNode {
       },
       broker: () => this.#broker,
       addressOf: (node) => this.#addressOf(node),
-      removed: (topicId) => confirmDrop(this.#registrar, topicId),
+      tell: () => this.#registrar,
       event: (name, fields) => this.#event(name, fields),
       failed: (reason) => this.#fail(reason),
     }
@@ -344,8 +348,11 @@ export class BrokerNode {
       httpAddress: this.#options.httpAddress ?? '',
       stopping: () => this.#stopping,
       registered: (index) => this.#health.registered(index),
-      refused: ({ code, detail }) =>
-        this.#environment.log.error('node.registration-refused', { code, detail }),
+      refused: ({ kind }, { code, detail }) => {
+        const { log } = this.#environment
+        if (kind === 'register-node') log.error('node.registration-refused', { code, detail })
+        else log.info('node.request-refused', { kind, code, detail })
+      },
     }
   }
 
@@ -374,6 +381,12 @@ export class BrokerNode {
     if (name === 'raft.leader-elected') this.#health.electionsWon += 1
     if (name === 'partition.halted') this.#health.halted(String(fields['group']))
     this.#environment.log[alarming.has(name) ? 'warn' : 'info'](name, fields)
+  }
+
+  #holeFound(key: GroupKey): void {
+    const group = parseGroupKey(key)
+    if (group.topicId === metadataGroup.topicId) this.#metadataActor.reply({ type: 'holes' })
+    else this.#directory.ref(group)?.reply({ type: 'holes' })
   }
 
   #defect(subject: string, error: unknown): void {

@@ -14,6 +14,7 @@ import { MetadataMachine, type MetadataResult } from './machine.ts'
 import { MetadataLeader } from './metadata-leader.ts'
 import type { MetadataMessage } from './metadata-message.ts'
 import { type MetadataForwarder, MetadataRequests } from './metadata-requests.ts'
+import type { DesiredConfiguration } from './places.ts'
 
 export interface MetadataEvents {
   /**
@@ -121,7 +122,7 @@ export class MetadataActor implements Actor<MetadataMessage>, ShellOwner<Metadat
         this.#leader?.proposeNext()
         return
       case 'transfer':
-        this.#shell.host?.step({ type: 'transfer', to: message.to })
+        this.transfer(message.to)
         return
       default:
         this.#shell.receive(message)
@@ -136,6 +137,7 @@ export class MetadataActor implements Actor<MetadataMessage>, ShellOwner<Metadat
 
   restored(machine: MetadataMachine): void {
     this.#options.events.applied(machine, true)
+    this.#lookAgain()
   }
 
   begun(): void {}
@@ -144,6 +146,22 @@ export class MetadataActor implements Actor<MetadataMessage>, ShellOwner<Metadat
   proposed(): void {}
 
   preferred(): undefined {}
+
+  get leading(): boolean {
+    return this.#leader?.ready === true
+  }
+
+  desired(): DesiredConfiguration | undefined {
+    return this.#shell.machine?.desiredOf(metadataGroup)
+  }
+
+  transfer(to: ReplicaId): void {
+    this.#shell.host?.step({ type: 'transfer', to })
+  }
+
+  changed(voters: readonly ReplicaId[], learners: readonly ReplicaId[], done: () => void): void {
+    this.#leader?.replicasChanged(voters, learners, done)
+  }
 
   applyEntry(machine: MetadataMachine, entry: LogEntry): MetadataResult {
     const result = machine.apply(entry)
@@ -158,6 +176,7 @@ export class MetadataActor implements Actor<MetadataMessage>, ShellOwner<Metadat
     this.#topicsChanged = false
     this.#options.events.applied(this.#shell.machine!, topicsChanged)
     this.#leader?.runApplied()
+    if (topicsChanged && this.#leader !== undefined) this.#context.self.reply({ type: 'members' })
     this.#lookAgain()
   }
 

@@ -3,9 +3,10 @@
 // nothing before an entry of its own term was applied. Previous stop: metadata-actor.ts; next:
 // metadata-request.ts, which makes the command, and raft-host.ts.
 import { chunksOf, QuorateError } from '@quorate/protocol'
+import type { ReplicaId } from '@quorate/raft'
 import { limits } from '../limits.ts'
 import type { RaftHost } from '../replication/raft-host.ts'
-import { EntryType, type LogEntry } from '../storage/log-entry.ts'
+import { EntryType, type LogEntry, metadataGroup } from '../storage/log-entry.ts'
 import { encodeCommand } from './commands.ts'
 import type { MetadataMachine, MetadataResult } from './machine.ts'
 import type { ProposalResult, Respond } from './metadata-message.ts'
@@ -59,17 +60,30 @@ export class MetadataLeader {
     }
   }
 
+  /** The metadata group's own configuration is this by now. */
+  replicasChanged(
+    voters: readonly ReplicaId[],
+    learners: readonly ReplicaId[],
+    done: () => void,
+  ): void {
+    const step = { kind: 'replicas-changed', ...metadataGroup, voters, learners } as const
+    this.propose({ ...step, requestId: this.#stepId() }, done)
+  }
+
+  /** No node has this name: the answers remembered for nodes stay theirs. */
+  #stepId(): string {
+    this.#stepIds += 1
+    return `$planner/${this.#around.host.term}-${this.#stepIds}`
+  }
+
   /** Takes the cluster's own next steps; to be called now and then. */
   plan(): void {
     if (!this.#ready || this.#steps > 0) return
     this.#planAgain = false
-    const { machine, host, isUp } = this.#around
+    const { machine, isUp } = this.#around
     for (const step of nextSteps(machine.state, isUp)) {
-      this.#stepIds += 1
       this.#steps += 1
-      // No node has this name: the answers remembered for nodes stay theirs.
-      const requestId = `$planner/${host.term}-${this.#stepIds}`
-      this.propose({ ...step, requestId }, () => {
+      this.propose({ ...step, requestId: this.#stepId() }, () => {
         this.#steps -= 1
       })
     }

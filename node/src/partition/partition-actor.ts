@@ -5,6 +5,7 @@
 import type { Actor, ActorContext } from '@quorate/actors'
 import type { ReplicaId, Role } from '@quorate/raft'
 import { limits } from '../limits.ts'
+import type { DesiredConfiguration } from '../metadata/places.ts'
 import type { RaftHost } from '../replication/raft-host.ts'
 import { ReplicaShell, type ShellOwner } from '../replication/replica-shell.ts'
 import { type GroupKey, groupKey, type LogEntry } from '../storage/log-entry.ts'
@@ -141,6 +142,22 @@ export class PartitionActor implements Actor<PartitionMessage>, ShellOwner<Parti
     return machine.apply(entry)
   }
 
+  get leading(): boolean {
+    return this.#leader?.ready === true
+  }
+
+  desired(): DesiredConfiguration | undefined {
+    return this.#options.desired()
+  }
+
+  transfer(to: ReplicaId): void {
+    this.#transfer(this.#shell.host!, to)
+  }
+
+  changed(voters: readonly ReplicaId[], learners: readonly ReplicaId[], done: () => void): void {
+    this.#options.replicasChanged(this.#options.group, { voters, learners }, done)
+  }
+
   proposed(entry: LogEntry): void {
     this.#leader?.proposed(entry)
   }
@@ -267,7 +284,7 @@ export class PartitionActor implements Actor<PartitionMessage>, ShellOwner<Parti
       proposeLogStart: (logStart) => leader.proposeLogStart(logStart),
       transfer: (to) => {
         this.#leaderSinceMs = monotonicMs
-        this.#transfer(this.#shell.host!, to)
+        this.transfer(to)
       },
     })
   }

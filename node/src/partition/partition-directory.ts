@@ -2,12 +2,13 @@
 // alone; read by handlers and the mesh between turns, once for every message: a look-up makes no
 // garbage. Decides nothing.
 import type { ActorRef } from '@quorate/actors'
+import type { PartitionPlaces } from '../metadata/places.ts'
 import { type GroupId, type GroupKey, groupKey } from '../storage/log-entry.ts'
 import type { PartitionMessage } from './partition-message.ts'
 
 /**
- * creating: files are being made. running: its actor lives. dropping: its topic is deleted, files
- * are being removed. gone: they are removed. amnesiac: must exist, but its files are not there.
+ * creating: files are being made. running: its actor lives. dropping: its topic is deleted or it is
+ * no more of its group, files are being removed. gone: they are removed. amnesiac: must exist, but its files are not there.
  */
 export type ReplicaState = 'creating' | 'running' | 'dropping' | 'gone' | 'amnesiac'
 
@@ -19,6 +20,8 @@ export interface HostedReplica {
   state: ReplicaState
   /** Present while running. */
   ref: ActorRef<PartitionMessage> | undefined
+  /** Of its partition, as last looked at. */
+  places: PartitionPlaces | undefined
   /** Running: it has been read back from disk, or has halted. */
   settled: boolean
 }

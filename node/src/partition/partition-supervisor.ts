@@ -4,6 +4,7 @@
 // is reported and never created anew. Fed by the metadata actor; next stop: partition-actor.ts.
 import type { Actor, ActorContext } from '@quorate/actors'
 import type { MetadataMachine } from '../metadata/machine.ts'
+import type { ReplicaPlace } from '../metadata/places.ts'
 import type { Assignment, DropOrder } from '../metadata/views.ts'
 import { ApplyHistory } from '../replication/apply-history.ts'
 import { GroupNodes } from '../replication/group-nodes.ts'
@@ -35,8 +36,13 @@ export interface SupervisorOptions extends PartitionSurroundings {
   readonly executedIndex: number
   /** The replica here is stopped for good: hints about its group are worthless. */
   dropping(group: GroupId): void
-  /** Every replica of a deleted topic is gone from this node; to be told to the metadata group. */
-  removed(topicId: number): void
+  /**
+   * This replica, or without an id every replica of a deleted topic, is gone from this node; to be
+   * told to the metadata group.
+   */
+  removed(topicId: number, replicaId?: number): void
+  /** A replica must exist and does not: the metadata group is to replace it. Once for each. */
+  lost(group: GroupId, replicaId: number): void
 }
 
 /** After this time what failed for want of disk is tried again. */
@@ -52,6 +58,8 @@ export class PartitionSupervisor implements Actor<SupervisorMessage> {
   /** Orders that are not carried out yet. */
   readonly #creating = new Map<HostedReplica, Assignment>()
   #createdSince = false
+  /** What is being removed, or is removed and not confirmed yet, by group and replica. */
+  readonly #drops = new Map<string, 'dropping' | 'gone'>()
   #failed: (() => void)[] = []
 
   constructor(options: SupervisorOptions, directory: PartitionDirectory) {
@@ -104,14 +112,35 @@ export class PartitionSupervisor implements Actor<SupervisorMessage> {
     this.#seenIndex = machine.applied.index
     // What an earlier life of this node id was told is not for this one to carry out.
     if (machine.nodeById(node)?.incarnation !== incarnation) return
-    const ordered = machine
-      .assignmentsOf(node)
-      .filter(({ group }) => this.#directory.get(group) === undefined)
+    const assignments = machine.assignmentsOf(node)
+    const ordered = assignments
+      .filter((assignment) => this.#isNew(assignment))
       .map((assignment) => [this.#enter(assignment), assignment] as const)
     for (const [replica, assignment] of ordered) this.#begin(replica, assignment)
     const orders = machine.dropOrdersOf(node)
     for (const order of orders) this.#drop(order)
-    this.#forget(machine, new Set(orders.map(({ group }) => groupKey(group))))
+    this.#forget([...assignments, ...orders])
+    this.#tellPlaces(machine)
+  }
+
+  /** Not here yet, and nothing of the group lives here in its place. */
+  #isNew({ group, replicaId }: Assignment): boolean {
+    const present = this.#directory.get(group)
+    if (present === undefined) return true
+    const isDead = present.state === 'amnesiac' || present.state === 'gone'
+    return isDead && present.replicaId !== replicaId
+  }
+
+  /** Leaders act on places that are not what they were. */
+  #tellPlaces(machine: MetadataMachine): void {
+    for (const replica of this.#directory.all()) {
+      const { topicId, partition } = replica.group
+      const places = machine.topicById(topicId)?.partitions[partition]
+      if (places === undefined || places === replica.places) continue
+      const isFirst = replica.places === undefined
+      replica.places = places
+      if (!isFirst) replica.ref?.reply({ type: 'members' })
+    }
   }
 
   /** All orders are known before the first is carried out: none is counted as executed too early. */
@@ -128,6 +157,7 @@ export class PartitionSupervisor implements Actor<SupervisorMessage> {
       state,
       ref: undefined,
       settled: false,
+      places: undefined,
     }
     this.#directory.put(replica)
     if (state === 'creating') this.#creating.set(replica, assignment)
@@ -137,7 +167,10 @@ export class PartitionSupervisor implements Actor<SupervisorMessage> {
   #begin(replica: HostedReplica, assignment: Assignment): void {
     if (replica.state === 'running') this.#run(replica, assignment, false)
     else if (replica.state === 'creating') this.#create(replica, assignment)
-    else this.#event('replica.amnesiac', replica.group, { replica: replica.replicaId })
+    else {
+      this.#event('replica.amnesiac', replica.group, { replica: replica.replicaId })
+      this.#options.lost(replica.group, replica.replicaId)
+    }
   }
 
   #create(replica: HostedReplica, assignment: Assignment): void {
@@ -165,7 +198,8 @@ export class PartitionSupervisor implements Actor<SupervisorMessage> {
   #created(assignment: Assignment, error: Error | undefined): void {
     const replica = this.#directory.get(assignment.group)
     if (replica?.state !== 'creating') return
-    const isWanted = this.#options.metadata().topicById(assignment.group.topicId) !== undefined
+    const { metadata, node } = this.#options
+    const isWanted = isAssigned(metadata().assignmentsOf(node), replica)
     if (error !== undefined) {
       this.#event('replica.create-failed', replica.group, { reason: error.message })
       if (isWanted) this.#later(() => this.#create(replica, assignment))
@@ -188,10 +222,10 @@ export class PartitionSupervisor implements Actor<SupervisorMessage> {
   }
 
   #run(replica: HostedReplica, assignment: Assignment, isNew: boolean): void {
-    const { group, members, config, replicaId } = assignment
+    const { group, config, replicaId, initial, members } = assignment
     const { node, session, timing, storage, send, addressOf, trustedWallMs } = this.#options
-    const { metadata, events, admitsSnapshot } = this.#options
-    const places = () => metadata().membersOf(group) ?? []
+    const { metadata, events, admitsSnapshot, replicasChanged } = this.#options
+    const places = () => placesOf(metadata(), group)
     const { self } = this.#context
     const options: PartitionActorOptions = {
       node,
@@ -206,72 +240,90 @@ export class PartitionSupervisor implements Actor<SupervisorMessage> {
       config,
       nodes: new GroupNodes(places),
       preferred: () => places()[0]?.replicaId,
+      desired: () => metadata().desiredOf(group),
+      replicasChanged,
       history: new ApplyHistory(),
       events: { ...events, settled: (settled) => self.reply({ type: 'settled', group: settled }) },
     }
-    const name = `partition-${groupKey(group)}`
+    // Its predecessor of the same group may still be ending.
+    const name = initial
+      ? `partition-${groupKey(group)}`
+      : `partition-${groupKey(group)}.${replicaId}`
     const ref = this.#context.spawn(name, () => new PartitionActor(options))
     replica.state = 'running'
     replica.ref = ref
-    if (isNew && members[0]!.replicaId === replicaId) {
+    if (isNew && initial && members[0]!.replicaId === replicaId) {
       ref.reply({ type: 'campaign', attemptsLeft: campaignAttempts })
     }
   }
 
-  /** Also reaches files of a replica whose topic was deleted while this node was away. */
+  /** Also reaches files of a replica that was given up while this node was away. */
   #drop(order: DropOrder): void {
     const { group, replicaId } = order
-    const replica = this.#directory.get(group)
-    if (replica !== undefined && replica.state !== 'running' && replica.state !== 'amnesiac') return
+    const present = this.#directory.get(group)
+    const isPresent = present === undefined || present.replicaId === replicaId
+    if (this.#drops.has(dropKey(order)) || (isPresent && present?.state === 'creating')) return
+    this.#drops.set(dropKey(order), 'dropping')
+    if (!isPresent) {
+      this.#removeFiles(order)
+      return
+    }
     const dropping = { group, replicaId, createdIndex: 0, ref: undefined, settled: true }
-    this.#directory.put({ ...dropping, state: 'dropping' })
+    this.#directory.put({ ...dropping, places: undefined, state: 'dropping' })
     this.#options.dropping(group)
     // Who has written to it is answered before it ends: nobody can reach it from here on.
     const { self } = this.#context
     const respond = () => self.reply({ type: 'retired', order })
-    if (replica?.ref?.reply({ type: 'retire', respond }) !== true) this.#removeFiles(order)
+    if (present?.ref?.reply({ type: 'retire', respond }) !== true) this.#removeFiles(order)
   }
 
   #removeFiles(order: DropOrder): void {
-    if (this.#directory.get(order.group)?.state !== 'dropping') return
+    if (this.#drops.get(dropKey(order)) !== 'dropping') return
     const { self } = this.#context
-    const { files, storage } = this.#options
-    if (files.get(groupKey(order.group)) !== order.replicaId) {
-      self.reply({ type: 'dropped', order, error: undefined })
-      return
-    }
     const executed = this.#executedBut(undefined)
-    storage.dropReplica(order.group, order.replicaId, executed, (error) =>
+    this.#options.storage.dropReplica(order.group, order.replicaId, executed, (error) =>
       self.reply({ type: 'dropped', order, error }),
     )
   }
 
   #dropped(order: DropOrder, error: Error | undefined): void {
-    const replica = this.#directory.get(order.group)
-    if (replica?.state !== 'dropping') return
+    if (this.#drops.get(dropKey(order)) !== 'dropping') return
+    const { group, replicaId } = order
     if (error !== undefined) {
-      this.#event('replica.drop-failed', order.group, { reason: error.message })
+      this.#event('replica.drop-failed', group, { reason: error.message })
       this.#later(() => this.#removeFiles(order))
       return
     }
-    replica.state = 'gone'
-    const { metadata, node, removed, files } = this.#options
-    files.delete(groupKey(order.group))
-    const { topicId } = order.group
-    const isOpen = metadata()
+    this.#drops.set(dropKey(order), 'gone')
+    const { files, removed } = this.#options
+    if (files.get(groupKey(group)) === replicaId) files.delete(groupKey(group))
+    const present = this.#directory.get(group)
+    if (present?.replicaId === replicaId) present.state = 'gone'
+    if (order.scope === 'replica') removed(group.topicId, replicaId)
+    else if (!this.#dropsOf(group.topicId)) removed(group.topicId)
+    // The next replica of the group may have waited for this.
+    this.#reconcile()
+  }
+
+  /** Replicas of a deleted topic are still to be removed. */
+  #dropsOf(topicId: number): boolean {
+    const { metadata, node } = this.#options
+    return metadata()
       .dropOrdersOf(node)
       .some(
-        ({ group }) => group.topicId === topicId && this.#directory.get(group)?.state !== 'gone',
+        (order) => order.group.topicId === topicId && this.#drops.get(dropKey(order)) !== 'gone',
       )
-    if (!isOpen) removed(topicId)
   }
 
   /** What is gone and confirmed, or was missed only because this node's metadata was old. */
-  #forget(machine: MetadataMachine, ordered: ReadonlySet<GroupKey>): void {
-    for (const { state, group } of [...this.#directory.all()]) {
-      if (state !== 'gone' && state !== 'amnesiac') continue
-      if (machine.topicById(group.topicId) !== undefined || ordered.has(groupKey(group))) continue
-      this.#directory.remove(group)
+  #forget(known: readonly { readonly group: GroupId; readonly replicaId: number }[]): void {
+    const keys = new Set(known.map(dropKey))
+    for (const replica of [...this.#directory.all()]) {
+      const isDead = replica.state === 'gone' || replica.state === 'amnesiac'
+      if (isDead && !keys.has(dropKey(replica))) this.#directory.remove(replica.group)
+    }
+    for (const [key, state] of this.#drops) {
+      if (state === 'gone' && !keys.has(key)) this.#drops.delete(key)
     }
   }
 
@@ -283,4 +335,24 @@ export class PartitionSupervisor implements Actor<SupervisorMessage> {
   #event(name: string, group: GroupId, fields: Readonly<Record<string, unknown>>): void {
     this.#options.events.event(name, { group: groupKey(group), ...fields })
   }
+}
+
+function dropKey({ group, replicaId }: { group: GroupId; replicaId: number }): string {
+  return `${groupKey(group)}.${replicaId}`
+}
+
+function isAssigned(
+  assignments: readonly Assignment[],
+  { group, replicaId }: HostedReplica,
+): boolean {
+  return assignments.some(
+    (each) => each.replicaId === replicaId && groupKey(each.group) === groupKey(group),
+  )
+}
+
+/** Where replicas of the group are, those that are to go included; the preferred leader first. */
+function placesOf(machine: MetadataMachine, group: GroupId): readonly ReplicaPlace[] {
+  const places = machine.topicById(group.topicId)?.partitions[group.partition]
+  if (places === undefined) return []
+  return [...places.replicas, ...places.removing, ...(places.first ?? [])]
 }

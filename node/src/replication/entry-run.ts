@@ -3,8 +3,10 @@
 // and of disks. Previous stop: partition-leader.ts; next stop: raft-host.ts.
 import type { BatchHeader, Chunks } from '@quorate/protocol'
 import type { Configuration, LogPoint } from '@quorate/raft'
+import { sameChain } from '../storage/chain.ts'
 import { makeEntry, verifyEntry } from '../storage/entry-format.ts'
 import { EntryType, type LogEntry } from '../storage/log-entry.ts'
+import type { GroupLog } from '../storage/storage.ts'
 import { encodeConfiguration, type NodeOf } from './configuration-entry.ts'
 
 /** Entries on their way into the log: each is chained to the one before it as it is added. */
@@ -70,4 +72,13 @@ export function firstDamage(
     before = entry
   }
   return undefined
+}
+
+/** Whether a log has an entry, the same to the hash. */
+export function heldBy(log: Pick<GroupLog, 'lastIndex' | 'pointAt'>): (entry: LogEntry) => boolean {
+  return (entry) => {
+    if (entry.index > log.lastIndex) return false
+    const point = log.pointAt(entry.index)
+    return point?.term === entry.term && sameChain(point.chain, entry.chain)
+  }
 }

@@ -1,12 +1,13 @@
 // What a leader reads for peers that need more than is in memory: entries of its log, or the snapshot
 // at log start when the log begins later. What storage reads it has verified, and what could not be
 // read is not answered: it will be asked for again. Previous stop: raft-host.ts; next: storage.
-import type { Configuration, ReplicaId } from '@quorate/raft'
+import type { Configuration, RaftInput, ReplicaId } from '@quorate/raft'
+import type { LogEntry } from '../storage/log-entry.ts'
 import type { GroupLog } from '../storage/storage.ts'
-import type { HostCompletion, RaftHostOptions } from './raft-owner.ts'
+import type { RaftHostOptions } from './raft-owner.ts'
 import { SnapshotSource } from './snapshot-source.ts'
 
-type Answer = (completion: HostCompletion) => void
+type Answer = (input: RaftInput<LogEntry>) => void
 
 export class PeerFeed {
   readonly #log: GroupLog
@@ -35,17 +36,19 @@ export class PeerFeed {
   entries(to: ReplicaId, fromIndex: number, bytesMax: number): void {
     const { start, lastIndex } = this.#log
     if (fromIndex <= start.index) {
-      this.#answer({ kind: 'gone', to })
+      this.#answer({ type: 'entries-gone', to })
       return
     }
     const limit = { index: lastIndex, bytes: bytesMax }
     this.#log.read({ index: fromIndex }, limit, (error, previous, entries) => {
-      if (error === undefined) this.#answer({ kind: 'catch-up', to, previous, entries })
+      if (error === undefined) this.#answer({ type: 'entries-read', to, previous, entries })
     })
   }
 
   snapshot(to: ReplicaId, offset: number, bytesMax: number): void {
-    this.#source.read(offset, bytesMax, (piece) => this.#answer({ kind: 'snapshot', to, piece }))
+    this.#source.read(offset, bytesMax, (piece) =>
+      this.#answer({ type: 'snapshot-read', to, ...piece }),
+    )
   }
 
   /** Now and then: what nobody asks for any more is let go. */

@@ -18,15 +18,15 @@ import {
   type SnapshotPoint,
   step,
 } from '@quorate/raft'
-import { sameChain } from '../storage/chain.ts'
 import { EntryType, type GroupId, groupKey, type LogEntry } from '../storage/log-entry.ts'
 import type { GroupLog } from '../storage/storage.ts'
-import { type AppliedRead, ApplyFeed } from './apply-feed.ts'
-import { EntryRun, firstDamage } from './entry-run.ts'
+import { type AppliedRead, ApplyFeed, type FeedOwner } from './apply-feed.ts'
+import { EntryRun, firstDamage, heldBy } from './entry-run.ts'
 import { GroupMembers } from './group-members.ts'
+import { keepCondition } from './keep-condition.ts'
 import { PeerFeed } from './peer-feed.ts'
 import type { HostCompletion, RaftHostOptions, RaftHostOwner } from './raft-owner.ts'
-import { appliedAtStart, restoreRaft } from './restore-raft.ts'
+import { appliedAtStart, holesOf, restoreRaft } from './restore-raft.ts'
 import { SnapshotIntake } from './snapshot-intake.ts'
 
 /** Applied entries the core keeps at most, for followers a little behind. */
@@ -45,6 +45,7 @@ export class RaftHost {
   #role: Role = 'follower'
   #term: number
   #leader: ReplicaId = 0
+  readonly #holds: (entry: LogEntry) => boolean
   readonly #feed: ApplyFeed
   readonly #peers: PeerFeed
   readonly #intake: SnapshotIntake
@@ -68,10 +69,13 @@ export class RaftHost {
     this.#key = groupKey(recovered.group)
     const applied = appliedAtStart(recovered)
     const commit = Math.max(applied, this.log.base.index)
+    this.#holds = heldBy(this.log)
     this.#feed = this.#feedFrom(applied, commit)
     this.#members = new GroupMembers(this.log, options.nodes, recovered.configuration)
     const committed = () => this.#members.committed
-    this.#peers = new PeerFeed(this.#key, options, committed, (read) => owner.completeLater(read))
+    this.#peers = new PeerFeed(this.#key, options, committed, (input) =>
+      owner.completeLater({ kind: 'input', input }),
+    )
     this.#intake = new SnapshotIntake(options.nodes, (state, at) => owner.prepare(state, at))
     this.#released = this.log.base.index
     this.#term = recovered.hardState.term
@@ -79,10 +83,10 @@ export class RaftHost {
   }
 
   #feedFrom(applied: number, commit: number): ApplyFeed {
-    const owner = {
-      apply: (entries: readonly LogEntry[]) => this.#apply(entries),
-      completeLater: (completion: HostCompletion) => this.#owner.completeLater(completion),
-      failed: (reason: string) => this.halt(reason),
+    const owner: FeedOwner = {
+      apply: (entries) => this.#apply(entries),
+      completeLater: (completion) => this.#owner.completeLater(completion),
+      failed: (reason) => this.halt(reason),
     }
     return new ApplyFeed(this.#key, this.log, owner, applied, commit)
   }
@@ -111,10 +115,6 @@ export class RaftHost {
   }
   get commit(): number {
     return this.#feed.commit
-  }
-  /** Highest index this replica's own disk holds. No checkpoint passes it. */
-  get stored(): number {
-    return this.log.durableIndex
   }
   get halted(): boolean {
     return this.#halted
@@ -151,12 +151,6 @@ export class RaftHost {
     this.step({ type: 'message', from, message })
   }
 
-  readonly #holds = (entry: LogEntry): boolean => {
-    if (entry.index > this.log.lastIndex) return false
-    const point = this.log.pointAt(entry.index)
-    return point?.term === entry.term && sameChain(point.chain, entry.chain)
-  }
-
   tick(): void {
     this.#wakeMs = Number.POSITIVE_INFINITY
     this.step({ type: 'tick' })
@@ -172,25 +166,14 @@ export class RaftHost {
   complete(completion: HostCompletion): void {
     if (this.#halted) return
     switch (completion.kind) {
-      case 'stored':
-        this.step({ type: 'stored', id: completion.id })
+      case 'input':
+        this.step(completion.input)
         return
       case 'failed':
         this.halt(completion.error.message)
         return
       case 'apply':
         this.#feedOn(completion)
-        return
-      case 'catch-up': {
-        const { to, previous, entries } = completion
-        this.step({ type: 'entries-read', to, previous, entries })
-        return
-      }
-      case 'gone':
-        this.step({ type: 'entries-gone', to: completion.to })
-        return
-      case 'snapshot':
-        this.step({ type: 'snapshot-read', to: completion.to, ...completion.piece })
         return
     }
   }
@@ -273,10 +256,27 @@ export class RaftHost {
       case 'propose-configuration':
         this.#due.push(() => this.#configurationEntry(effect.configuration))
         return
+      case 'recovered':
+      case 'tail-unknown':
+      case 'dropped':
+        keepCondition(effect, this.#key, this.#options.storage, this.#owner)
+        return
       case 'halt':
         this.halt(`${effect.reason} at index ${effect.index}`)
         return
     }
+  }
+
+  /** Storage has found damage in the log, or it is repaired. */
+  holesChanged(): void {
+    this.step({ type: 'holes', ...holesOf(this.log) })
+    if (!this.#halted) this.#feedOn(undefined)
+  }
+
+  /** These are readable again. */
+  repaired(entries: readonly LogEntry[]): void {
+    this.step({ type: 'repaired', entries })
+    this.holesChanged()
   }
 
   #send(to: ReplicaId, message: RaftMessage<LogEntry>): void {
@@ -298,7 +298,9 @@ export class RaftHost {
       },
       (error) => {
         this.#owner.completeLater(
-          error === undefined ? { kind: 'stored', id } : { kind: 'failed', error },
+          error === undefined
+            ? { kind: 'input', input: { type: 'stored', id } }
+            : { kind: 'failed', error },
         )
       },
     )
@@ -314,10 +316,8 @@ export class RaftHost {
 
   #snapshotReceived(snapshot: SnapshotPoint, data: readonly Uint8Array[]): void {
     if (this.#intake.take(snapshot, data)) {
-      this.#due.push(
-        () => ({ type: 'install', snapshot }),
-        () => void this.#intake.forget(),
-      )
+      this.#due.push(() => ({ type: 'install', snapshot }))
+      this.#due.push(() => void this.#intake.forget())
     } else this.#owner.damagedMessage(this.#leader, `snapshot at ${snapshot.index}`)
   }
 
@@ -330,9 +330,7 @@ export class RaftHost {
   }
 
   #termStart(): RaftInput<LogEntry> {
-    const run = this.draft()
-    run.add(EntryType.termStart, emptyChunks)
-    return { type: 'propose', entries: run.entries }
+    return { type: 'propose', entries: [this.draft().add(EntryType.termStart, emptyChunks)] }
   }
 
   /** Undefined when it may not be proposed any more, e.g. since this replica leads no longer. */

@@ -1,27 +1,26 @@
 // What runs a Raft host: the seam between raft-host.ts and its owner, an actor with a mailbox, and
 // the node around both. Types only, and the number a replica goes by from one life to the next.
 import type { Clock } from '@quorate/actors'
-import type { Configuration, Draw, LogPoint, RaftMessage, ReplicaId, Role } from '@quorate/raft'
+import type {
+  Configuration,
+  Draw,
+  LogPoint,
+  RaftInput,
+  RaftMessage,
+  ReplicaId,
+  Role,
+} from '@quorate/raft'
 import type { GroupId, LogEntry } from '../storage/log-entry.ts'
 import type { RecoveredGroup, Storage } from '../storage/storage.ts'
 import type { AppliedRead } from './apply-feed.ts'
 import type { GroupNodes } from './group-nodes.ts'
-import type { SnapshotPiece } from './snapshot-source.ts'
 
 /** What comes back to the owner's mailbox later; the owner hands it to `complete`. */
 export type HostCompletion =
-  | { readonly kind: 'stored'; readonly id: number }
+  /** What the core waits for. */
+  | { readonly kind: 'input'; readonly input: RaftInput<LogEntry> }
   | { readonly kind: 'failed'; readonly error: Error }
   | AppliedRead
-  | {
-      readonly kind: 'catch-up'
-      readonly to: ReplicaId
-      readonly previous: LogPoint
-      readonly entries: readonly LogEntry[]
-    }
-  /** What a peer needs lies below log start. */
-  | { readonly kind: 'gone'; readonly to: ReplicaId }
-  | { readonly kind: 'snapshot'; readonly to: ReplicaId; readonly piece: SnapshotPiece }
 
 export interface RaftHostOwner {
   /** Committed entries in index order; each index once in the life of this host. */
@@ -35,6 +34,8 @@ export interface RaftHostOwner {
   installed(index: number): void
   /** Another configuration is in force, or the one in force has become committed. */
   configurationChanged(configuration: Configuration, committed: boolean): void
+  /** For a person to look at. */
+  event(name: string, fields: Readonly<Record<string, unknown>>): void
   /** The host itself puts this entry into the log of the group it leads. */
   proposed(entry: LogEntry): void
   /** The replica must not go on: its log or its disk cannot be trusted. */

@@ -31,6 +31,12 @@ export type ReplicaMessage =
   /** The tick, behind the messages that were waiting when its timer fired. */
   | { readonly type: 'tick-due' }
   | { readonly type: 'maintain' }
+  /** The group's configuration, or what is wanted of it, may have changed. */
+  | { readonly type: 'members' }
+  /** Storage found damage in the log. */
+  | { readonly type: 'holes' }
+  /** Damaged entries are on disk again, and whole. */
+  | { readonly type: 'repaired'; readonly entries: readonly LogEntry[] }
   | { readonly type: 'connection-lost'; readonly node: string }
 
 /** Storage has the group's state ready for this incarnation (after the WAL barrier). */

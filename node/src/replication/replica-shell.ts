@@ -7,7 +7,9 @@ import type { Clock, Random } from '@quorate/actors'
 import { QuorateError } from '@quorate/protocol'
 import type { Configuration, LogPoint, ReplicaId, Role } from '@quorate/raft'
 import { limits } from '../limits.ts'
+import type { DesiredConfiguration } from '../metadata/places.ts'
 import { MachineDisagreement } from '../partition/disagreement.ts'
+import { MembershipDriver } from '../partition/membership-driver.ts'
 import {
   type AppliedFiles,
   type MaintainedMachine,
@@ -53,8 +55,6 @@ export interface ShellOwner<Machine>
   machineOf(checkpoint: Uint8Array | undefined): Machine
   /** The machine is this one from now on; nothing was applied to it yet. */
   restored?(machine: Machine): void
-  /** Somebody joined, left or changed sides, or that became committed. */
-  configurationChanged?(): void
   /** The replica runs: what is committed and in memory was applied. */
   begun(host: RaftHost): void
   /** Throws MachineDisagreement when this replica must not go on. */
@@ -64,6 +64,12 @@ export interface ShellOwner<Machine>
   /** Time for a leader to look after its group. */
   maintained(maintenance: ReplicaMaintenance): void
   preferred(): ReplicaId | undefined
+  /** It leads, and an entry of its own term was applied. */
+  readonly leading: boolean
+  desired(): DesiredConfiguration | undefined
+  transfer(to: ReplicaId): void
+  /** See MembershipDriver. */
+  changed(voters: readonly ReplicaId[], learners: readonly ReplicaId[], done: () => void): void
   retentionHeld(reason: string | undefined): void
   event(name: string, fields: Readonly<Record<string, unknown>>): void
 }
@@ -79,6 +85,8 @@ export class ReplicaShell<Machine extends MaintainedMachine> implements RaftHost
   #maintenance: ReplicaMaintenance | undefined
   /** In the state of a snapshot that is not installed yet. */
   #prepared: Machine | undefined
+  /** Of this leadership. */
+  #members: MembershipDriver | undefined
 
   constructor(
     key: GroupKey,
@@ -218,11 +226,41 @@ export class ReplicaShell<Machine extends MaintainedMachine> implements RaftHost
         this.#context.setTimer('maintain', limits.maintainIntervalMs, { type: 'maintain' })
         maintenance.look()
         this.#owner.maintained(maintenance)
+        this.#lookAtMembers()
+        return
+      case 'members':
+        this.#lookAtMembers()
+        return
+      case 'holes':
+        host.holesChanged()
+        return
+      case 'repaired':
+        host.repaired(message.entries)
         return
       case 'connection-lost':
         host.connectionLost(message.node)
         return
     }
+  }
+
+  #lookAtMembers(): void {
+    if (!this.#owner.leading) return
+    this.#members ??= this.#driver(this.#host!)
+    if (!this.#members.look()) return
+    this.#context.setTimer('members', limits.membershipIntervalMs, { type: 'members' })
+  }
+
+  #driver(host: RaftHost): MembershipDriver {
+    const owner = this.#owner
+    return new MembershipDriver({
+      host,
+      clock: this.#context.clock,
+      silenceMs: this.#options.timing.electionTimeoutMinMs,
+      desired: () => owner.desired(),
+      transfer: (to) => owner.transfer(to),
+      changed: (voters, learners, done) => owner.changed(voters, learners, done),
+      event: (name, fields) => owner.event(name, fields),
+    })
   }
 
   // ── RaftHostOwner ──────────────────────────────────────────────────────────────────────────
@@ -252,7 +290,12 @@ export class ReplicaShell<Machine extends MaintainedMachine> implements RaftHost
   configurationChanged(configuration: Configuration, committed: boolean): void {
     const { voters, outgoing, learners } = configuration
     this.#owner.event('raft.configuration', { voters, outgoing, learners, committed })
-    this.#owner.configurationChanged?.()
+    // In a message of its own: it is the time for the next step.
+    if (committed) this.#context.self.reply({ type: 'members' })
+  }
+
+  event(name: string, fields: Readonly<Record<string, unknown>>): void {
+    this.#owner.event(name, fields)
   }
 
   proposed(entry: LogEntry): void {
@@ -283,7 +326,10 @@ export class ReplicaShell<Machine extends MaintainedMachine> implements RaftHost
   }
 
   roleChanged(role: Role, term: number, leader: ReplicaId): void {
-    if (role !== 'leader') this.#maintenance?.release()
+    if (role !== 'leader') {
+      this.#members = undefined
+      this.#maintenance?.release()
+    }
     this.#owner.roleChanged(role, term, leader)
   }
 

@@ -3,7 +3,7 @@
 import { QuorateError } from '@quorate/protocol'
 import { createRaft, defaultRaftOptions, type Raft } from '@quorate/raft'
 import { groupKey, type LogEntry } from '../storage/log-entry.ts'
-import type { RecoveredGroup } from '../storage/storage.ts'
+import type { GroupLog, RecoveredGroup } from '../storage/storage.ts'
 import type { RaftHostOptions } from './raft-owner.ts'
 
 /**
@@ -19,14 +19,33 @@ export function appliedAtStart({ group, checkpoint, log }: RecoveredGroup): numb
   return checkpoint?.index ?? log.start.index
 }
 
+/** What the core has to know of the damage in a log. */
+export function holesOf(log: GroupLog): {
+  readonly cleanThrough: number
+  readonly undecided: readonly number[]
+} {
+  const undecided = log.holes().filter(({ evidence }) => evidence === 'begun')
+  return {
+    cleanThrough: log.cleanThrough,
+    undecided: undecided.map(({ firstIndex }) => firstIndex),
+  }
+}
+
 /** `commit`: index known to be committed. */
 export function restoreRaft(options: RaftHostOptions, commit: number): Raft<LogEntry> {
   const { recovered, timing, session, clock, draw } = options
-  const { replicaId, configuration, hardState, log } = recovered
+  const { replicaId, configuration, hardState, condition, log } = recovered
   const { base } = log
   return createRaft<LogEntry>(
     { ...defaultRaftOptions, ...timing, id: replicaId, configuration, session },
-    { hardState, base, entries: log.entriesFrom(base.index + 1), commit },
+    {
+      hardState,
+      base,
+      entries: log.entriesFrom(base.index + 1),
+      commit,
+      condition,
+      ...holesOf(log),
+    },
     clock.monotonicMs(),
     draw,
   )

@@ -40,7 +40,7 @@ class Rig {
 
   constructor(voters: readonly number[] = [1]) {
     this.fake = new FakeStorage(metadataGroup, { replicaId: 1, configuration: { voters } })
-    const plan = planOf(3)
+    const plan = planOf(voters.length)
     const history = new ApplyHistory()
     this.ref = this.system.spawn(
       'metadata',
@@ -219,7 +219,7 @@ describe('metadata actor', () => {
           kind: 'create-topic',
           name: name(at % 7),
           partitions: 900,
-          replicas: 3,
+          replicas: 1,
           config: {},
         } as never)
         rig.settle()
@@ -228,7 +228,7 @@ describe('metadata actor', () => {
         while (rig.fake.saves.length > 0) rig.fake.saved()
       }
     }
-    write(30)
+    write(100)
     expect(rig.fake.log.rolls.length).toBeGreaterThan(1)
     expect(rig.fake.log.checkpointList).toEqual(rig.fake.log.rolls)
     rig.pass(limits.maintainIntervalMs)

@@ -91,7 +91,10 @@ class Group {
 
 const ids = fc.uniqueArray(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 5 })
 const target = fc
-  .record({ voters: ids, learners: fc.uniqueArray(fc.integer({ min: 1, max: 9 }), { maxLength: 2 }) })
+  .record({
+    voters: ids,
+    learners: fc.uniqueArray(fc.integer({ min: 1, max: 9 }), { maxLength: 2 }),
+  })
   .map(({ voters, learners }) => ({
     voters,
     learners: learners.filter((id) => !voters.includes(id)),

@@ -4,6 +4,7 @@ import type { FetchReply, WriteResult } from '@quorate/protocol'
 import type { RaftMessage } from '@quorate/raft'
 import { afterEach, describe, expect, test } from 'vitest'
 import { limits } from '../../src/limits.ts'
+import type { DesiredConfiguration } from '../../src/metadata/places.ts'
 import { topicConfig } from '../../src/metadata/topic-config.ts'
 import { PartitionActor } from '../../src/partition/partition-actor.ts'
 import type { OffsetsAnswer, PartitionMessage } from '../../src/partition/partition-message.ts'
@@ -38,6 +39,8 @@ class Rig {
   readonly held: (string | undefined)[] = []
   readonly sent: { readonly to: string; readonly message: RaftMessage<LogEntry> }[] = []
   settled = 0
+  desired: DesiredConfiguration | undefined
+  readonly changes: { readonly voters: readonly number[] }[] = []
   readonly ref: ActorRef<PartitionMessage>
 
   constructor(voters: readonly number[] = [1], config: Parameters<typeof topicConfig>[0] = {}) {
@@ -47,6 +50,11 @@ class Rig {
       node: 'n1',
       config: topicConfig(config),
       preferred: () => 1,
+      desired: () => this.desired,
+      replicasChanged: (_group, now, done) => {
+        this.changes.push(now)
+        done()
+      },
       session: 5,
       nodes: nodesOf(1, 2, 3),
       admitsSnapshot: () => true,

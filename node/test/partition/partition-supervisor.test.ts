@@ -16,6 +16,7 @@ interface Creation {
   readonly key: string
   readonly replicaId: number
   readonly executed: number
+  readonly configuration?: unknown
   done(error?: Error): void
 }
 
@@ -38,7 +39,8 @@ class Rig {
   readonly drops: Creation[] = []
   readonly executed: number[] = []
   readonly events: string[] = []
-  readonly removed: number[] = []
+  readonly removed: (number | string)[] = []
+  readonly lost: string[] = []
   readonly files: Map<string, number>
   machine = this.metadata.machine
   ref!: ActorRef<SupervisorMessage>
@@ -49,11 +51,18 @@ class Rig {
       createReplica: (
         { topicId, partition }: { topicId: number; partition: number },
         replicaId: number,
-        _configuration: unknown,
+        configuration: unknown,
         _hardState: unknown,
         executed: number,
         done: (error?: Error) => void,
-      ) => this.creations.push({ key: `${topicId}-${partition}`, replicaId, executed, done }),
+      ) =>
+        this.creations.push({
+          key: `${topicId}-${partition}`,
+          replicaId,
+          executed,
+          configuration,
+          done,
+        }),
       dropReplica: (
         { topicId, partition }: { topicId: number; partition: number },
         replicaId: number,
@@ -94,7 +103,11 @@ class Rig {
             files: this.files,
             executedIndex,
             dropping: () => {},
-            removed: (topicId) => this.removed.push(topicId),
+            removed: (topicId, replicaId) =>
+              this.removed.push(replicaId === undefined ? topicId : `${topicId}.${replicaId}`),
+            lost: ({ topicId, partition }, replicaId) =>
+              this.lost.push(`${topicId}-${partition}.${replicaId}`),
+            replicasChanged: () => {},
           },
           this.directory,
         ),
@@ -247,7 +260,10 @@ describe('start', () => {
     const rig = new Rig()
     rig.metadata.create('a', 1)
     rig.remove('a')
-    expect(rig.drops).toEqual([])
+    // Storage knows nothing of it, and says so by being done.
+    expect(rig.drops).toHaveLength(1)
+    rig.drops.shift()!.done()
+    rig.turn()
     expect(rig.removed).toEqual([1])
   })
 
@@ -347,4 +363,90 @@ test('a restart of the supervisor starts every replica again', () => {
   rig.creations.at(-1)!.done()
   rig.turn()
   expect(rig.state(topicId, 1)).toBe('running')
+})
+
+describe('replicas that move', () => {
+  const group = (topicId: number) => ({ topicId, partition: 0 })
+  const replicaOn = (rig: Rig, topicId: number, node: string) =>
+    rig.machine.membersOf(group(topicId))!.find(({ nodeId }) => nodeId === node)!.replicaId
+
+  test('one that comes later begins as a learner of nobody, and does not campaign', () => {
+    const rig = new Rig()
+    rig.metadata.addNode('n4')
+    const topicId = rig.metadata.create('a', 1).reply!.topicId!
+    const before = rig.machine.membersOf(group(topicId))!.map(({ nodeId }) => nodeId)
+    const away = before.find((node) => node !== 'n1')!
+    // Off this node, and back to it under another id.
+    rig.metadata.move('a', 0, [away, ...['n2', 'n3', 'n4'].filter((node) => node !== away)])
+    rig.metadata.settled(group(topicId))
+    rig.metadata.move('a', 0, ['n1', 'n2', 'n3'])
+    rig.reconcile()
+    const creation = rig.creations[0]!
+    expect(creation.replicaId).toBe(replicaOn(rig, topicId, 'n1'))
+    expect(creation.configuration).toEqual({ voters: [] })
+  })
+
+  test('one that is to go is dropped only by its own tombstone, and that is told of it alone', () => {
+    const rig = new Rig()
+    rig.metadata.addNode('n4')
+    const topicId = rig.create('a', 1)
+    rig.created()
+    const replicaId = replicaOn(rig, topicId, 'n1')
+    rig.metadata.move('a', 0, ['n2', 'n3', 'n4'])
+    rig.reconcile()
+    expect(rig.state(topicId)).toBe('running')
+    rig.metadata.settled(group(topicId))
+    rig.reconcile()
+    expect(rig.drops).toMatchObject([{ key: `${topicId}-0`, replicaId }])
+    rig.reconcile()
+    expect(rig.drops).toHaveLength(1)
+    rig.drops.shift()!.done()
+    rig.turn()
+    expect(rig.removed).toEqual([`${topicId}.${replicaId}`])
+    expect(rig.state(topicId)).toBe('gone')
+  })
+
+  test('the next one of a group waits until the one before is gone', () => {
+    const rig = new Rig()
+    rig.metadata.addNode('n4')
+    const topicId = rig.create('a', 1)
+    rig.created()
+    rig.metadata.move('a', 0, ['n2', 'n3', 'n4'])
+    rig.metadata.settled(group(topicId))
+    rig.metadata.move('a', 0, ['n1', 'n2', 'n3'])
+    rig.reconcile()
+    expect(rig.creations).toEqual([])
+    rig.drops.shift()!.done()
+    rig.turn()
+    expect(rig.creations).toHaveLength(1)
+    rig.created()
+    expect(rig.directory.get(group(topicId))).toMatchObject({
+      state: 'running',
+      replicaId: replicaOn(rig, topicId, 'n1'),
+    })
+  })
+
+  test('a lost one is told of once, and its replacement lives beside it until its files go', () => {
+    const rig = new Rig(new Map(), 1)
+    const topicId = rig.create('a', 1)
+    const lost = replicaOn(rig, topicId, 'n1')
+    expect(rig.lost).toEqual([`${topicId}-0.${lost}`])
+    rig.reconcile()
+    expect(rig.lost).toHaveLength(1)
+    const requestId = rig.metadata.requestId()
+    const kind = 'replace-replica'
+    rig.metadata.request({ kind, requestId, ...group(topicId), nodeId: 'n1', replicaId: lost })
+    rig.reconcile()
+    expect(rig.creations.map(({ replicaId }) => replicaId)).toEqual([replicaOn(rig, topicId, 'n1')])
+    rig.created()
+    expect(rig.state(topicId)).toBe('running')
+    rig.metadata.settled(group(topicId))
+    rig.reconcile()
+    expect(rig.drops).toMatchObject([{ replicaId: lost }])
+    rig.drops.shift()!.done()
+    rig.turn()
+    expect(rig.removed).toEqual([`${topicId}.${lost}`])
+    expect(rig.state(topicId)).toBe('running')
+    expect(rig.directory.amnesiac()).toEqual([])
+  })
 })

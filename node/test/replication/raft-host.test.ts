@@ -103,6 +103,9 @@ class Rig implements RaftHostOwner {
   wakeAt(monotonicMs: number): void {
     this.wakes.push(monotonicMs)
   }
+  event(name: string): void {
+    this.steps.push(name)
+  }
   damagedMessage(from: number, reason: string): void {
     this.damaged.push(`${from}: ${reason}`)
   }
