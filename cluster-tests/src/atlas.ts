@@ -3,6 +3,7 @@
 // entry keeps an undamaged synced copy, and in each group the voters that lost term or extent, with
 // those whose copy of one entry is damaged, stay a minority. Pure; it trusts bytes and no node.
 // damage.ts asks it before each damage.
+import type { Configuration } from '@quorate/raft'
 import type { Copies, IntactCopies, IntactReplica } from 'quorate/testing'
 
 /** What is known of one damage before it is done. */
@@ -21,13 +22,17 @@ export interface AtlasOptions {
   readonly wholeNodes: boolean
 }
 
+type Images = ReadonlyMap<string, IntactCopies>
+/** By replica folder name. */
+type Losses = ReadonlyMap<string, Loss>
+
 interface Group {
-  voters: readonly number[]
+  configuration: Configuration
   configurationIndex: number
-  /** Node of each replica id. */
+  /** Node of each replica id; ids are never used again. */
   readonly nodes: Map<number, string>
-  /** By node: chains of the entries it was seen to hold whole. */
-  readonly had: Map<string, Map<number, string>>
+  /** By replica id: chains of the entries it was seen to hold whole. */
+  readonly had: Map<number, Map<number, string>>
   /** Chains of entries that a quorum was seen to hold: all that is committed, and maybe more. */
   readonly committed: Map<number, string>
 }
@@ -36,8 +41,8 @@ export class FaultAtlas {
   readonly #options: AtlasOptions
   readonly #images = new Map<string, IntactCopies>()
   readonly #groups = new Map<string, Group>()
-  /** Losses that last, by node and group. */
-  readonly #lost = new Map<string, Map<string, Loss>>()
+  /** Losses that last. */
+  readonly #lost = new Map<string, Loss>()
   /** Nodes that cannot start any more. */
   readonly #out = new Set<string>()
 
@@ -46,12 +51,12 @@ export class FaultAtlas {
   }
 
   /** What all disks hold now; to be called before each question. */
-  look(images: ReadonlyMap<string, IntactCopies>): void {
+  look(images: Images): void {
     for (const [node, image] of images) {
       this.#images.set(node, image)
       for (const replica of image.replicas.values()) this.#note(node, replica)
     }
-    for (const group of this.#groups.values()) this.#settle(group)
+    for (const group of this.#groups.values()) settle(group)
   }
 
   /** Nodes that stay down until they are replaced. */
@@ -65,12 +70,12 @@ export class FaultAtlas {
     if (before === undefined) return { kind: 'unnoticeable', why: `${node} was never looked at` }
     const old = olderThanPromised(before, after)
     if (old !== undefined) return { kind: 'unnoticeable', why: `${node}: ${old}` }
-    const out = this.#isOut(after)
-    const lost = lossesBetween(before, after)
+    const images = new Map(this.#images).set(node, after)
+    const lost = new Map([...this.#lost, ...this.#losses(node, before, after)])
     let beyond: Verdict | undefined
     for (const [key, group] of this.#groups) {
-      if (!group.had.has(node)) continue
-      const verdict = this.#judgeGroup(key, group, node, after, out, lost)
+      if (![...group.nodes.values()].includes(node)) continue
+      const verdict = judgeGroup(key, group, images, lost)
       if (verdict.kind === 'unnoticeable') return verdict
       if (verdict.kind === 'beyond') beyond ??= verdict
     }
@@ -81,37 +86,47 @@ export class FaultAtlas {
   accept(node: string, after: IntactCopies): void {
     const before = this.#images.get(node)!
     if (this.#isOut(after)) this.#out.add(node)
-    const known = this.#lost.get(node) ?? new Map<string, Loss>()
-    for (const [key, loss] of lossesBetween(before, after)) {
-      if (known.get(key) !== 'term') known.set(key, loss)
+    for (const [name, loss] of this.#losses(node, before, after)) {
+      if (this.#lost.get(name) !== 'term') this.#lost.set(name, loss)
     }
-    this.#lost.set(node, known)
     this.#images.set(node, after)
+  }
+
+  /** Another incarnation of the node begins with an empty disk; its old replicas stay lost. */
+  replaced(node: string): void {
+    this.#out.delete(node)
+  }
+
+  /** The replica has learnt again how far its log goes. */
+  recovered(name: string): void {
+    if (this.#lost.get(name) === 'extent') this.#lost.delete(name)
   }
 
   /** Whether these nodes may stay away for good: with the damage so far, all is kept and served. */
   canMiss(nodes: readonly string[]): boolean {
-    for (const node of nodes) {
-      const image = this.#images.get(node)
-      if (image === undefined) return false
+    const lost = new Map(this.#lost)
+    for (const [key, { nodes: places }] of this.#groups) {
+      for (const [replicaId, node] of places) {
+        if (nodes.includes(node)) lost.set(`${key}.${replicaId}`, 'term')
+      }
     }
-    return [...this.#groups].every(([key, group]) => {
-      const away = new Set([...nodes, ...this.#out])
-      return this.#shortcoming(key, group, this.#images, away, this.#lost).kind === 'within'
-    })
+    return [...this.#groups].every(
+      ([key, group]) => judgeGroup(key, group, this.#images, lost).kind === 'within',
+    )
   }
 
   #note(node: string, replica: IntactReplica): void {
-    const group = this.#group(replica.key)
-    group.nodes.set(replica.replicaId, node)
-    if (replica.configurationIndex >= group.configurationIndex && replica.voters.length > 0) {
-      group.voters = replica.voters
-      group.configurationIndex = replica.configurationIndex
+    const { key, replicaId, configuration, configurationIndex } = replica
+    const group = this.#group(key)
+    group.nodes.set(replicaId, node)
+    if (configurationIndex >= group.configurationIndex && configuration.voters.length > 0) {
+      group.configuration = configuration
+      group.configurationIndex = configurationIndex
     }
-    let had = group.had.get(node)
+    let had = group.had.get(replicaId)
     if (had === undefined) {
       had = new Map()
-      group.had.set(node, had)
+      group.had.set(replicaId, had)
     }
     for (const [index, chain] of replica.entries) had.set(index, chain)
   }
@@ -119,21 +134,33 @@ export class FaultAtlas {
   #group(key: string): Group {
     let group = this.#groups.get(key)
     if (group === undefined) {
-      group = {
-        voters: [],
-        configurationIndex: -1,
-        nodes: new Map(),
-        had: new Map(),
-        committed: new Map(),
-      }
+      const configuration = { voters: [] }
+      const maps = { nodes: new Map(), had: new Map(), committed: new Map() }
+      group = { configuration, configurationIndex: -1, ...maps }
       this.#groups.set(key, group)
     }
     return group
   }
 
-  /** Entries held by a quorum count as committed from now on. */
-  #settle({ voters, nodes, had, committed }: Group): void {
-    const holders = voters.map((voter) => had.get(nodes.get(voter) ?? ''))
+  #isOut(after: IntactCopies): boolean {
+    if (after.identities === 0 || !after.hasSecret) return true
+    if (after.manifest === undefined || after.node === undefined) return true
+    return this.#options.wholeNodes
+  }
+
+  #losses(node: string, before: IntactCopies, after: IntactCopies): Losses {
+    if (!this.#isOut(after)) return lossesBetween(before, after)
+    const names = [...this.#groups].flatMap(([key, { nodes }]) =>
+      [...nodes].filter(([, place]) => place === node).map(([id]) => `${key}.${id}`),
+    )
+    return new Map(names.map((name) => [name, 'term']))
+  }
+}
+
+/** Entries held by a quorum count as committed from now on. */
+function settle({ configuration, had, committed }: Group): void {
+  for (const voters of halves(configuration)) {
+    const holders = voters.map((voter) => had.get(voter))
     const quorum = quorumOf(voters.length)
     for (const held of holders) {
       for (const [index, chain] of held ?? []) {
@@ -143,47 +170,43 @@ export class FaultAtlas {
       }
     }
   }
+}
 
-  #isOut(after: IntactCopies): boolean {
-    if (after.identities === 0 || !after.hasSecret) return true
-    if (after.manifest === undefined || after.node === undefined) return true
-    return this.#options.wholeNodes
+/** While members change, both halves must be able to decide. */
+function halves({ voters, outgoing = [] }: Configuration): (readonly number[])[] {
+  return outgoing.length === 0 ? [voters] : [voters, outgoing]
+}
+
+function judgeGroup(key: string, group: Group, images: Images, lost: Losses): Verdict {
+  let worst: Verdict = { kind: 'within' }
+  for (const voters of halves(group.configuration)) {
+    const places = voters.map((voter) => placeOf(key, voter, group, images, lost))
+    const verdict = shortcomingOf(key, group.committed, places)
+    if (verdict.kind === 'unnoticeable') return verdict
+    if (verdict.kind === 'beyond') worst = verdict
   }
+  return worst
+}
 
-  #judgeGroup(
-    key: string,
-    group: Group,
-    node: string,
-    after: IntactCopies,
-    isOut: boolean,
-    losses: ReadonlyMap<string, Loss>,
-  ): Verdict {
-    const images = new Map(this.#images).set(node, after)
-    const lost = new Map(this.#lost)
-    lost.set(node, new Map([...(this.#lost.get(node) ?? []), ...losses]))
-    const away = isOut ? new Set([...this.#out, node]) : this.#out
-    return this.#shortcoming(key, group, images, away, lost)
-  }
-
-  #shortcoming(
-    key: string,
-    group: Group,
-    images: ReadonlyMap<string, IntactCopies>,
-    away: ReadonlySet<string>,
-    lost: ReadonlyMap<string, ReadonlyMap<string, Loss>>,
-  ): Verdict {
-    const places = group.voters.map((voter): Place => {
-      const node = group.nodes.get(voter)
-      if (node === undefined) return unborn
-      const replica = [...(images.get(node)?.replicas.values() ?? [])].find(
-        (each) => each.key === key && each.replicaId === voter,
-      )
-      const abstains = away.has(node) || lost.get(node)?.has(key) === true
-      const { start, startState } = replica ?? { start: 0, startState: true }
-      const state = { start, startState, entries: replica?.entries, known: replica?.known }
-      return { ...state, had: group.had.get(node), abstains: abstains || replica === undefined }
-    })
-    return shortcomingOf(key, group.committed, places)
+function placeOf(
+  key: string,
+  replicaId: number,
+  group: Group,
+  images: Images,
+  lost: Losses,
+): Place {
+  const node = group.nodes.get(replicaId)
+  if (node === undefined) return unborn
+  const name = `${key}.${replicaId}`
+  const replica = images.get(node)?.replicas.get(name)
+  const { start, startState } = replica ?? { start: 0, startState: true }
+  return {
+    start,
+    startState,
+    entries: replica?.entries,
+    known: replica?.known,
+    had: group.had.get(replicaId),
+    abstains: replica === undefined || lost.has(name),
   }
 }
 
@@ -263,16 +286,16 @@ function isOlder(before: Copies | undefined, after: Copies | undefined): boolean
   return before !== undefined && after !== undefined && after.newest < before.settled
 }
 
-function lossesBetween(before: IntactCopies, after: IntactCopies): Map<string, Loss> {
+function lossesBetween(before: IntactCopies, after: IntactCopies): Losses {
   const losses = new Map<string, Loss>()
   const gone = [...before.wal.batches].filter((number) => !after.wal.batches.has(number))
   // A torn write leaves no trace behind it: only damage before later batches, or in a file whose
   // length or header is wrong, is seen.
   const isSeen = gone.some((number) => [...after.wal.batches].some((other) => other > number))
   const isExtentLost = gone.length > 0 && (isSeen || !after.wal.whole)
-  for (const [name, { key }] of before.replicas) {
-    if (!after.replicas.has(name)) losses.set(key, 'term')
-    else if (isExtentLost) losses.set(key, 'extent')
+  for (const name of before.replicas.keys()) {
+    if (!after.replicas.has(name)) losses.set(name, 'term')
+    else if (isExtentLost) losses.set(name, 'extent')
   }
   return losses
 }

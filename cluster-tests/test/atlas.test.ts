@@ -25,7 +25,7 @@ function node(replicaId: number, last: number, change: Partial<IntactReplica> = 
     group: { topicId: 7, partition: 0 },
     key,
     replicaId,
-    voters,
+    configuration: { voters },
     configurationIndex: 0,
     hardState: twice(4),
     start: 0,

@@ -3,8 +3,10 @@
 // copies of each doubled file are left. An oracle for runs that damage files: damage is what is gone
 // between two looks. Uses the codecs of the formats and none of their readers; intact-wal.ts reads
 // the WAL and intact-files.ts the rest.
+import type { Configuration } from '@quorate/raft'
 import { chainText } from '../storage/chain.ts'
-import { type GroupId, type GroupKey, groupKey } from '../storage/log-entry.ts'
+import type { HardStateRecord } from '../storage/hard-state-format.ts'
+import { type GroupId, type GroupKey, groupKey, type LogEntry } from '../storage/log-entry.ts'
 import { decodeManifest, logStartOf, type Manifest, manifestPaths } from '../storage/manifest.ts'
 import { checkpointPath, replicaFolder, replicaName } from '../storage/replica-files.ts'
 import {
@@ -15,7 +17,7 @@ import {
   readPairs,
   readSegment,
 } from './intact-files.ts'
-import { type IntactWal, readIntactWal } from './intact-wal.ts'
+import { type IntactWal, readIntactWal, type WrittenReplica } from './intact-wal.ts'
 import type { SimulatedDisk } from './simulated-disk.ts'
 
 /** Files of one disk; undefined for a name without file. */
@@ -36,8 +38,8 @@ export interface IntactReplica {
   readonly group: GroupId
   readonly key: GroupKey
   readonly replicaId: number
-  /** Replica ids of the voters, and the log index that made them so. */
-  readonly voters: readonly number[]
+  /** In force as far as this disk tells, and the log index that made it so. */
+  readonly configuration: Configuration
   readonly configurationIndex: number
   /** Of term and vote. */
   readonly hardState: Copies
@@ -123,11 +125,14 @@ function replicaOf(
   const listed = manifest.groups.find((each) => replicaName(each) === replicaName(record))
   const start = logStartOf(listed)
   const entries = new Map<number, string>()
+  /** Those that change members. */
+  const segments: LogEntry[] = []
   const known = new Set<number>()
   for (const segment of listed?.segments ?? []) {
     for (let index = segment.firstIndex; index <= segment.last.index; index += 1) known.add(index)
-    for (const { index, chain } of readSegment(image, path, owner, segment)) {
-      entries.set(index, chainText(chain))
+    for (const entry of readSegment(image, path, owner, segment)) {
+      entries.set(entry.index, chainText(entry.chain))
+      if (entry.configuration !== undefined) segments.push(entry)
     }
   }
   const written = wal.replicas.get(replicaName(record))
@@ -138,12 +143,28 @@ function replicaOf(
     group,
     key,
     replicaId,
-    voters: record.configuration.voters,
-    configurationIndex: record.configurationIndex,
+    ...configurationOf(record, segments, written),
     hardState: copies,
     start: from,
     startState: from === 0 || isCheckpointWhole(image, checkpointPath(path, from), owner),
     entries: new Map([...entries].filter(([index]) => index > from)),
     known: new Set([...known].filter((index) => index > from)),
   }
+}
+
+/** The newest of: the hard state, entries in segments, entries in the WAL. */
+function configurationOf(
+  record: HardStateRecord,
+  inSegments: readonly LogEntry[],
+  inWal: WrittenReplica | undefined,
+): Pick<IntactReplica, 'configuration' | 'configurationIndex'> {
+  const { configuration, configurationIndex } = record
+  const entries = [...inSegments, ...(inWal?.configurations.values() ?? [])]
+  return entries.reduce(
+    (newest, entry) =>
+      entry.index > newest.configurationIndex && entry.configuration !== undefined
+        ? { configuration: entry.configuration, configurationIndex: entry.index }
+        : newest,
+    { configuration, configurationIndex },
+  )
 }

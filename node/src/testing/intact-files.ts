@@ -21,6 +21,7 @@ import {
   slotPosition,
 } from '../storage/hard-state-format.ts'
 import { identityPaths } from '../storage/identity.ts'
+import type { LogEntry } from '../storage/log-entry.ts'
 import type { ManifestSegment } from '../storage/manifest.ts'
 import { segmentPath } from '../storage/replica-files.ts'
 import type { SegmentOwner } from '../storage/segment.ts'
@@ -101,7 +102,7 @@ export function readSegment(
   replicaFolder: string,
   owner: SegmentOwner,
   state: ManifestSegment,
-): readonly EntryHeader[] {
+): readonly LogEntry[] {
   const bytes = image.bytes(segmentPath(replicaFolder, state.firstIndex))
   if (bytes === undefined || bytes.byteLength < state.sizeBytes) return []
   const header = decodeSegmentHeader(bytes.subarray(0, blockBytes))
@@ -114,7 +115,7 @@ export function readSegment(
     previous.index === state.firstIndex - 1
   const view = viewOf(bytes)
   if (!isOwn || !isIndexWhole(bytes, view, state.indexPosition)) return []
-  const entries: EntryHeader[] = []
+  const entries: LogEntry[] = []
   let position = blockBytes
   while (position + entryHeaderBytes <= state.sizeBytes) {
     const entry = decodeEntryHeader(view, position)
@@ -122,7 +123,8 @@ export function readSegment(
       position += 1
       continue
     }
-    if (entry.type !== indexBlockType && isPayloadWhole(bytes, position, entry)) entries.push(entry)
+    const whole = entry.type === indexBlockType ? undefined : wholeEntry(bytes, position, entry)
+    if (whole !== undefined) entries.push(whole)
     position += entry.sizeBytes
   }
   return entries
@@ -142,8 +144,12 @@ function isIndexWhole(bytes: Uint8Array, view: DataView, newestPosition: number)
   return true
 }
 
-function isPayloadWhole(bytes: Uint8Array, position: number, header: EntryHeader): boolean {
+function wholeEntry(
+  bytes: Uint8Array,
+  position: number,
+  header: EntryHeader,
+): LogEntry | undefined {
   const from = position + entryHeaderBytes
-  const payload = bytes.subarray(from, from + header.payloadBytes)
-  return verifyPayload(entryOf(header, chunksOf(payload))) === undefined
+  const entry = entryOf(header, chunksOf(bytes.subarray(from, from + header.payloadBytes)))
+  return verifyPayload(entry) === undefined ? entry : undefined
 }

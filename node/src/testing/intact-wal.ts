@@ -9,6 +9,7 @@ import {
   entryOf,
   verifyPayload,
 } from '../storage/entry-format.ts'
+import type { LogEntry } from '../storage/log-entry.ts'
 import { replicaName } from '../storage/replica-files.ts'
 import { walPath } from '../storage/wal-file.ts'
 import {
@@ -33,6 +34,8 @@ export interface IntactWal {
 
 export interface WrittenReplica {
   readonly entries: ReadonlyMap<number, string>
+  /** Entries that change members, by index. */
+  readonly configurations: ReadonlyMap<number, LogEntry>
   readonly known: ReadonlySet<number>
 }
 
@@ -104,6 +107,7 @@ function readFile(bytes: Uint8Array | undefined, number: number): FoundFile | un
 
 interface Played {
   readonly entries: Map<number, string>
+  readonly configurations: Map<number, LogEntry>
   readonly known: Set<number>
 }
 
@@ -111,7 +115,7 @@ function play(replicas: Map<string, Played>, record: DirectoryRecord, { payload 
   const name = replicaName(record)
   let played = replicas.get(name)
   if (played === undefined) {
-    played = { entries: new Map(), known: new Set() }
+    played = { entries: new Map(), configurations: new Map(), known: new Set() }
     replicas.set(name, played)
   }
   if (record.kind === RecordKind.dropReplica || record.kind === RecordKind.resetToSnapshot) {
@@ -136,13 +140,17 @@ function playEntries(played: Played, record: DirectoryRecord, payload: Uint8Arra
     if (header === undefined) return
     const from = position + entryHeaderBytes
     const bytes = payload.subarray(from, from + header.payloadBytes)
-    const isWhole = verifyPayload(entryOf(header, chunksOf(bytes))) === undefined
-    if (isWhole) played.entries.set(header.index, chainText(header.chain))
+    const entry = entryOf(header, chunksOf(bytes))
+    if (verifyPayload(entry) === undefined) {
+      played.entries.set(header.index, chainText(header.chain))
+      if (entry.configuration !== undefined) played.configurations.set(header.index, entry)
+    }
     position += header.sizeBytes
   }
 }
 
-function cutFrom({ entries, known }: Played, index: number): void {
+function cutFrom({ entries, configurations, known }: Played, index: number): void {
+  for (const each of configurations.keys()) if (each >= index) configurations.delete(each)
   for (const each of entries.keys()) if (each >= index) entries.delete(each)
   for (const each of known) if (each >= index) known.delete(each)
 }
