@@ -1,21 +1,28 @@
 // An account of every entry that any disk got synced, kept while the cluster runs. From it, at once:
 // one (index, term) has one content anywhere; an ack names an entry that a quorum of disks got synced,
-// with that content and at that offset; and who is elected has, by chain, everything that was acked
-// before. It trusts the bytes on the disks and nothing of the nodes; damage done later is not counted.
+// with that content and at that offset; who is elected has, by chain, everything that was acked before; and
+// members change one change at a time. It trusts the bytes on the disks and nothing of the nodes; damage done later is not counted.
+import { chunksOf } from '@quorate/protocol'
 import {
+  chainText,
+  type DecodedConfiguration,
+  decodeConfiguration,
+  EntryType,
   type GroupKey,
   parseGroupKey,
   type SimulatedDisk,
   SyncedEntries,
-  type SyncedHeader,
+  type SyncedEntry,
 } from 'quorate/testing'
 import type { Send } from '../history.ts'
 import { valueMark, valueMarks } from '../values.ts'
 
-interface Place {
-  readonly group: GroupKey
-  readonly header: SyncedHeader
+interface Change extends DecodedConfiguration {
+  readonly header: Header
 }
+
+type Header = SyncedEntry['header']
+type Place = Pick<SyncedEntry, 'group' | 'header'>
 
 export class LogLedger {
   readonly violations: string[] = []
@@ -26,8 +33,10 @@ export class LogLedger {
   readonly #contents = new Map<string, { readonly chain: string; readonly disk: string }>()
   /** Where a record was written, as often as leaders tried. */
   readonly #records = new Map<string, Place[]>()
+  /** Entries that changed members, as they were first synced. */
+  readonly #changes = new Map<GroupKey, readonly Change[]>()
   /** The highest acked entry of each group. */
-  readonly #acked = new Map<GroupKey, SyncedHeader>()
+  readonly #acked = new Map<GroupKey, Header>()
 
   constructor(folder: string, replicas: number) {
     this.#folder = folder
@@ -36,7 +45,7 @@ export class LogLedger {
 
   watch(disk: SimulatedDisk): void {
     const entries = new SyncedEntries(disk, this.#folder)
-    entries.synced = (group, header, payload) => this.#synced(disk.name, group, header, payload)
+    entries.synced = (entry) => this.#synced(disk.name, entry)
     this.#disks.set(disk.name, entries)
   }
 
@@ -83,14 +92,16 @@ export class LogLedger {
     )
   }
 
-  #synced(disk: string, group: GroupKey, header: SyncedHeader, payload: Uint8Array): void {
+  #synced(disk: string, entry: SyncedEntry): void {
+    const { group, header, payload } = entry
     const key = `${group}/${header.index}/${header.term}`
-    const chain = `${header.chain.high}-${header.chain.low}`
+    const chain = chainText(header.chain)
     const known = this.#contents.get(key)
     if (known === undefined) this.#contents.set(key, { chain, disk })
     else if (known.chain !== chain) {
       this.violations.push(`${known.disk} and ${disk} have different entries at ${key}`)
     } else return
+    if (header.type === EntryType.configuration) this.#membersChange(disk, entry)
     for (const mark of valueMarks(payload)) {
       const places = this.#records.get(mark)
       if (places === undefined) this.#records.set(mark, [{ group, header }])
@@ -98,7 +109,39 @@ export class LogLedger {
     }
   }
 
-  #holders(group: GroupKey, { index, chain }: SyncedHeader): string[] {
+  /** The change before it must be committed: held by a quorum of both of its halves. */
+  #membersChange(disk: string, { group, replicaId, header, payload }: SyncedEntry): void {
+    const decoded = decodeConfiguration(chunksOf(payload))
+    if (decoded === undefined) {
+      this.violations.push(`${disk} has an unreadable configuration at ${group}/${header.index}`)
+      return
+    }
+    const changes = this.#changes.get(group) ?? []
+    this.#changes.set(group, [...changes, { header, ...decoded }])
+    const own = this.#disks.get(disk)!.of(group, replicaId)
+    const before = changes
+      .filter((each) => own?.get(each.header.index) === chainText(each.header.chain))
+      .filter((each) => each.header.index < header.index)
+      .reduce<Change | undefined>(
+        (last, each) => (last === undefined || each.header.index > last.header.index ? each : last),
+        undefined,
+      )
+    if (before === undefined) return
+    const { voters, outgoing = [] } = before.configuration
+    for (const half of [voters, outgoing]) {
+      const holders = half.filter((voter) => {
+        const entries = this.#disks.get(before.nodes.get(voter) ?? '')?.of(group, voter)
+        return entries?.get(before.header.index) === chainText(before.header.chain)
+      })
+      if (half.length === 0 || holders.length > half.length / 2) continue
+      this.violations.push(
+        `${disk} changes members of ${group} at ${header.index} while the change at ` +
+          `${before.header.index} is held by ${holders.length} of ${half.length}`,
+      )
+    }
+  }
+
+  #holders(group: GroupKey, { index, chain }: Header): string[] {
     const id = parseGroupKey(group)
     return [...this.#disks]
       .filter(([, entries]) => entries.holds(id, index, chain))

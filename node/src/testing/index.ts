@@ -4,10 +4,14 @@
 export { BrokerNode } from '../node.ts'
 export type { NodeEnvironment, NodeOptions } from '../node-environment.ts'
 export type { EventLog } from '../observe/log.ts'
+export {
+  type DecodedConfiguration,
+  decodeConfiguration,
+} from '../replication/configuration-entry.ts'
+export { chainText } from '../storage/chain.ts'
 export type { Disk } from '../storage/disk.ts'
 export { createNodeDisk } from '../storage/disk-node.ts'
 export { type Dump, dumpStorage } from '../storage/dump.ts'
-export type { EntryHeader as SyncedHeader } from '../storage/entry-format.ts'
 export { formatNode } from '../storage/format.ts'
 export {
   EntryType,
@@ -17,7 +21,7 @@ export {
   metadataGroup,
   parseGroupKey,
 } from '../storage/log-entry.ts'
-export { newPlan, type Plan } from '../storage/plan.ts'
+export { type JoinedNode, newPlan, type Plan } from '../storage/plan.ts'
 export { type CrashPoint, DiskCrash } from './crash-points.ts'
 export {
   type DamageableFile,
@@ -44,4 +48,4 @@ export {
 } from './simulated-disk.ts'
 export type { SimulatedNetworkOptions } from './simulated-link.ts'
 export { SimulatedNetwork } from './simulated-network.ts'
-export { SyncedEntries } from './synced-entries.ts'
+export { SyncedEntries, type SyncedEntry } from './synced-entries.ts'

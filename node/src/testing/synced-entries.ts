@@ -18,15 +18,21 @@ import {
 import { intactCopies, syncedImage } from './intact-copies.ts'
 import type { SimulatedDisk } from './simulated-disk.ts'
 
-/** An entry has been synced: its header, and the bytes of its payload. */
-export type EntryListener = (group: GroupKey, header: EntryHeader, payload: Uint8Array) => void
+/** An entry that has reached the platter. */
+export interface SyncedEntry {
+  readonly group: GroupKey
+  readonly replicaId: number
+  readonly header: EntryHeader
+  readonly payload: Uint8Array
+}
 
 export class SyncedEntries {
   /** Told of each entry of each durable write to the WAL. */
-  synced: EntryListener | undefined
+  synced: ((entry: SyncedEntry) => void) | undefined
   readonly #disk: SimulatedDisk
   readonly #folder: string
-  readonly #groups = new Map<GroupKey, Map<number, string>>()
+  /** By group, then by replica: one that died may lie beside the one that replaces it. */
+  readonly #groups = new Map<GroupKey, Map<number, Map<number, string>>>()
   readonly #salts = new Map<number, number>()
 
   /** `folder`: the node's data folder on the disk. */
@@ -37,21 +43,27 @@ export class SyncedEntries {
   }
 
   holds(group: GroupId, index: number, chain: Chain): boolean {
-    return this.#groups.get(groupKey(group))?.get(index) === chainText(chain)
+    const replicas = this.#groups.get(groupKey(group))?.values() ?? []
+    return [...replicas].some((entries) => entries.get(index) === chainText(chain))
+  }
+
+  /** Chains by index of one replica. */
+  of(group: GroupKey, replicaId: number): ReadonlyMap<number, string> | undefined {
+    return this.#groups.get(group)?.get(replicaId)
   }
 
   /** Highest index held; 0 for none. */
   lastIndex(group: GroupId): number {
-    return Math.max(0, ...(this.#groups.get(groupKey(group))?.keys() ?? []))
+    const replicas = this.#groups.get(groupKey(group))?.values() ?? []
+    return Math.max(0, ...[...replicas].flatMap((entries) => [...entries.keys()]))
   }
 
   /** After the disk was opened again, or crashed: with what is synced now, from the files. */
   reload(): void {
-    for (const { group, entries } of intactCopies(
-      syncedImage(this.#disk),
-      this.#folder,
-    ).replicas.values()) {
-      for (const [index, chain] of entries) this.#entriesOf(group).set(index, chain)
+    const { replicas } = intactCopies(syncedImage(this.#disk), this.#folder)
+    for (const replica of replicas.values()) {
+      const known = this.#entriesOf(replica)
+      for (const [index, chain] of replica.entries) known.set(index, chain)
     }
   }
 
@@ -73,7 +85,9 @@ export class SyncedEntries {
   }
 
   #play(record: DirectoryRecord, payload: Uint8Array): void {
-    const entries = this.#entriesOf(record.group)
+    const { replicaId } = record
+    const group = groupKey(record.group)
+    const entries = this.#entriesOf(record)
     if (record.kind === RecordKind.dropReplica) entries.clear()
     if (record.kind === RecordKind.truncateAfter) cutAfter(entries, record.index)
     if (record.kind === RecordKind.resetToSnapshot) {
@@ -91,19 +105,21 @@ export class SyncedEntries {
       if (this.synced !== undefined) {
         const from = position + entryHeaderBytes
         const bytes = payload.subarray(from, from + header.payloadBytes)
-        this.synced(groupKey(record.group), header, bytes)
+        this.synced({ group, replicaId, header, payload: bytes })
       }
       position += entryHeaderBytes + header.payloadBytes
     }
   }
 
-  #entriesOf(group: GroupId): Map<number, string> {
-    const key = groupKey(group)
-    let entries = this.#groups.get(key)
-    if (entries === undefined) {
-      entries = new Map()
-      this.#groups.set(key, entries)
-    }
+  #entriesOf(replica: {
+    readonly group: GroupId
+    readonly replicaId: number
+  }): Map<number, string> {
+    const key = groupKey(replica.group)
+    const replicas = this.#groups.get(key) ?? new Map<number, Map<number, string>>()
+    this.#groups.set(key, replicas)
+    const entries = replicas.get(replica.replicaId) ?? new Map<number, string>()
+    replicas.set(replica.replicaId, entries)
     return entries
   }
 
