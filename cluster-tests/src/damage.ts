@@ -35,6 +35,7 @@ export interface Damaged {
 }
 
 const sectorBytes = 512
+const walHeaderBytes = 4096
 const zeroBytes: readonly number[] = [512, 4096, 16_384, 65_536]
 
 export class Damages {
@@ -151,7 +152,7 @@ export class Damages {
   }
 
   #draw(
-    { name: node, disk }: SimulatedNode,
+    { name: node, disk, running }: SimulatedNode,
     name: Exclude<DamageName, 'lose-disk' | 'flip-read'>,
     kind: string,
     purpose: string,
@@ -165,6 +166,7 @@ export class Damages {
     if (file === undefined) return undefined
     const { path } = file
     const at = this.#place(disk, path, purpose)
+    if (running && !isAccountable(name, file, at)) return undefined
     switch (name) {
       case 'flip':
         return { kind: 'flip', path, at, bits: 1 }
@@ -230,6 +232,16 @@ export class Damages {
   #integer(purpose: string, bound: number): number {
     return this.#cluster.simulation.random.integer(`damage/${purpose}`, bound)
   }
+}
+
+/**
+ * Under a running process, damage must not spoil what is written later: nobody could account for it.
+ * Such are the names of files that are written to, and what every later batch of a file depends on.
+ */
+function isAccountable(name: DamageName, { kind }: DamageableFile, at: number): boolean {
+  const isWritten = kind === 'wal' || kind === 'segment' || kind.startsWith('hard')
+  if (name === 'swap' || name === 'delete' || name === 'truncate') return !isWritten
+  return kind !== 'wal' || at >= walHeaderBytes
 }
 
 function isKind(text: string): text is DamageableKind {
