@@ -14,6 +14,7 @@ const everything = [
 
 /** The first rule whose pattern fits a file says which of our packages it may import. */
 const mayImport: readonly { readonly files: RegExp; readonly packages: readonly string[] }[] = [
+  { files: /^raft\/examples\//, packages: ['@quorate/raft'] },
   { files: /^(?:protocol|raft|actors)\//, packages: [] },
   { files: /^client\//, packages: ['@quorate/protocol', '@quorate/actors'] },
   { files: /^node\/(?:src\/cli|src\/testing|test)\//, packages: everything },
