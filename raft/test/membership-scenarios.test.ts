@@ -328,4 +328,31 @@ describe('a snapshot for a replica that was away', () => {
     cluster.restart(3)
     expect(configurationOf(cluster, 3)).toEqual({ voters: [1, 2, 3], learners: [4] })
   })
+
+  test('from before the first change, by a leader that was added later, takes no members away', () => {
+    const cluster = led(3)
+    cluster.isolate(3)
+    cluster.propose(1, 'a')
+    cluster.run(100)
+    cluster.add(4)
+    cluster.isolate(3)
+    cluster.change(1, { voters: [1, 2, 3], learners: [4] })
+    cluster.run(200)
+    cluster.change(1, { voters: [1, 2, 3, 4], learners: [] })
+    cluster.run(200)
+    cluster.transfer(1, 4)
+    cluster.runUntil(() => cluster.leader() === 4, 200)
+    cluster.run(200)
+    // 4 knows the log from its first entry on, and not the members the group began with.
+    cluster.compact(4, 2)
+    cluster.release(4, cluster.raft(4).log.commit)
+    cluster.network.passes = ({ to, message }) =>
+      to !== 3 || message.type !== 'append' || message.previous.index !== 2
+    cluster.heal()
+    expect(cluster.runUntil(() => cluster.replica(3).disk.start.index === 2, 2000)).toBe(true)
+    expect(configurationOf(cluster, 3)).toEqual({ voters: [1, 2, 3] })
+    cluster.network.passes = () => true
+    cluster.settle()
+    expect(configurationOf(cluster, 3)).toEqual({ voters: [1, 2, 3, 4] })
+  })
 })
