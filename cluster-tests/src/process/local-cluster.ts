@@ -13,12 +13,16 @@ export const readyTimeoutMs = 30_000
 export abstract class LocalCluster implements AsyncDisposable {
   /** Data of all nodes and whatever the test wants to keep beside them. */
   readonly folder: string
-  readonly nodes: readonly LocalNode[]
+  readonly #nodes: LocalNode[]
   readonly #clients = new Set<Client>()
 
   constructor(folder: string, nodes: readonly LocalNode[]) {
     this.folder = folder
-    this.nodes = nodes
+    this.#nodes = [...nodes]
+  }
+
+  get nodes(): readonly LocalNode[] {
+    return this.#nodes
   }
 
   node(id: string): LocalNode {
@@ -29,6 +33,12 @@ export abstract class LocalCluster implements AsyncDisposable {
 
   others(id: string): LocalNode[] {
     return this.nodes.filter((node) => node.id !== id)
+  }
+
+  /** From now on `added` belongs to the cluster and `removed`, which has ended, does not. */
+  protected exchange(removed: LocalNode | undefined, added: LocalNode | undefined): void {
+    const rest = this.#nodes.filter((node) => node !== removed)
+    this.#nodes.splice(0, this.#nodes.length, ...rest, ...(added === undefined ? [] : [added]))
   }
 
   /** Addresses for `connect`. */

@@ -2,9 +2,9 @@
 // link has a proxy if the test wants: one for each direction between two nodes (a node sends only
 // over the links it dialled itself) and one in front of each node for clients, who learn its address
 // because the node advertises it.
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { quorate, quorateScript } from './command.ts'
+import { type CommandResult, quorate, quorateScript } from './command.ts'
 import { LocalCluster, readyTimeoutMs, temporaryFolder } from './local-cluster.ts'
 import { LocalNode } from './local-node.ts'
 import { freePorts } from './ports.ts'
@@ -25,6 +25,9 @@ export interface PlannedOptions {
   readonly environment?: (data: string) => Readonly<Record<string, string>>
 }
 
+/** A node that leaves takes its time. */
+const changeTimeoutMs = 130_000
+
 interface Proxies {
   /** From the first node to the second, as `n1 n2`. */
   readonly links: ReadonlyMap<string, TcpProxy>
@@ -35,11 +38,20 @@ interface Proxies {
 export class PlannedCluster extends LocalCluster {
   readonly planFile: string
   readonly #proxies: Proxies
+  readonly #options: PlannedOptions
+  /** How many folders were made after those of the plan. */
+  #laterFolders = 0
 
-  private constructor(folder: string, nodes: readonly LocalNode[], proxies: Proxies) {
+  private constructor(
+    folder: string,
+    nodes: readonly LocalNode[],
+    proxies: Proxies,
+    options: PlannedOptions,
+  ) {
     super(folder, nodes)
     this.planFile = planIn(folder)
     this.#proxies = proxies
+    this.#options = options
   }
 
   /** Resolves when every node is ready. */
@@ -69,7 +81,70 @@ export class PlannedCluster extends LocalCluster {
     await formatAll(folder, homes)
     const proxies = await startProxies(options.proxies === true, homes)
     const nodes = homes.map((home) => new LocalNode(placeOf(home, homes, proxies, options)))
-    return new PlannedCluster(folder, nodes, proxies)
+    return new PlannedCluster(folder, nodes, proxies, options)
+  }
+
+  /** Resolves when the new node is ready; it has no replicas yet. Without proxies. */
+  async addNode(id: string): Promise<void> {
+    const [listen, http] = (await freePorts(2)).map((port) => `127.0.0.1:${port}`) as [
+      string,
+      string,
+    ]
+    await this.command('add-node', id, '--address', listen, '--plan', this.planFile)
+    await this.#join({ id, listen, http, data: this.#newFolder(id) })
+  }
+
+  /** A node that has ended, and whose folder is lost, comes back with an empty one. */
+  async replaceNode(id: string): Promise<void> {
+    const lost = this.node(id)
+    rmSync(lost.data, { recursive: true })
+    await this.command('replace-node', id, '--plan', this.planFile)
+    this.exchange(lost, undefined)
+    const { address: listen, http } = lost
+    await this.#join({ id, listen, http, data: this.#newFolder(id) })
+  }
+
+  /** Resolves when the cluster does without the node; its process has ended and its folder is gone. */
+  async removeNode(id: string): Promise<void> {
+    const node = this.node(id)
+    await this.command('remove-node', id, '--plan', this.planFile, '--timeout', '2m')
+    await node.stop()
+    this.exchange(node, undefined)
+    rmSync(node.data, { recursive: true })
+  }
+
+  async canStop(id: string): Promise<boolean> {
+    const { exitCode, stdout, stderr } = await this.#ask('can-stop', id, '-o', 'json')
+    if (exitCode === null || exitCode > 1 || stdout === '') throw new Error(`can-stop: ${stderr}`)
+    return exitCode === 0
+  }
+
+  /** `quorate cluster …` has to succeed. */
+  async command(...words: readonly string[]): Promise<string> {
+    const { exitCode, stdout, stderr } = await this.#ask(...words)
+    if (exitCode !== 0) throw new Error(`quorate cluster ${words.join(' ')}: ${stderr}`)
+    return stdout
+  }
+
+  #ask(...words: readonly string[]): Promise<CommandResult> {
+    const running = this.nodes.filter((node) => node.running)
+    const server = running.map(({ address }) => `nats://${address}`).join(',')
+    return quorate(['cluster', ...words, '--server', server], { timeoutMs: changeTimeoutMs })
+  }
+
+  #newFolder(id: string): string {
+    this.#laterFolders += 1
+    return join(this.folder, `${id}-${this.#laterFolders}`)
+  }
+
+  async #join(home: Home): Promise<void> {
+    const { id, data } = home
+    await succeed(['server', 'format', '--plan', this.planFile, '--node', id, '--data', data])
+    const none = { links: new Map(), doors: new Map() }
+    const node = new LocalNode(placeOf(home, [], none, this.#options))
+    this.exchange(undefined, node)
+    node.start()
+    await this.ready(node)
   }
 
   /** Both directions between two nodes. */

@@ -7,6 +7,7 @@ import {
   hasVoter,
   losesQuorum,
   missingNodes,
+  withoutNodesDown,
 } from '../replication/group-health.ts'
 import { type GroupId, type GroupKey, groupKey } from '../storage/log-entry.ts'
 import type { Broker } from './broker.ts'
@@ -40,7 +41,11 @@ export function groupsHere(
   without: string,
   done: (answer: GroupsAnswer) => void,
 ): void {
-  broker.ledGroups((groups) => {
+  broker.ledGroups((found) => {
+    const groups = found.map(({ group, health }) => ({
+      group,
+      health: withoutNodesDown(health, (node) => broker.isUp(node)),
+    }))
     const missing = groups.filter(({ health }) => missingNodes(health).length > 0)
     done({
       led: groups.map(({ group }) => groupKey(group)),

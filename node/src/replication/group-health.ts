@@ -47,6 +47,18 @@ export function groupHealth(
   return { voters: voters.map(voter), outgoing: outgoing.map(voter) }
 }
 
+/** A voter on a node that is down was heard of a moment ago and counts no more. */
+export function withoutNodesDown(
+  { voters, outgoing }: GroupHealth,
+  isUp: (nodeId: string) => boolean,
+): GroupHealth {
+  const here = (voter: Voter): Voter => {
+    const isDown = voter.nodeId !== undefined && !isUp(voter.nodeId)
+    return isDown ? { ...voter, current: false } : voter
+  }
+  return { voters: voters.map(here), outgoing: outgoing.map(here) }
+}
+
 /** The group could decide nothing without the node. Voters that are not current do not count. */
 export function losesQuorum({ voters, outgoing }: GroupHealth, nodeId: string): boolean {
   return [voters, outgoing].some((half) => {

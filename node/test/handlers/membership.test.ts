@@ -249,6 +249,14 @@ describe('can-stop', () => {
     ])
   })
 
+  test('does not count on a node that is down, however lately its replicas were heard of', () => {
+    const topicId = broker.create('t', 1)
+    broker.led.push(led(metadataGroup, all), led({ topicId, partition: 0 }, all))
+    broker.down.add('n2')
+    expect(canStop('n3').json).toMatchObject({ canStop: false, count: 2 })
+    expect(canStop('n2').json).toMatchObject({ canStop: true })
+  })
+
   test('names the metadata group, and refuses a node nobody knows', () => {
     broker.led.push(led(metadataGroup, ['n1', 'n2']))
     expect(canStop('n1').json.groups).toEqual([{ topic: null, partition: 0, reason: 'quorum' }])
