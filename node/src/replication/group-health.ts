@@ -7,7 +7,7 @@ export interface Voter {
   readonly replicaId: ReplicaId
   /** Absent when it is not known where the replica is. */
   readonly nodeId?: string
-  /** Heard of lately, and has everything committed but for what is on its way. */
+  /** Heard of lately, sure of what it has, and that is all but what is on its way. */
   readonly current: boolean
 }
 
@@ -39,6 +39,7 @@ export function groupHealth(
     const current =
       replicaId === raft.id ||
       (peer !== undefined &&
+        !peer.recovering &&
         nowMs - peer.heardMs <= silenceMsMax &&
         peer.match >= raft.commit - lagMax)
     return { replicaId, current, ...(nodeId === undefined ? {} : { nodeId }) }

@@ -9,7 +9,7 @@ import {
 } from '../../src/replication/group-health.ts'
 
 function leader(
-  peers: readonly { id: number; match: number; heardMs: number }[],
+  peers: readonly Partial<ProgressInspection>[],
   configuration: RaftInspection['configuration'],
 ): RaftInspection {
   const progress = peers as readonly unknown[] as readonly ProgressInspection[]
@@ -27,8 +27,9 @@ describe('the health of a group', () => {
         { id: 3, match: 1000, heardMs: 9_099 },
         { id: 4, match: 744, heardMs: 10_000 },
         { id: 5, match: 743, heardMs: 10_000 },
+        { id: 7, match: 1000, heardMs: 10_000, recovering: true },
       ],
-      { voters: [1, 2, 3, 4, 5, 9], learners: [6] },
+      { voters: [1, 2, 3, 4, 5, 7, 9], learners: [6] },
     )
     const { voters, outgoing } = health(raft)
     expect(voters.filter(({ current }) => current).map(({ nodeId }) => nodeId)).toEqual([
@@ -37,7 +38,7 @@ describe('the health of a group', () => {
       'n4',
     ])
     expect(outgoing).toEqual([])
-    expect(missingNodes({ voters, outgoing })).toEqual(['n3', 'n5', 'replica 9'])
+    expect(missingNodes({ voters, outgoing })).toEqual(['n3', 'n5', 'n7', 'replica 9'])
     expect(hasVoter({ voters, outgoing }, 'n5')).toBe(true)
     expect(hasVoter({ voters, outgoing }, 'n6')).toBe(false)
   })
