@@ -73,7 +73,10 @@ export async function runRebalance(options: RebalanceOptions): Promise<void> {
     return planned
   })
   printRows(format, moves.map(moveRow), { moves })
-  if (moves.length === 0) process.stderr.write('replicas and preferred leaders are even\n')
+  if (moves.length === 0)
+    process.stderr.write(
+      'nothing to move: replicas and preferred leaders are even over the nodes that are up\n',
+    )
 }
 
 function moveRow({ topic, partition, from, to }: PartitionMove): Row {
