@@ -2,7 +2,8 @@
 // digits. People can read it, damage is noticed. Used twice over for identity and manifest. Knows
 // nothing of what the JSON says.
 import { crc32c } from '@quorate/protocol'
-import { type Disk, DiskError } from './disk.ts'
+import type { Disk } from './disk.ts'
+import { readBytesSync } from './read-bytes.ts'
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true })
@@ -28,15 +29,13 @@ export function decodeCheckedText(bytes: Uint8Array): unknown {
   }
 }
 
-/** Undefined when there is no such file. */
+/** Undefined when there is no such file. What the device cannot read is zeros. */
 export function readFileSync(disk: Disk, path: string): Uint8Array | undefined {
   if (!disk.existsSync(path)) return undefined
   const file = disk.openSync(path, 'read')
   try {
     const bytes = new Uint8Array(file.sizeSync())
-    const read = file.readSync(bytes, 0)
-    if (read !== bytes.byteLength) throw new DiskError('EIO', path, 'shorter than its size')
-    return bytes
+    return bytes.subarray(0, readBytesSync(file, bytes, 0))
   } finally {
     file.close()
   }

@@ -10,7 +10,8 @@ import type { Disk } from './disk.ts'
 import { entryOf, verifyEntry } from './entry-format.ts'
 import { EntryScanner } from './entry-scanner.ts'
 import { EntryType, type GroupId, type LogEntry } from './log-entry.ts'
-import { type RecoveredReplica, readStoreSync } from './recovery.ts'
+import { readStoreSync } from './recovery.ts'
+import type { RecoveredReplica } from './replica-recovery.ts'
 import type { Segment } from './segment.ts'
 import { indexBlockType } from './segment-format.ts'
 import type { StorageEvent } from './wal-recovery.ts'
@@ -64,7 +65,7 @@ const typeNames = new Map<number, string>(
 
 /** Throws as `openStorage` does; iterating `rows` throws QUORATE_STORAGE_DAMAGED at damage. */
 export function dumpStorage(disk: Disk, folder: string): Dump {
-  const store = readStoreSync(disk, folder, 'read')
+  const store = readStoreSync(disk, folder, 'read', 'keep')
   for (const file of store.hard.files) file.close()
   for (const { file } of store.wal.files) file.close()
   const groups = store.replicas.map((replica): DumpedGroup => {
@@ -94,18 +95,22 @@ function* rowsOf(disk: Disk, { log, record, walEntries }: RecoveredReplica): Gen
       yield rowOf(record.group, record.replicaId, entry, 'segment')
     }
   }
-  for (const { entry } of walEntries) yield rowOf(record.group, record.replicaId, entry, 'wal')
+  for (const { entry } of walEntries) {
+    if (entry.missing !== true) yield rowOf(record.group, record.replicaId, entry, 'wal')
+  }
 }
 
 function* entriesOf(disk: Disk, { log, walEntries }: RecoveredReplica): Generator<LogEntry> {
   for (const segment of log.segmentList) yield* segmentEntries(disk, segment)
-  for (const { entry } of walEntries) yield entry
+  for (const { entry } of walEntries) if (entry.missing !== true) yield entry
 }
 
 function* segmentEntries(disk: Disk, segment: Segment): Generator<LogEntry> {
+  const [first] = segment.rows
+  if (first === undefined) throw damaged(segment, 0, 'nothing of it is readable')
   const file = disk.openSync(segment.path, 'read')
   try {
-    let position = segment.rows[0]!.position
+    let position = first.position
     const scanner = new EntryScanner(position)
     let previous: LogPoint = segment.previous
     while (previous.index < segment.last.index) {

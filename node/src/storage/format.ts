@@ -2,12 +2,12 @@
 // synced and renamed, so a folder is either whole or not there. A start never formats. The first
 // replica of the metadata group is created here, because nothing can commit its creation.
 import { QuorateError } from '@quorate/protocol'
-import { folderOf, writeNewFileSync } from './checked-text.ts'
+import { folderOf } from './checked-text.ts'
 import type { Disk } from './disk.ts'
 import { quorateErrorOf } from './disk-error.ts'
 import { formatVersion } from './format-version.ts'
 import { formatHardStateSync, type HardStateRecord } from './hard-state-format.ts'
-import { type Identity, secretPath, writeIdentitySync } from './identity.ts'
+import { type Identity, writeIdentitySync } from './identity.ts'
 import { groupKey, metadataGroup } from './log-entry.ts'
 import { emptyManifest, writeManifestsSync } from './manifest.ts'
 import {
@@ -20,6 +20,7 @@ import {
   planNode,
 } from './plan.ts'
 import { replicaFolder } from './replica-files.ts'
+import { writeSecretSync } from './secret.ts'
 
 /** Throws QUORATE_DATA_EXISTS, or QUORATE_INVALID_ARGUMENT when the plan has no such node. */
 export function formatNode(disk: Disk, plan: Plan, nodeId: string, folder: string): void {
@@ -53,8 +54,7 @@ function formatSync(disk: Disk, checked: Plan, node: PlanNode | JoinedNode, fold
     plan: open,
   }
   writeIdentitySync(disk, temporary, identity)
-  const encoder = new TextEncoder()
-  writeNewFileSync(disk, secretPath(temporary), encoder.encode(`${secret}\n`))
+  writeSecretSync(disk, temporary, secret)
   const record = firstRecord(checked, node)
   disk.makeFolderSync(replicaFolder(temporary, groupKey(metadataGroup), record.replicaId))
   formatHardStateSync(disk, temporary, identity, [record])

@@ -7,6 +7,7 @@ import type { LogPoint } from '@quorate/raft'
 import type { GroupId, GroupKey, LogEntry } from './log-entry.ts'
 import { groupKey } from './log-entry.ts'
 import type { LogHole } from './log-hole.ts'
+import { LogHoles } from './log-holes.ts'
 import type { LogReader } from './log-reader.ts'
 import type { Segment } from './segment.ts'
 import { type LogMark, Tail, type TailRecord } from './tail.ts'
@@ -97,6 +98,8 @@ export interface GroupLog {
 /** What a log asks of the storage around it. */
 export interface LogOwner {
   readonly reader: LogReader
+  /** A read found damage that was not known. */
+  holeFound(log: GroupLogState, hole: LogHole): void
   /** A segment may be due. */
   committed(log: GroupLogState): void
   dropBelow(
@@ -113,6 +116,8 @@ export interface RestoredLog {
   readonly start: LogMark
   readonly segments: readonly Segment[]
   readonly checkpoints: readonly number[]
+  /** In segments. */
+  readonly holes: readonly LogHole[]
 }
 
 export class GroupLogState implements GroupLog {
@@ -121,7 +126,10 @@ export class GroupLogState implements GroupLog {
   readonly replicaId: number
   /** Of the replica's files. */
   readonly folder: string
-  readonly tail: Tail
+  tail: Tail
+  readonly damaged: LogHoles
+  /** Changes when the log begins anew: work begun before does not count. */
+  epoch = 0
   /** Oldest first, without gaps from `start`. */
   segmentList: Segment[]
   checkpointList: number[]
@@ -150,6 +158,7 @@ export class GroupLogState implements GroupLog {
     this.checkpointList = [...restored.checkpoints]
     this.#settled = this.segmentList.at(-1)?.last ?? restored.start
     this.tail = new Tail(this.#settled)
+    this.damaged = new LogHoles(this, restored.holes)
     this.#cachedFrom = this.tail.firstIndex
     this.commitIndex = this.#settled.index
     this.durableIndex = this.#settled.index
@@ -247,6 +256,42 @@ export class GroupLogState implements GroupLog {
     }
   }
 
+  /** The true entries of a hole are on disk. Returns the bytes that are in memory now. */
+  fill(entries: readonly LogEntry[]): number {
+    let bytes = 0
+    for (const entry of entries) {
+      const record = this.tail.get(entry.index)
+      if (record?.coming !== entry) continue
+      this.#tailBytes += entry.sizeBytes - record.sizeBytes
+      record.fill(entry)
+      if (entry.index < this.#cachedFrom) record.entry = undefined
+      else bytes += entry.sizeBytes
+    }
+    this.tail.carryOffsets(entries[0]!.index)
+    this.damaged.changed()
+    this.cachedBytes += bytes
+    return bytes
+  }
+
+  /** Forgets everything; the log goes on after the mark. Returns records whose places are needed. */
+  resetTo(mark: LogMark): readonly TailRecord[] {
+    const cut = this.tail.truncateAfter(this.tail.before.index)
+    this.epoch += 1
+    this.#start = mark
+    this.#settled = mark
+    this.segmentList = []
+    this.checkpointList = []
+    this.rolls = []
+    this.tail = new Tail(mark)
+    this.#cachedFrom = mark.index + 1
+    this.#tailBytes = 0
+    this.cachedBytes = 0
+    this.commitIndex = mark.index
+    this.durableIndex = mark.index
+    this.damaged.clear()
+    return cut
+  }
+
   /** Returns the records removed; their places in the WAL are needed until that is on disk. */
   truncateAfter(index: number): readonly TailRecord[] {
     const cut = this.tail.truncateAfter(index)
@@ -256,6 +301,7 @@ export class GroupLogState implements GroupLog {
     }
     this.durableIndex = Math.min(this.durableIndex, index)
     this.rolls = this.rolls.filter((roll) => roll <= index)
+    if (cut.some((record) => record.isMissing)) this.damaged.changed()
     return cut
   }
 
@@ -275,7 +321,7 @@ export class GroupLogState implements GroupLog {
   /** The record of exactly this entry; undefined when it was truncated since. */
   recordOf(entry: LogEntry): TailRecord | undefined {
     const record = this.tail.get(entry.index)
-    return record?.entry === entry ? record : undefined
+    return record?.entry === entry || record?.coming === entry ? record : undefined
   }
 
   /** The WAL holds these entries, synced. Those that were truncated meanwhile do not count. */
@@ -322,6 +368,7 @@ export class GroupLogState implements GroupLog {
     const index = this.#cachedFrom
     if (index > this.durableIndex || index > this.commitIndex) return 0
     const record = this.tail.get(index)!
+    if (record.isMissing) return 0
     record.entry = undefined
     this.#cachedFrom += 1
     this.cachedBytes -= record.sizeBytes
@@ -339,6 +386,7 @@ export class GroupLogState implements GroupLog {
   moveStart(start: LogMark, segments: Segment[]): void {
     this.#start = start
     this.segmentList = segments
+    this.damaged.dropBelow(start.index)
   }
 
   /** The replica is dropped: nothing of it is needed any more. */
@@ -367,11 +415,12 @@ export class GroupLogState implements GroupLog {
   }
 
   holes(): readonly LogHole[] {
-    return []
+    return this.damaged.all()
   }
 
   get cleanThrough(): number {
-    return Number.POSITIVE_INFINITY
+    const first = this.damaged.all()[0]
+    return first === undefined ? Number.POSITIVE_INFINITY : first.firstIndex - 1
   }
 
   checkpoints(): readonly number[] {

@@ -167,7 +167,7 @@ function readReplica(view: DataView): HardStateRecord {
   }
 }
 
-function encodeHeader(letter: 'A' | 'B', identity: WalIdentity): Uint8Array {
+export function encodeHeader(letter: 'A' | 'B', identity: WalIdentity): Uint8Array {
   const block = new Uint8Array(blockBytes)
   const view = viewOf(block)
   view.setUint32(0, headerMagic)

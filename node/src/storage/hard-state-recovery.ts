@@ -1,19 +1,24 @@
-// Reads hard.A and hard.B at start-up, decides for each pair which state is the newest, and makes
-// both files agree again. The rule: B is written only after A is synced, so a slot that is
-// unreadable in one file is decided by the other, and the same slot unreadable in both is damage,
-// never a torn write. Next stop: hard-state.ts, which goes on writing.
+// Reads hard.A and hard.B at start-up and decides for each pair which state is the newest. The rule:
+// B is written only after A is synced, so a slot that is unreadable in one file is decided by the
+// other, and the same slot unreadable in both is damage, never a torn write: term and vote of that
+// replica are lost. A file that is gone as a whole is made again from the other. Next stop:
+// hard-state-settle.ts writes what recovery decided; then hard-state.ts goes on.
 import { QuorateError } from '@quorate/protocol'
+import { replaceFileSync } from './checked-text.ts'
 import type { Disk, DiskFile } from './disk.ts'
 import {
   checkHardStateHeader,
   decodeSlot,
+  encodeHeader,
   encodeSlot,
+  extentBytes,
   hardStatePaths,
   pairBytes,
   type Slot,
   slotBytes,
   slotPosition,
 } from './hard-state-format.ts'
+import { readBytesSync } from './read-bytes.ts'
 import type { WalIdentity } from './wal-file.ts'
 import { blockBytes } from './wal-format.ts'
 
@@ -22,45 +27,96 @@ export interface RecoveredPair {
   readonly slot: Slot
 }
 
-export interface RecoveredHardState {
-  readonly files: readonly [DiskFile, DiskFile]
-  readonly pairs: readonly RecoveredPair[]
-  /** Pairs that both files have room for. */
-  readonly capacity: number
+/** A pair of which a slot is unreadable wherever it is written. */
+export interface DamagedPair {
+  readonly pair: number
+  /** The newest state that can be read; a newer one may have been promised. */
+  readonly known: Slot | undefined
+  readonly from: number
+  readonly to: number
 }
 
-type FoundSlot = Slot | 'empty' | 'bad'
+export interface RecoveredHardState {
+  /** A, then B, open; in `read` mode those that are there. */
+  readonly files: readonly DiskFile[]
+  readonly pairs: readonly RecoveredPair[]
+  readonly damaged: readonly DamagedPair[]
+  /** Pairs that both files have room for. */
+  readonly capacity: number
+  /** Files, or headers, that were made again from the other copy. */
+  readonly repaired: readonly { readonly path: string; readonly reason: string }[]
+}
 
-/** Leaves both files open for writing, synced and in agreement. `readOnly`: changes nothing. */
+/** `absent`: the whole file is gone. */
+type FoundSlot = Slot | 'empty' | 'bad' | 'absent'
+
+const letters = ['A', 'B'] as const
+
+interface FoundFile {
+  readonly path: string
+  readonly bytes: Uint8Array
+  /** What is wrong with the file as a whole. */
+  readonly fault: string | undefined
+}
+
+/** Leaves both files open for writing, synced and in agreement. `read`: changes nothing. */
 export function recoverHardStateSync(
   disk: Disk,
   folder: string,
   identity: WalIdentity,
-  options: { readonly readOnly?: boolean } = {},
+  mode: 'read' | 'write',
 ): RecoveredHardState {
-  const readOnly = options.readOnly === true
-  const paths = hardStatePaths(folder)
-  const files = paths.map((path) => open(disk, path, readOnly)) as [DiskFile, DiskFile]
-  const contents = files.map((file, position) =>
-    readWhole(file, position === 0 ? 'A' : 'B', identity),
-  ) as [Uint8Array, Uint8Array]
-  const capacity = Math.max(...contents.map((bytes) => pairsIn(bytes)))
+  const found = hardStatePaths(folder).map((path, position) => {
+    return readWhole(disk, path, letters[position]!, identity)
+  })
+  const capacity = Math.max(...found.map(({ bytes }) => pairsIn(bytes)))
   const pairs: RecoveredPair[] = []
-  const repairs: [Repair[], Repair[]] = [[], []]
+  const damaged: DamagedPair[] = []
+  const repairs: Repair[][] = [[], []]
   for (let pair = 0; pair < capacity; pair += 1) {
-    const found = [0, 1].map((parity) => contents.map((bytes) => slotAt(bytes, pair, parity)))
-    const newest = decidePair(found as FoundSlot[][], pair, paths)
+    const slots = [0, 1].map((parity) => found.map(({ bytes }) => slotAt(bytes, pair, parity)))
+    const newest = newestOf(slots)
+    const parity = damagedParity(slots, newest)
+    if (parity !== undefined) {
+      const from = slotPosition(pair, parity)
+      damaged.push({ pair, known: newest, from, to: from + slotBytes })
+      continue
+    }
     if (newest !== undefined) pairs.push({ pair, slot: newest })
-    collectRepairs(found as FoundSlot[][], pair, newest, repairs)
+    collectRepairs(slots, pair, newest, repairs)
   }
-  if (!readOnly) {
-    files.forEach((file, position) => {
-      for (const repair of repairs[position]!) file.writeSync(repair.bytes, repair.position)
-      // Also without repairs: what was read may have been in the page cache only.
-      file.syncSync()
-    })
+  const repaired = found.flatMap(({ path, fault }) =>
+    fault === undefined ? [] : [{ path, reason: fault }],
+  )
+  if (mode === 'read') {
+    const files = found.filter(({ path }) => disk.existsSync(path))
+    return {
+      files: files.map(({ path }) => disk.openSync(path, 'read')),
+      pairs,
+      damaged,
+      capacity,
+      repaired,
+    }
   }
-  return { files, pairs, capacity: Math.min(...contents.map((bytes) => pairsIn(bytes))) }
+  makeAgainSync(disk, found, identity)
+  const files = found.map(({ path }) => disk.openSync(path, 'write'))
+  writeRepairsSync(files, repairs)
+  const room = Math.min(...files.map((file) => pairsOfSize(file.sizeSync())))
+  return { files, pairs, damaged, capacity: room, repaired }
+}
+
+/** Both files lost: room for the first pairs, which recovery fills. */
+function makeAgainSync(disk: Disk, found: readonly FoundFile[], identity: WalIdentity): void {
+  for (const [position, { path, fault }] of found.entries()) {
+    if (fault === undefined) continue
+    const own = found[position]!.bytes
+    const other = found[1 - position]!.bytes
+    const source = own.byteLength > 0 ? own : other
+    const bytes = new Uint8Array(Math.max(source.byteLength, blockBytes + extentBytes))
+    bytes.set(source)
+    bytes.set(encodeHeader(letters[position]!, identity))
+    replaceFileSync(disk, path, bytes)
+  }
 }
 
 interface Repair {
@@ -68,76 +124,97 @@ interface Repair {
   readonly position: number
 }
 
-/** `found[parity][file]`. */
-function decidePair(
-  found: readonly (readonly FoundSlot[])[],
-  pair: number,
-  paths: readonly string[],
-): Slot | undefined {
+function writeRepairsSync(
+  files: readonly DiskFile[],
+  repairs: readonly (readonly Repair[])[],
+): void {
+  files.forEach((file, position) => {
+    for (const repair of repairs[position]!) file.writeSync(repair.bytes, repair.position)
+    // Also without repairs: what was read may have been in the page cache only.
+    file.syncSync()
+  })
+}
+
+/** `slots[parity][file]`. */
+function newestOf(slots: readonly (readonly FoundSlot[])[]): Slot | undefined {
   let newest: Slot | undefined
-  for (const [parity, copies] of found.entries()) {
-    if (copies.every((slot) => slot === 'bad')) {
-      const position = slotPosition(pair, parity)
-      throw damaged(paths.join(' and '), `bytes ${position}..${position + slotBytes}`)
-    }
-    for (const slot of copies) {
-      if (slot === 'empty' || slot === 'bad') continue
-      if (newest === undefined || slot.sequence > newest.sequence) newest = slot
-    }
+  for (const slot of slots.flat()) {
+    if (typeof slot === 'string') continue
+    if (newest === undefined || slot.sequence > newest.sequence) newest = slot
   }
   return newest
 }
 
+/** The parity of a state that was written and can be read nowhere. */
+function damagedParity(
+  slots: readonly (readonly FoundSlot[])[],
+  newest: Slot | undefined,
+): number | undefined {
+  for (const [parity, copies] of slots.entries()) {
+    const there = copies.filter((slot) => slot !== 'absent')
+    if (there.length > 0 && there.every((slot) => slot === 'bad')) return parity
+    // Both slots are in use from the second state on: zeros are not what was written.
+    const inUse = (newest?.sequence ?? 0) > 1
+    if (inUse && copies.every((slot) => typeof slot === 'string')) return parity
+  }
+  return undefined
+}
+
 function collectRepairs(
-  found: readonly (readonly FoundSlot[])[],
+  slots: readonly (readonly FoundSlot[])[],
   pair: number,
   newest: Slot | undefined,
-  repairs: readonly [Repair[], Repair[]],
+  repairs: readonly Repair[][],
 ): void {
-  for (const [parity, copies] of found.entries()) {
+  for (const [parity, copies] of slots.entries()) {
     for (const [file, slot] of copies.entries()) {
       const position = slotPosition(pair, parity)
       const holdsNewest = newest !== undefined && newest.sequence % 2 === parity
       if (holdsNewest) {
-        const same = slot !== 'bad' && slot !== 'empty' && slot.sequence === newest.sequence
-        if (same) continue
-        const { bytes } = encodeSlot(newest.sequence, newest.previousCrc, newest.content)
-        repairs[file]!.push({ bytes, position })
-      } else if (slot === 'bad') {
-        // Left over from a torn write; it must not look like damage after the next one.
-        repairs[file]!.push({ bytes: new Uint8Array(slotBytes), position })
+        if (typeof slot === 'object' && slot.sequence === newest.sequence) continue
+        repairs[file]!.push({ bytes: encodeOf(newest), position })
+      } else if (slot === 'bad' || slot === 'empty') {
+        // The other copy, so that the slot does not look damaged after the next torn write.
+        const other = copies.find((copy) => typeof copy === 'object')
+        if (other !== undefined) repairs[file]!.push({ bytes: encodeOf(other), position })
+        else if (slot === 'bad') repairs[file]!.push({ bytes: new Uint8Array(slotBytes), position })
       }
     }
   }
 }
 
-function open(disk: Disk, path: string, readOnly: boolean): DiskFile {
-  if (!disk.existsSync(path)) throw damaged(path, 'the file is missing')
-  return disk.openSync(path, readOnly ? 'read' : 'write')
+function encodeOf({ sequence, previousCrc, content }: Slot): Uint8Array {
+  return encodeSlot(sequence, previousCrc, content).bytes
 }
 
-function readWhole(file: DiskFile, letter: 'A' | 'B', identity: WalIdentity): Uint8Array {
-  const bytes = new Uint8Array(file.sizeSync())
-  const read = file.readSync(bytes, 0)
-  if (read < blockBytes + pairBytes) throw damaged(file.path, `only ${read} bytes are left`)
+function readWhole(disk: Disk, path: string, letter: 'A' | 'B', identity: WalIdentity): FoundFile {
+  const lost = (fault: string): FoundFile => ({ path, bytes: new Uint8Array(0), fault })
+  if (!disk.existsSync(path)) return lost('the file is missing')
+  const file = disk.openSync(path, 'read')
+  const whole = new Uint8Array(file.sizeSync())
+  const bytes = whole.subarray(0, readBytesSync(file, whole, 0))
+  file.close()
+  if (bytes.byteLength < blockBytes + pairBytes)
+    return lost(`only ${bytes.byteLength} bytes are left`)
   const fault = checkHardStateHeader(bytes.subarray(0, blockBytes), letter, identity)
-  if (fault === 'unreadable') throw damaged(file.path, `bytes 0..${blockBytes}`)
-  if (fault === 'foreign') throw damaged(file.path, 'it belongs to another node')
-  if (fault === 'version') throw new QuorateError('QUORATE_FORMAT_VERSION', file.path)
-  return bytes.subarray(0, read)
+  if (fault === 'version') throw new QuorateError('QUORATE_FORMAT_VERSION', path)
+  if (fault === 'foreign') return lost('it belongs to another node')
+  // Each slot vouches for itself.
+  return { path, bytes, fault: fault === undefined ? undefined : `bytes 0..${blockBytes}` }
 }
 
 function pairsIn(bytes: Uint8Array): number {
-  return Math.floor((bytes.byteLength - blockBytes) / pairBytes)
+  return pairsOfSize(bytes.byteLength)
+}
+
+function pairsOfSize(size: number): number {
+  return Math.max(Math.floor((size - blockBytes) / pairBytes), 0)
 }
 
 /** A file that was not extended yet holds nothing there. */
 function slotAt(bytes: Uint8Array, pair: number, parity: number): FoundSlot {
+  if (bytes.byteLength === 0) return 'absent'
   const position = slotPosition(pair, parity)
   if (position + slotBytes > bytes.byteLength) return 'empty'
   return decodeSlot(bytes.subarray(position, position + slotBytes))
-}
-
-function damaged(path: string, what: string): QuorateError {
-  return new QuorateError('QUORATE_STORAGE_DAMAGED', `${path}: ${what}`)
 }

@@ -60,7 +60,8 @@ export class HardStateActor implements Actor<HardStateMessage> {
   #context!: ActorContext<HardStateMessage>
 
   constructor(recovered: RecoveredHardState, failed: (error: DiskError) => void) {
-    this.#files = recovered.files
+    const [first, second] = recovered.files
+    this.#files = [first!, second!]
     this.#capacity = recovered.capacity
     this.#failed = failed
     for (const { pair, slot } of recovered.pairs) {

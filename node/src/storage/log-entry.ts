@@ -19,6 +19,8 @@ export const EntryType = {
 export type EntryType = (typeof EntryType)[keyof typeof EntryType]
 
 export interface LogEntry extends RaftEntry {
+  /** Only index and term are known, and the chain of the last one of a damaged range. */
+  readonly missing?: true
   readonly type: EntryType
   /** Leader's wall clock, raised to the previous entry's. Milliseconds since 1970. */
   readonly appendTimeMs: number

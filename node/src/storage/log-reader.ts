@@ -4,7 +4,8 @@
 // caller asks on for more. Previous stop: group-log.ts.
 import { QuorateError } from '@quorate/protocol'
 import type { LogPoint } from '@quorate/raft'
-import type { DiskError, DiskFile } from './disk.ts'
+import type { DiskFile } from './disk.ts'
+import { ofDisk } from './disk-error.ts'
 import { entryOf, verifyEntry } from './entry-format.ts'
 import { EntryScanner } from './entry-scanner.ts'
 import type { GroupLogState, ReadDone, ReadFrom, ReadLimit, TimedOffset } from './group-log.ts'
@@ -12,6 +13,15 @@ import type { IoGate } from './io-gate.ts'
 import type { LogEntry } from './log-entry.ts'
 import type { OpenFiles } from './open-files.ts'
 import type { Pending } from './pending.ts'
+import {
+  type Damage,
+  damageAt,
+  foundInSegment,
+  foundInWal,
+  holeError,
+  mayBeDamage,
+  notInside,
+} from './read-damage.ts'
 import type { Segment } from './segment.ts'
 import { type IndexRow, indexBlockType } from './segment-format.ts'
 import type { TailRecord } from './tail.ts'
@@ -48,6 +58,11 @@ export class LogReader {
       done(new QuorateError('QUORATE_CLOSED', `replica ${log.replicaId} is dropped`), log.start, [])
       return
     }
+    if ('offset' in from) this.#readFrom(log, from, limit, notInside(log, from.offset, done))
+    else this.#readFrom(log, from, limit, done)
+  }
+
+  #readFrom(log: GroupLogState, from: ReadFrom, limit: ReadLimit, done: ReadDone): void {
     const index = 'index' in from ? from.index : indexOfOffset(log, from.offset)
     const below = 'index' in from ? from.index < log.firstIndex : from.offset < log.start.endOffset
     if (below) {
@@ -63,7 +78,9 @@ export class LogReader {
       done(undefined, log.pointAt(index - 1) ?? log.base, [])
       return
     }
-    if (index !== undefined && index >= log.cachedFrom) readMemory(log, index, limit, done)
+    const hole = index === undefined ? undefined : log.damaged.at(index)
+    if (hole !== undefined) done(holeError(hole), log.base, [])
+    else if (index !== undefined && index >= log.cachedFrom) readMemory(log, index, limit, done)
     else if (index !== undefined && log.tail.get(index)?.file !== undefined) {
       this.#readWal(log, log.tail.get(index)!, limit, done)
     } else this.#readSegment(log, from, limit, done)
@@ -101,15 +118,15 @@ export class LogReader {
     limitIndex: number,
     done: (error: QuorateError | undefined, found: TimedOffset | undefined) => void,
   ): void {
-    const scan = scanOf(
-      segment,
-      segment.rowOfTime(timeMs),
-      { index: limitIndex, bytes: 1 },
-      (entry) => {
-        return entry.appendTimeMs >= timeMs && entry.nextOffset >= 0
-      },
-    )
-    this.#scan(log, scan, (error, _previous, entries) => {
+    const row = segment.rowOfTime(timeMs)
+    if (row === undefined) {
+      done(holeError(log.damaged.at(segment.firstIndex)!), undefined)
+      return
+    }
+    const scan = scanOf(segment, row, { index: limitIndex, bytes: 1 }, (entry) => {
+      return entry.appendTimeMs >= timeMs && entry.nextOffset >= 0
+    })
+    this.#scan(log, segment, scan, (error, _previous, entries) => {
       const entry = entries[0]
       if (error !== undefined) done(error, undefined)
       else if (entry !== undefined) {
@@ -127,7 +144,7 @@ export class LogReader {
     let last = first
     for (let index = first.index + 1; index <= Math.min(limit.index, log.lastIndex); index += 1) {
       const record = log.tail.get(index)!
-      if (record.file !== file || record.position !== end) break
+      if (record.file !== file || record.position !== end || record.isMissing) break
       if (end + record.sizeBytes - first.position > limit.bytes) break
       end += record.sizeBytes
       last = record
@@ -142,10 +159,11 @@ export class LogReader {
       wanted: () => true,
       limit: { index: last.index, bytes: limit.bytes },
     }
-    this.#scanFile(file.file, scan, (error, previous, entries) => {
+    this.#scanFile(file.file, scan, (damage, previous, entries) => {
       file.readers -= 1
       ended()
-      done(error, previous, entries)
+      if (damage !== undefined) foundInWal(log, damage)
+      done(damage === undefined ? undefined : damage.error, previous, entries)
     })
   }
 
@@ -159,27 +177,47 @@ export class LogReader {
       return
     }
     const row = 'index' in from ? segment.rowOfIndex(from.index) : segment.rowOfOffset(from.offset)
+    // The next damage that is known ends the read: what comes before it can be had.
+    const next = log.damaged.after((row?.index ?? segment.firstIndex) - 1)
+    if (row === undefined || (next !== undefined && next.firstIndex <= row.index)) {
+      done(holeError(next!), log.base, [])
+      return
+    }
     const wanted =
       'index' in from
         ? (entry: LogEntry) => entry.index >= from.index
         : (entry: LogEntry) => entry.nextOffset > from.offset
-    this.#scan(log, scanOf(segment, row, limit, wanted), done)
+    const end = next === undefined || next.firstIndex > segment.last.index ? undefined : next
+    const capped =
+      end === undefined ? limit : { ...limit, index: Math.min(limit.index, end.firstIndex - 1) }
+    this.#scan(log, segment, scanOf(segment, row, capped, wanted), (error, previous, entries) => {
+      const isEmpty = error === undefined && entries.length === 0 && end !== undefined
+      const isAtHole = isEmpty && limit.index >= end.firstIndex
+      done(isAtHole ? holeError(end) : error, previous, entries)
+    })
   }
 
-  #scan(log: GroupLogState, scan: Scan, done: ReadDone): void {
+  #scan(log: GroupLogState, segment: Segment, scan: Scan, done: ReadDone): void {
+    const damagedAt = (damage: Damage): void => {
+      foundInSegment(log, segment, damage)
+      done(damage.error, scan.previous, [])
+    }
     this.#files.acquire(scan.path, (error, file, release) => {
       if (error !== undefined) {
-        done(log.dropped ? closed(log) : unreadable(scan, scan.from, error), scan.previous, [])
+        if (log.dropped) done(closed(log), scan.previous, [])
+        else if (!mayBeDamage(error)) done(ofDisk(error), scan.previous, [])
+        else damagedAt(damageAt(scan, scan.previous, scan.from, error.message))
         return
       }
-      this.#scanFile(file, scan, (scanError, previous, entries) => {
+      this.#scanFile(file, scan, (damage, previous, entries) => {
         release()
-        done(scanError, previous, entries)
+        if (damage === undefined) done(undefined, previous, entries)
+        else damagedAt(damage)
       })
     })
   }
 
-  #scanFile(file: DiskFile, scan: Scan, done: ReadDone): void {
+  #scanFile(file: DiskFile, scan: Scan, done: ScanDone): void {
     const scanner = new EntryScanner(scan.from)
     const collector = new Collector(scan)
     let position = scan.from
@@ -195,7 +233,8 @@ export class LogReader {
         file.read(into, position, (error, read) => {
           release()
           if (error !== undefined || read < into.byteLength) {
-            done(unreadable(scan, position, error), collector.previous, [])
+            const what = error === undefined ? 'shorter than it was' : error.message
+            done(collector.damaged(scanner.position, what), collector.previous, [])
             return
           }
           position += read
@@ -209,6 +248,12 @@ export class LogReader {
     next()
   }
 }
+
+type ScanDone = (
+  damage: Damage | undefined,
+  previous: LogPoint,
+  entries: readonly LogEntry[],
+) => void
 
 /** Takes verified entries from a scanner until the limits of the scan are reached. */
 class Collector {
@@ -226,17 +271,17 @@ class Collector {
   }
 
   /** Undefined: finished. `more`: the scanner needs bytes. */
-  collect(scanner: EntryScanner): QuorateError | 'more' | undefined {
+  collect(scanner: EntryScanner): Damage | 'more' | undefined {
     const { limit, wanted } = this.#scan
     for (;;) {
       if (this.#last.index >= limit.index) return undefined
       const scanned = scanner.next()
       if (scanned === undefined) return 'more'
-      if (scanned === 'damaged') return this.#damaged(scanner.position, 'entry header')
+      if (scanned === 'damaged') return this.damaged(scanner.position, 'entry header')
       if (scanned.header.type === indexBlockType) continue
       const entry = entryOf(scanned.header, scanned.payload)
       const fault = verifyEntry(this.#last, entry)
-      if (fault !== undefined) return this.#damaged(scanned.position, fault)
+      if (fault !== undefined) return this.damaged(scanned.position, fault, entry)
       if (this.entries.length > 0 || wanted(entry)) {
         if (this.entries.length > 0 && this.#bytes + entry.sizeBytes > limit.bytes) return undefined
         this.entries.push(entry)
@@ -246,12 +291,12 @@ class Collector {
     }
   }
 
-  atEnd(position: number): QuorateError | undefined {
-    return position === this.#scan.end ? undefined : this.#damaged(position, 'cut off')
+  atEnd(position: number): Damage | undefined {
+    return position === this.#scan.end ? undefined : this.damaged(position, 'cut off')
   }
 
-  #damaged(position: number, what: string): QuorateError {
-    return damaged(`${this.#scan.path} at byte ${position}: ${what}`)
+  damaged(position: number, what: string, entry?: LogEntry): Damage {
+    return damageAt(this.#scan, this.#last, position, what, entry)
   }
 }
 
@@ -261,6 +306,7 @@ function readMemory(log: GroupLogState, index: number, limit: ReadLimit, done: R
   const last = Math.min(limit.index, log.lastIndex)
   for (let each = index; each <= last; each += 1) {
     const entry = log.tail.get(each)!.entry!
+    if (entry.missing === true) break
     bytes += entry.sizeBytes
     if (entries.length > 0 && bytes > limit.bytes) break
     entries.push(entry)
@@ -284,11 +330,6 @@ function scanOf(
   const { position, previous } = row
   const index = Math.min(limit.index, last.index)
   return { path, from: position, end: sizeBytes, previous, wanted, limit: { ...limit, index } }
-}
-
-function unreadable(scan: Scan, position: number, error: DiskError | undefined): QuorateError {
-  const what = error === undefined ? 'shorter than it was' : error.message
-  return damaged(`${scan.path} at byte ${position}: ${what}`)
 }
 
 function closed(log: GroupLogState): QuorateError {

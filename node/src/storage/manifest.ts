@@ -120,8 +120,8 @@ export function writeManifestsSync(disk: Disk, folder: string, manifest: Manifes
 
 export interface FoundManifest {
   readonly manifest: Manifest
-  /** Copies that are missing, unreadable or older: to be written again. */
-  readonly behind: readonly string[]
+  /** Copies that are missing or unreadable: to be written again. */
+  readonly damaged: readonly string[]
 }
 
 /** Throws QUORATE_STORAGE_DAMAGED when neither copy can be read. */
@@ -137,10 +137,13 @@ export function readManifestSync(disk: Disk, folder: string): FoundManifest {
       ? second
       : first
   if (newest === undefined) {
-    throw new QuorateError('QUORATE_STORAGE_DAMAGED', `${paths.join(' and ')}: neither is readable`)
+    throw new QuorateError(
+      'QUORATE_STORAGE_DAMAGED',
+      `${paths.join(' and ')}: neither is readable; replace the node (quorate cluster replace-node)`,
+    )
   }
-  const behind = paths.filter((_, position) => copies[position]?.sequence !== newest.sequence)
-  return { manifest: newest, behind }
+  const damaged = paths.filter((_, position) => copies[position] === undefined)
+  return { manifest: newest, damaged }
 }
 
 export function logStartOf(group: ManifestGroup | undefined): LogMark {

@@ -268,6 +268,7 @@ export class NodeStorage implements Storage {
     this.#cache.added(log, log.cachedBytes)
     log.attach({
       reader: this.#parts.reader,
+      holeFound: (_, hole) => this.#handlers.holeFound?.(log.key, hole),
       committed: () => this.#committed(log),
       dropBelow: (each, index, done) => {
         this.#parts.segments.reply({ type: 'drop-below', log: each, index, done })

@@ -4,10 +4,12 @@
 // file. Synchronous. Next stop: storage.ts.
 import type { Disk } from './disk.ts'
 import { quorateErrorOf } from './disk-error.ts'
-import { encodeSlot, slotPosition } from './hard-state-format.ts'
+import { nodePair, type SlotContent } from './hard-state-format.ts'
 import type { RecoveredHardState } from './hard-state-recovery.ts'
+import { settleHardStateSync } from './hard-state-settle.ts'
 import { removeLeftoversSync } from './leftovers.ts'
-import { type Manifest, writeManifestsSync } from './manifest.ts'
+import { type Manifest, type ManifestGroup, writeManifestsSync } from './manifest.ts'
+import { isMissing, splitMissing } from './missing-entry.ts'
 import type { StorageSettings } from './options.ts'
 import { type RecoveredStore, readStoreSync } from './recovery.ts'
 import { groupsFolder, replicaName } from './replica-files.ts'
@@ -15,8 +17,9 @@ import type { WalStart } from './wal.ts'
 import { WalBatch, type WalWork } from './wal-batch.ts'
 import { createWalFileSync, WalFile, walFolder } from './wal-file.ts'
 import { BatchKind, blockBytes, RecordKind } from './wal-format.ts'
-import { isSealed, previousOf } from './wal-recovery.ts'
+import { previousOf } from './wal-recovery.ts'
 import type { ReadRecord, ScannedFile } from './wal-scan.ts'
+import { isSealed } from './wal-sequence.ts'
 
 export interface OpenedStore {
   readonly store: RecoveredStore
@@ -28,14 +31,16 @@ export interface OpenedStore {
 /** Throws QuorateError; see `openStorage`. */
 export function openStoreSync(disk: Disk, folder: string, settings: StorageSettings): OpenedStore {
   try {
-    const store = readStoreSync(disk, folder, 'write')
+    const store = readStoreSync(disk, folder, 'write', settings.undecided)
     syncWhatWasRead(disk, folder, store)
-    const hard = finishDrops(store)
+    // Before the first write to the WAL: what recovery decided is decided for good.
+    const hard = settleHardStateSync(store.hard, contentsOf(store))
     const kept = manifestOfLive(store)
     removeLeftoversSync(disk, folder, kept, store)
-    const batch = store.wal.last === undefined ? undefined : firstBatch(store)
-    const { file, manifest } = newWalFile(disk, folder, settings, store, kept, batch)
-    const wal = startWal(store, file, manifest, batch)
+    const batch = firstBatch(store)
+    const { file, manifest: named } = newWalFile(disk, folder, settings, store, kept, batch)
+    const wal = startWal(store, file, named, batch)
+    const manifest = withoutLost(disk, folder, store, named)
     return { store, hard, manifest, wal }
   } catch (error) {
     throw quorateErrorOf(error)
@@ -45,57 +50,99 @@ export function openStoreSync(disk: Disk, folder: string, settings: StorageSetti
 /** What a killed process left may lie in the page cache only, contents and names alike. */
 function syncWhatWasRead(disk: Disk, folder: string, store: RecoveredStore): void {
   for (const { file } of store.wal.files) file.syncSync()
+  for (const { log } of store.replicas) {
+    if (!disk.existsSync(log.folder)) disk.makeFolderSync(log.folder)
+  }
   for (const path of [folder, walFolder(folder), groupsFolder(folder)]) disk.syncFolderSync(path)
   for (const { log } of store.replicas) disk.syncFolderSync(log.folder)
 }
 
-/** The WAL says these replicas are dropped; their slots follow. */
-function finishDrops({ hard, droppedPairs }: RecoveredStore): RecoveredHardState {
-  if (droppedPairs.length === 0) return hard
-  const content = { kind: 'free' } as const
-  const freed = hard.pairs
-    .filter(({ pair }) => droppedPairs.includes(pair))
-    .map(({ pair, slot }) => {
-      const sequence = slot.sequence + 1
-      const { bytes, crc } = encodeSlot(sequence, slot.crc, content)
-      return { pair, slot: { sequence, previousCrc: slot.crc, content, crc }, bytes }
-    })
-  for (const file of hard.files) {
-    for (const { pair, slot, bytes } of freed) {
-      file.writeSync(bytes, slotPosition(pair, slot.sequence))
-    }
-    file.syncSync()
+/** What the hard-state slots have to say from now on, where they do not say it yet. */
+function contentsOf(store: RecoveredStore): Map<number, SlotContent> {
+  const contents = new Map<number, SlotContent>()
+  // A damaged pair that belongs to no replica we know of.
+  for (const { pair } of store.hard.damaged) contents.set(pair, { kind: 'free' })
+  for (const pair of store.droppedPairs) contents.set(pair, { kind: 'free' })
+  for (const { pair, record, isRecordNew } of store.replicas) {
+    if (isRecordNew) contents.set(pair, { kind: 'replica', record })
   }
-  const others = hard.pairs.filter(({ pair }) => !droppedPairs.includes(pair))
-  return { ...hard, pairs: [...others, ...freed] }
+  for (const { pair, group, replicaId, isNew } of store.lost) {
+    if (isNew) contents.set(pair, { kind: 'amnesiac', group, replicaId })
+  }
+  if (store.isExecutedIndexNew) {
+    contents.set(nodePair, { kind: 'node', executedIndex: store.executedIndex })
+  }
+  return contents
 }
 
 function manifestOfLive(store: RecoveredStore): Manifest {
   const { manifest } = store.found
-  const live = new Set(store.replicas.map(({ record }) => replicaName(record)))
-  return {
-    ...manifest,
-    sequence: manifest.sequence + 1,
-    groups: manifest.groups.filter((each) => live.has(replicaName(each))),
+  const live = new Map(store.replicas.map(({ log }) => [replicaName(log), log]))
+  const lost = new Set(store.lost.map(replicaName))
+  const groups: ManifestGroup[] = []
+  for (const group of manifest.groups) {
+    const log = live.get(replicaName(group))
+    if (log?.start.index === group.start.index || lost.has(replicaName(group))) groups.push(group)
   }
+  for (const log of live.values()) {
+    // A reset that the WAL holds and the manifest does not know.
+    const { group, replicaId, start } = log
+    const known = groups.some((each) => replicaName(each) === replicaName(log))
+    if (!known && start.index > 0) groups.push({ group, replicaId, start, segments: [] })
+  }
+  return { ...manifest, sequence: manifest.sequence + 1, groups }
 }
 
-/** The last batch again when it is not proven to be synced; else a seal. */
-function firstBatch(store: RecoveredStore): WalBatch {
+/** A lost file is named until what is known of its content lies in a new one. */
+function withoutLost(
+  disk: Disk,
+  folder: string,
+  { wal }: RecoveredStore,
+  manifest: Manifest,
+): Manifest {
+  if (wal.lostFiles.length === 0) return manifest
+  const lost = new Set(wal.lostFiles.map(({ number }) => number))
+  const walFiles = manifest.walFiles.filter((number) => !lost.has(number))
+  const without = { ...manifest, sequence: manifest.sequence + 1, walFiles }
+  writeManifestsSync(disk, folder, without)
+  for (const { path } of wal.lostFiles) if (disk.existsSync(path)) disk.removeSync(path)
+  return without
+}
+
+/**
+ * The last batch again when it is not proven to be synced; and what must be known of damage also
+ * after the next crash: which entries are missing, and where logs are cut. Undefined: a new WAL.
+ */
+function firstBatch(store: RecoveredStore): WalBatch | undefined {
+  const { last } = store.wal
+  if (last === undefined) return undefined
   const batch = new WalBatch()
-  if (isSealed(store.wal.last)) return batch
-  for (const read of store.wal.last!.read) batch.add(workOf(read), () => {})
+  const add = (work: WalWork): void => batch.add(work, () => {})
+  if (!isSealed(last)) for (const read of last.read) for (const work of worksOf(read)) add(work)
+  for (const { log, cut } of store.replicas) {
+    const { group, replicaId, lastIndex } = log
+    const work = { group, replicaId, drop: false, copied: false, truncateAfter: undefined }
+    if (cut) add({ ...work, truncateAfter: lastIndex, entries: [] })
+    for (const run of log.damaged.missingRuns()) add({ ...work, copied: true, entries: run })
+  }
   return batch
 }
 
-function workOf({ record, entries }: ReadRecord): WalWork {
-  return {
-    group: record.group,
-    replicaId: record.replicaId,
-    drop: record.kind === RecordKind.dropReplica,
-    truncateAfter: record.kind === RecordKind.truncateAfter ? record.index : undefined,
-    entries,
-    copied: record.copied,
+function worksOf({ record, entries }: ReadRecord): WalWork[] {
+  const { group, replicaId, copied, kind } = record
+  const work = { group, replicaId, copied, drop: false, truncateAfter: undefined }
+  switch (kind) {
+    case RecordKind.dropReplica:
+      return [{ ...work, drop: true, entries: [] }]
+    case RecordKind.truncateAfter:
+      return [{ ...work, truncateAfter: record.index, entries: [] }]
+    case RecordKind.resetToSnapshot:
+      return [{ ...work, reset: record, entries: [] }]
+    default:
+      return splitMissing(entries).map((run, number) => {
+        // Only the first part of a run may truncate.
+        return { ...work, copied: copied || number > 0, entries: run }
+      })
   }
 }
 
@@ -110,7 +157,7 @@ function newWalFile(
 ): { file: WalFile; manifest: Manifest } {
   const neededBytes = blockBytes + (batch?.measure(previousRecords(store)).sizeBytes ?? 0)
   const spare = store.wal.files.at(-1)
-  if (spare !== undefined && isUnused(spare) && spare.sizeBytes >= neededBytes) {
+  if (spare !== undefined && isUsable(spare, store) && spare.sizeBytes >= neededBytes) {
     writeManifestsSync(disk, folder, kept)
     return { file: walFileOf(spare), manifest: kept }
   }
@@ -135,8 +182,12 @@ function previousRecords(store: RecoveredStore): number {
   return (isSealed(last) ? directory : directory.previous).records.length
 }
 
-function isUnused(file: ScannedFile): boolean {
-  return file.batches.length === 0 && file.tornAt === undefined
+/** Never used, whole, and newer than every other one. */
+function isUsable(file: ScannedFile, { wal }: RecoveredStore): boolean {
+  const { number, batches, tornAt, cutAt, isHeaderRead } = file
+  if (batches.length > 0 || tornAt !== undefined || cutAt !== undefined || !isHeaderRead)
+    return false
+  return wal.lostFiles.every((lost) => lost.number < number)
 }
 
 function walFileOf({ number, path, file, sizeBytes, salt }: ScannedFile): WalFile {
@@ -160,7 +211,9 @@ function startWal(
   const byNumber = new Map(files.map((file) => [file.number, file]))
   for (const { log, walEntries } of store.replicas) {
     for (const { entry, place } of walEntries) {
-      log.recordOf(entry)!.place(byNumber.get(place.fileNumber), place.position)
+      // The identifier of a missing one lies in the batch that is written now.
+      const file = isMissing(entry) ? current : byNumber.get(place.fileNumber)
+      log.recordOf(entry)!.place(file, isMissing(entry) ? current.position : place.position)
     }
   }
   const start = { files: [...files, current], nextFileNumber: manifest.nextWalFile }
@@ -170,9 +223,11 @@ function startWal(
   }
   const { directory } = last.batch
   const sealed = isSealed(last)
+  const isSeal = sealed && batch.isEmpty
   const batchNumber = sealed ? directory.batchNumber + 1 : directory.batchNumber
   const previous = sealed ? previousOf(last) : directory.previous
-  const kind = sealed ? BatchKind.seal : BatchKind.data
+  const settles = store.wal.lostPlaces.length > 0 || store.replicas.some(({ cut }) => cut)
+  const kind = settles ? BatchKind.recovered : isSeal ? BatchKind.seal : BatchKind.data
   const { directoryBytes, sizeBytes } = batch.measure(previous.records.length)
   const { pieces, crc } = batch.finish(kind, batchNumber, previous, current)
   const { position } = current
@@ -194,7 +249,7 @@ function startWal(
       payloadBytes: batch.payloadBytes,
       records: batch.records,
     },
-    sealed,
+    sealed: kind === BatchKind.seal,
   }
 }
 
@@ -208,6 +263,7 @@ function placeAgain(
   let position = base
   for (const { record, entries } of read) {
     for (const entry of entries) {
+      if (isMissing(entry)) continue
       logs.get(replicaName(record))?.recordOf(entry)?.place(file, position)
       position += entry.sizeBytes
     }

@@ -202,6 +202,7 @@ export class ReplicaLifecycle {
       start: logBeginMark,
       segments: [],
       checkpoints: [],
+      holes: [],
     })
     return { pair, record, log, order: new PersistOrder() }
   }

@@ -8,6 +8,7 @@ import { decodeEntryHeader, entryHeaderBytes } from './entry-format.ts'
 import type { SegmentSummary } from './group-log.ts'
 import type { GroupId } from './log-entry.ts'
 import type { ManifestSegment } from './manifest.ts'
+import { readBytesSync } from './read-bytes.ts'
 import {
   decodeIndexBlock,
   decodeSegmentHeader,
@@ -28,7 +29,7 @@ export class Segment {
   indexPosition: number
   /** Nothing more is added. */
   ended: boolean
-  /** Rising; the first row is the first entry. */
+  /** Rising; the first row is the first entry that can be read. */
   readonly rows: IndexRow[]
 
   constructor(path: string, previous: LogMark, state: ManifestSegment, rows: IndexRow[]) {
@@ -59,22 +60,37 @@ export class Segment {
     return { firstIndex, last, sizeBytes, indexPosition, ended }
   }
 
-  rowOfIndex(index: number): IndexRow {
+  /** Reading may begin here too: something before it cannot be read. */
+  addRow(row: IndexRow): void {
+    const at = this.rows.findIndex(({ index }) => index >= row.index)
+    if (at === -1) this.rows.push(row)
+    else if (this.rows[at]!.index > row.index) this.rows.splice(at, 0, row)
+  }
+
+  /** The first place after the index from which on reading is possible. */
+  rowAfter(index: number): IndexRow | undefined {
+    return this.rows.find((row) => row.index > index)
+  }
+
+  rowOfIndex(index: number): IndexRow | undefined {
     return this.#lastRow((row) => row.index <= index)
   }
 
   /** Where to start looking for the entry that holds the offset. */
-  rowOfOffset(offset: number): IndexRow {
+  rowOfOffset(offset: number): IndexRow | undefined {
     return this.#lastRow((row) => row.offsetBefore <= offset)
   }
 
   /** Where to start looking for the first entry that is not before the time. */
-  rowOfTime(timeMs: number): IndexRow {
+  rowOfTime(timeMs: number): IndexRow | undefined {
     return this.#lastRow((row) => row.appendTimeMs < timeMs)
   }
 
-  /** The last row for which the test, true for a prefix of the rows, holds; else the first row. */
-  #lastRow(test: (row: IndexRow) => boolean): IndexRow {
+  /**
+   * The last row for which the test, true for a prefix of the rows, holds; else the first row.
+   * Undefined when nothing of the file can be read.
+   */
+  #lastRow(test: (row: IndexRow) => boolean): IndexRow | undefined {
     let low = 0
     let high = this.rows.length
     while (low < high) {
@@ -82,7 +98,7 @@ export class Segment {
       if (test(this.rows[middle]!)) low = middle + 1
       else high = middle
     }
-    return this.rows[Math.max(low - 1, 0)]!
+    return this.rows[Math.max(low - 1, 0)]
   }
 }
 
@@ -92,35 +108,51 @@ export interface SegmentOwner {
   readonly replicaId: number
 }
 
-/** Opens a segment from its header and index blocks. Throws QUORATE_STORAGE_DAMAGED. */
+/** The file is whole, as far as header and index blocks tell; or what is wrong with it. */
 export function openSegmentSync(
   disk: Disk,
   path: string,
   owner: SegmentOwner,
   previous: LogMark,
   state: ManifestSegment,
-): Segment {
-  if (!disk.existsSync(path)) throw damaged(path, 'the file is missing')
+): Segment | SegmentFault {
+  if (!disk.existsSync(path)) return { reason: 'the file is missing', isOurs: false }
   const file = disk.openSync(path, 'read')
   try {
+    const header = headerFault(file, owner, previous)
+    if (header !== undefined) return header
     const size = file.sizeSync()
     if (size < state.sizeBytes) {
-      throw damaged(path, `bytes ${size}..${state.sizeBytes} are missing`)
+      return { reason: `bytes ${size}..${state.sizeBytes} are missing`, isOurs: true }
     }
-    checkHeader(file, owner, previous)
     const rows = readRowsSync(file, state)
+    if (typeof rows === 'number') {
+      return { reason: `the index block at byte ${rows} is not readable`, isOurs: true }
+    }
     return new Segment(path, previous, state, rows)
   } finally {
     file.close()
   }
 }
 
-function checkHeader(file: DiskFile, owner: SegmentOwner, previous: LogMark): void {
+export interface SegmentFault {
+  readonly reason: string
+  /** Undefined: only its entries can tell whether it is a file of this log. */
+  readonly isOurs: boolean | undefined
+}
+
+function headerFault(
+  file: DiskFile,
+  owner: SegmentOwner,
+  previous: LogMark,
+): SegmentFault | undefined {
   const block = new Uint8Array(blockBytes)
-  file.readSync(block, 0)
+  readBytesSync(file, block, 0)
   const header = decodeSegmentHeader(block)
   if (header === 'version') throw new QuorateError('QUORATE_FORMAT_VERSION', file.path)
-  if (header === undefined) throw damaged(file.path, `bytes 0..${blockBytes}`)
+  if (header === undefined) {
+    return { reason: `bytes 0..${blockBytes} are not readable`, isOurs: undefined }
+  }
   const { identity, group, replicaId } = owner
   const same =
     header.identity.clusterId === identity.clusterId &&
@@ -130,17 +162,16 @@ function checkHeader(file: DiskFile, owner: SegmentOwner, previous: LogMark): vo
     header.replicaId === replicaId &&
     header.previous.index === previous.index &&
     sameChain(header.previous.chain, previous.chain)
-  if (!same) throw damaged(file.path, 'it belongs to another log')
+  return same ? undefined : { reason: 'it belongs to another log', isOurs: false }
 }
 
-function readRowsSync(file: DiskFile, state: ManifestSegment): IndexRow[] {
+/** The position of an index block that cannot be read, when there is one. */
+function readRowsSync(file: DiskFile, state: ManifestSegment): IndexRow[] | number {
   const blocks: IndexBlock[] = []
   let position = state.indexPosition
   while (position > 0) {
     const block = readIndexBlockSync(file, position)
-    if (block === undefined || block.previousPosition >= position) {
-      throw damaged(file.path, `the index block at byte ${position}`)
-    }
+    if (block === undefined || block.previousPosition >= position) return position
     blocks.push(block)
     position = block.previousPosition
   }
@@ -149,14 +180,10 @@ function readRowsSync(file: DiskFile, state: ManifestSegment): IndexRow[] {
 
 function readIndexBlockSync(file: DiskFile, position: number): IndexBlock | undefined {
   const headerBytes = new Uint8Array(entryHeaderBytes)
-  file.readSync(headerBytes, position)
+  readBytesSync(file, headerBytes, position)
   const header = decodeEntryHeader(viewOf(headerBytes), 0)
   if (header === undefined) return undefined
   const payload = new Uint8Array(header.payloadBytes)
-  if (file.readSync(payload, position + entryHeaderBytes) < payload.byteLength) return undefined
+  readBytesSync(file, payload, position + entryHeaderBytes)
   return decodeIndexBlock(header, payload)
-}
-
-function damaged(path: string, what: string): QuorateError {
-  return new QuorateError('QUORATE_STORAGE_DAMAGED', `${path}: ${what}`)
 }

@@ -6,6 +6,7 @@ import type { Actor, ActorRef, SpawnOptions } from '@quorate/actors'
 import type { ErrorCode } from '@quorate/protocol'
 import type { Configuration, HardState } from '@quorate/raft'
 import type { Checkpoint } from './checkpoint.ts'
+import { damageOf } from './damage-reports.ts'
 import type { Disk } from './disk.ts'
 import type { GroupLog } from './group-log.ts'
 import type { Identity } from './identity.ts'
@@ -193,8 +194,8 @@ export function openStorage(disk: Disk, folder: string, options: StorageOptions)
     secret: store.secret,
     executedIndex: store.executedIndex,
     groups,
-    amnesiac: [],
-    damage: [],
+    amnesiac: store.lost.map(({ group, replicaId, reason }) => ({ group, replicaId, reason })),
+    damage: damageOf(store),
     events: store.events,
     start: (spawner, handlers) =>
       new NodeStorage(disk, folder, settings, opened, spawner, handlers),

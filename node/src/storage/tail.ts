@@ -18,25 +18,44 @@ export const logBeginMark: LogMark = { ...logBegin, endOffset: 0, appendTimeMs: 
 export class TailRecord implements LogMark {
   /** Undefined once evicted from memory; then `file` says where it lies. */
   entry: LogEntry | undefined
+  /** The true entry of a missing one, while it is being written. */
+  coming: LogEntry | undefined
   readonly index: number
   readonly term: number
-  readonly chain: Chain
-  readonly sizeBytes: number
-  readonly appendTimeMs: number
-  readonly endOffset: number
+  /** Of a missing entry only the chain may be unknown. */
+  chain: Chain
+  sizeBytes: number
+  /** Of a missing entry, and of those without records right behind, the least that it can be. */
+  appendTimeMs: number
+  endOffset: number
   /** Where the WAL holds it; undefined before it is written and after a segment holds it. */
   file: WalFile | undefined
   position = 0
 
-  constructor(entry: LogEntry, endOffsetBefore: number) {
+  constructor(entry: LogEntry, before: LogMark) {
     this.entry = entry
+    this.coming = undefined
     this.index = entry.index
     this.term = entry.term
     this.chain = entry.chain
     this.sizeBytes = entry.sizeBytes
-    this.appendTimeMs = entry.appendTimeMs
-    this.endOffset = entry.nextOffset < 0 ? endOffsetBefore : entry.nextOffset
+    this.appendTimeMs = entry.missing === true ? before.appendTimeMs : entry.appendTimeMs
+    this.endOffset = entry.nextOffset < 0 ? before.endOffset : entry.nextOffset
     this.file = undefined
+  }
+
+  get isMissing(): boolean {
+    return this.entry?.missing === true
+  }
+
+  /** A missing entry is there again. */
+  fill(entry: LogEntry): void {
+    this.file?.changeLive(0, entry.sizeBytes - this.sizeBytes)
+    this.sizeBytes = entry.sizeBytes
+    this.entry = entry
+    this.coming = undefined
+    this.chain = entry.chain
+    this.appendTimeMs = entry.appendTimeMs
   }
 
   /** Moves the record to a place in the WAL, or (undefined) out of the WAL. */
@@ -81,7 +100,7 @@ export class Tail {
   append(entry: LogEntry): TailRecord {
     const { last } = this
     if (entry.index !== last.index + 1) throw new Error(`entry ${entry.index} after ${last.index}`)
-    const record = new TailRecord(entry, last.endOffset)
+    const record = new TailRecord(entry, last)
     this.#records.push(record)
     return record
   }
@@ -90,6 +109,21 @@ export class Tail {
   truncateAfter(index: number): TailRecord[] {
     const keep = Math.max(index - this.before.index, 0)
     return this.#records.splice(this.#removed + keep)
+  }
+
+  /** Offsets from the index on, after entries there were filled: up to the next known one. */
+  carryOffsets(from: number): void {
+    let before = this.get(from - 1) ?? this.before
+    for (let index = from; index <= this.lastIndex; index += 1) {
+      const record = this.get(index)!
+      const { entry } = record
+      const endOffset =
+        entry !== undefined && entry.nextOffset >= 0 ? entry.nextOffset : before.endOffset
+      if (record.endOffset > endOffset) return
+      record.endOffset = endOffset
+      if (record.isMissing) record.appendTimeMs = before.appendTimeMs
+      before = record
+    }
   }
 
   removeFirst(): void {

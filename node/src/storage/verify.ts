@@ -8,14 +8,17 @@ import { readCheckpointSync } from './checkpoint.ts'
 import type { Disk } from './disk.ts'
 import { DiskError } from './disk.ts'
 import { quorateErrorOf } from './disk-error.ts'
-import { identityPaths, secretPath } from './identity.ts'
+import { identityPaths } from './identity.ts'
 import { type GroupKey, groupKey } from './log-entry.ts'
 import { decodeManifest, manifestPaths } from './manifest.ts'
-import { type RecoveredReplica, type RecoveredStore, readStoreSync } from './recovery.ts'
+import { type RecoveredStore, readStoreSync } from './recovery.ts'
 import { checkpointIndexOf, checkpointPath } from './replica-files.ts'
+import type { RecoveredReplica } from './replica-recovery.ts'
+import { secretPaths } from './secret.ts'
 import type { Segment, SegmentOwner } from './segment.ts'
 import { SegmentCheck } from './segment-check.ts'
 import { verifyHardState } from './verify-hard-state.ts'
+import { blockBytes } from './wal-format.ts'
 
 export type RangeState =
   | 'good'
@@ -101,7 +104,7 @@ function readStore(
   ranges: VerifiedRange[],
 ): RecoveredStore | undefined {
   try {
-    const store = readStoreSync(disk, folder, 'read')
+    const store = readStoreSync(disk, folder, 'read', 'drop')
     for (const file of store.hard.files) file.close()
     for (const { file } of store.wal.files) file.close()
     return store
@@ -121,7 +124,7 @@ function copies(disk: Disk, folder: string): VerifiedRange[] {
     const state = whole(bytes) ? 'good' : 'damaged'
     return { kind, file, from: 0, to: bytes.byteLength, state } as const
   }
-  const secret = readFileSync(disk, secretPath(folder))
+  const secret = readFileSync(disk, secretPaths(folder)[0])
   const isSecret =
     secret !== undefined && /^[0-9a-f]{64}\n?$/.test(new TextDecoder().decode(secret))
   return [
@@ -130,7 +133,7 @@ function copies(disk: Disk, folder: string): VerifiedRange[] {
     ),
     {
       kind: 'secret',
-      file: secretPath(folder),
+      file: secretPaths(folder)[0],
       from: 0,
       to: secret?.byteLength ?? 0,
       state: secret === undefined ? 'missing' : isSecret ? 'good' : 'damaged',
@@ -141,19 +144,43 @@ function copies(disk: Disk, folder: string): VerifiedRange[] {
   ]
 }
 
-function walRanges({ wal }: RecoveredStore): VerifiedRange[] {
+function walRanges({ wal, replicas }: RecoveredStore): VerifiedRange[] {
+  const kind = 'wal'
   const torn = wal.events
     .filter(({ event }) => event === 'wal.tail-dropped')
     .map(({ file, from, to, reason }): VerifiedRange => {
       const place = { file: String(file), from: Number(from), to: Number(to) }
-      return { kind: 'wal', ...place, state: 'torn', detail: String(reason) }
+      return { kind, ...place, state: 'torn', detail: String(reason) }
     })
+  const damaged = wal.files.flatMap(({ path, cutAt, sizeBytes, isHeaderRead }) => {
+    const ranges: VerifiedRange[] = []
+    const place = { kind, file: path, state: 'damaged' } as const
+    if (!isHeaderRead) ranges.push({ ...place, from: 0, to: blockBytes, detail: 'header' })
+    if (cutAt !== undefined)
+      ranges.push({ ...place, from: cutAt, to: sizeBytes, detail: 'cut off' })
+    return ranges
+  })
+  for (const { path: file, reason: detail } of wal.lostFiles) {
+    const state = detail === 'the file is missing' ? 'missing' : 'damaged'
+    damaged.push({ kind, file, from: 0, to: 0, state, detail })
+  }
+  for (const { path: file, from, to, detail } of wal.lostPlaces) {
+    damaged.push({ kind, file, from, to, state: 'damaged', detail })
+  }
+  for (const { log } of replicas) {
+    for (const { where, file, from, to, firstIndex, lastIndex } of log.holes()) {
+      if (where !== 'wal') continue
+      const what = { group: log.key, replicaId: log.replicaId, firstIndex, lastIndex }
+      damaged.push({ kind, file, from, to, state: 'damaged', ...what })
+    }
+  }
+  const found = [...damaged, ...torn]
   const whole = wal.files
-    .filter(({ path }) => torn.every(({ file }) => file !== path))
+    .filter(({ path }) => found.every(({ file }) => file !== path))
     .map(({ path, sizeBytes }): VerifiedRange => {
-      return { kind: 'wal', file: path, from: 0, to: sizeBytes, state: 'good' }
+      return { kind, file: path, from: 0, to: sizeBytes, state: 'good' }
     })
-  return [...whole, ...torn]
+  return [...whole, ...found]
 }
 
 function replicaRanges(
@@ -182,6 +209,11 @@ function replicaRanges(
 function segmentRanges(disk: Disk, segment: Segment, owner: SegmentOwner): VerifiedRange[] {
   const { path, firstIndex, last, sizeBytes } = segment
   const place = { kind: 'segment', file: path } as const
+  if (!disk.existsSync(path)) {
+    return [
+      { ...place, from: 0, to: sizeBytes, state: 'missing', firstIndex, lastIndex: last.index },
+    ]
+  }
   const check = new SegmentCheck(segment, owner)
   const file = disk.openSync(path, 'read')
   try {

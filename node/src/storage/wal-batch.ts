@@ -2,9 +2,12 @@
 // pieces by reference, padding. Decides which entries form one directory record (same group, same
 // term, dense). Allocation-light: per entry only its header is written, into a slab that is used
 // again. Fed by wal.ts; the layout is wal-format.ts's.
+import { emptyChain } from './chain.ts'
 import { entryHeaderBytes, writeEntryHeader } from './entry-format.ts'
 import { Gatherer } from './gather.ts'
 import type { GroupId, LogEntry } from './log-entry.ts'
+import { isMissing, type MissingEntry } from './missing-entry.ts'
+import type { LogMark } from './tail.ts'
 import {
   type BatchKind,
   blockBytes,
@@ -21,9 +24,12 @@ export interface WalWork {
   readonly group: GroupId
   readonly replicaId: number
   readonly drop: boolean
+  /** The log begins anew after this mark. */
+  readonly reset?: LogMark | undefined
   readonly truncateAfter: number | undefined
+  /** Missing ones, which become identifiers, come alone and from one loss. */
   readonly entries: readonly LogEntry[]
-  /** The entries lie in an older batch too (copy-forward). */
+  /** The entries lie in an older batch too (copy-forward), or fill a hole. */
   readonly copied: boolean
 }
 
@@ -44,7 +50,25 @@ function continues(work: WalWork, first: LogEntry, last: DirectoryRecord): boole
 }
 
 const padding = new Uint8Array(blockBytes)
-const noChain = { high: 0, low: 0 }
+
+function plainRecord({ group, replicaId }: WalWork, kind: RecordKind): DirectoryRecord {
+  return {
+    kind,
+    copied: false,
+    begun: false,
+    group,
+    replicaId,
+    index: 0,
+    term: 0,
+    count: 0,
+    position: 0,
+    byteLength: 0,
+    chain: emptyChain,
+    lostFile: 0,
+    endOffset: 0,
+    appendTimeMs: 0,
+  }
+}
 
 export class WalBatch {
   records: DirectoryRecord[] = []
@@ -84,7 +108,13 @@ export class WalBatch {
   add(work: WalWork, placed: (entry: LogEntry, position: number) => void): void {
     const { truncateAfter, entries } = work
     if (work.drop) this.#addMark(work, RecordKind.dropReplica, 0)
+    if (work.reset !== undefined) this.#addReset(work, work.reset)
     if (truncateAfter !== undefined) this.#addMark(work, RecordKind.truncateAfter, truncateAfter)
+    const [first] = entries
+    if (first !== undefined && isMissing(first)) {
+      this.#addMissing(work, first, placed)
+      return
+    }
     let from = 0
     for (let to = 1; to <= entries.length; to += 1) {
       if (to < entries.length && entries[to]!.term === entries[from]!.term) continue
@@ -94,18 +124,12 @@ export class WalBatch {
   }
 
   #addMark(work: WalWork, kind: RecordKind, index: number): void {
-    this.records.push({
-      kind,
-      copied: false,
-      group: work.group,
-      replicaId: work.replicaId,
-      index,
-      term: 0,
-      count: 0,
-      position: 0,
-      byteLength: 0,
-      chain: noChain,
-    })
+    this.records.push({ ...plainRecord(work, kind), index })
+  }
+
+  #addReset(work: WalWork, { index, term, chain, endOffset, appendTimeMs }: LogMark): void {
+    const record = plainRecord(work, RecordKind.resetToSnapshot)
+    this.records.push({ ...record, index, term, chain, endOffset, appendTimeMs })
   }
 
   #addRun(
@@ -134,6 +158,7 @@ export class WalBatch {
     this.records.push({
       kind: RecordKind.append,
       copied: work.copied,
+      begun: false,
       group: work.group,
       replicaId: work.replicaId,
       index: first.index,
@@ -142,6 +167,29 @@ export class WalBatch {
       position: start,
       byteLength: this.payloadBytes - start,
       chain,
+      lostFile: 0,
+      endOffset: 0,
+      appendTimeMs: 0,
+    })
+  }
+
+  #addMissing(
+    work: WalWork,
+    { index, term, loss }: MissingEntry,
+    placed: (entry: LogEntry, position: number) => void,
+  ): void {
+    for (const entry of work.entries) placed(entry, this.payloadBytes)
+    this.records.push({
+      ...plainRecord(work, RecordKind.missing),
+      copied: work.copied,
+      begun: loss.evidence === 'begun',
+      index,
+      term,
+      count: work.entries.length,
+      position: loss.from,
+      byteLength: loss.to - loss.from,
+      chain: work.entries.at(-1)!.chain,
+      lostFile: loss.fileNumber,
     })
   }
 

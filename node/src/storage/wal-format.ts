@@ -14,6 +14,8 @@ const batchMagic = 0x5142_4154
 const walHeaderBytes = 128
 
 export const directoryHeaderBytes = 64
+const copiedFlag = 1
+const begunFlag = 2
 export const directoryRecordBytes = 64
 
 export function blocksFor(byteLength: number): number {
@@ -36,31 +38,47 @@ export const RecordKind = {
   truncateAfter: 2,
   resetToSnapshot: 3,
   dropReplica: 4,
+  /** Identifiers of entries that cannot be read any more; the payload holds nothing of them. */
+  missing: 5,
 } as const
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind]
 
 /** What a batch did to one group. Records of a batch are obeyed in order. */
 export interface DirectoryRecord {
   readonly kind: RecordKind
-  /** Append only: entries that lie in an older batch too; they move and truncate nothing. */
+  /** Entries that are in an older batch too, as entries or as missing: nothing is truncated. */
   readonly copied: boolean
+  /** Missing only: nothing proves that the entries were synced. */
+  readonly begun: boolean
   readonly group: GroupId
   readonly replicaId: number
-  /** Append: of the first entry. Truncate-after, reset-to-snapshot: the index named. */
+  /** Append, missing: of the first entry. Truncate-after, reset-to-snapshot: the index named. */
   readonly index: number
-  /** Append: of all its entries. Reset-to-snapshot: of the snapshot. Else 0. */
+  /** Append, missing: of all its entries. Reset-to-snapshot: of the snapshot. Else 0. */
   readonly term: number
-  /** Append: number of entries. Else 0. */
+  /** Append, missing: number of entries. Else 0. */
   readonly count: number
-  /** Append: bytes of its entries, headers included, and where they begin in the payload. */
+  /**
+   * Append: where its entries begin in the payload, and their bytes, headers included. Missing:
+   * the byte of the file where they were lost, and how many bytes from there on.
+   */
   readonly position: number
   readonly byteLength: number
-  /** Append: after the last entry. Reset-to-snapshot: at the index. */
+  /** Append, missing: after the last entry. Reset-to-snapshot: at the index. */
   readonly chain: Chain
+  /** Missing: number of the file where they were lost. Else 0. */
+  readonly lostFile: number
+  /** Reset-to-snapshot: what the log carries on there. */
+  readonly endOffset: number
+  readonly appendTimeMs: number
 }
 
-/** A seal has no records and no payload: it only proves that the batch before it was synced. */
-export const BatchKind = { data: 1, seal: 2 } as const
+/**
+ * A seal has no records and no payload: it only proves that the batch before it was synced. The
+ * first batch of a start that found batches lost is `recovered`: what they may have held is settled
+ * by its records and in the hard state, and is not asked again.
+ */
+export const BatchKind = { data: 1, seal: 2, recovered: 3 } as const
 export type BatchKind = (typeof BatchKind)[keyof typeof BatchKind]
 
 /** Where the batch before this one lies, and what it was. File number 0: there is none. */
@@ -158,6 +176,7 @@ export function writeDirectory(into: Uint8Array, fields: DirectoryFields, salt: 
   writeUint64(view, 40, previous.fileNumber)
   writeUint64(view, 48, previous.position)
   view.setUint32(56, previous.payloadBytes)
+  view.setUint32(60, salt)
   let position = directoryHeaderBytes
   for (const record of records) {
     writeRecord(view, position, record)
@@ -172,6 +191,19 @@ export function writeDirectory(into: Uint8Array, fields: DirectoryFields, salt: 
   return crc
 }
 
+/** Damaged, but not something else altogether. */
+export function isLikeWalFileHeader(block: Uint8Array, fileNumber: number): boolean {
+  const view = viewOf(block)
+  return view.getUint32(0) === walMagic || view.getUint32(20) === fileNumber % 0x1_0000_0000
+}
+
+/** The file number of the directory that begins here, whole or not; undefined when none does. */
+export function announcedNumber(block: Uint8Array): number | undefined {
+  const view = viewOf(block)
+  if (view.getUint32(0) !== batchMagic) return undefined
+  return view.getUint32(16) * 0x1_0000_0000 + view.getUint32(20)
+}
+
 /** Number of directory blocks that the first block announces; undefined when it is none. */
 export function announcedBlocks(block: Uint8Array, fileNumber: number): number | undefined {
   if (block.byteLength < blockBytes) return undefined
@@ -182,6 +214,14 @@ export function announcedBlocks(block: Uint8Array, fileNumber: number): number |
   const blocks = view.getUint16(8)
   const records = view.getUint16(12) + view.getUint16(14)
   return blocks === directoryBlocks(records, 0) ? blocks : undefined
+}
+
+/**
+ * What the directory says the salt of its file is. Believed only where a directory must stand, and
+ * only when the header of the file is unreadable.
+ */
+export function statedSalt(block: Uint8Array): number {
+  return viewOf(block).getUint32(60)
 }
 
 /** Undefined unless the bytes are exactly the directory of a batch of this file. */
@@ -223,17 +263,24 @@ export function decodeDirectory(
 
 function writeRecord(view: DataView, position: number, record: DirectoryRecord): void {
   view.setUint8(position, record.kind)
-  view.setUint8(position + 1, record.copied ? 1 : 0)
+  view.setUint8(position + 1, (record.copied ? copiedFlag : 0) | (record.begun ? begunFlag : 0))
   view.setUint32(position + 4, record.group.partition)
   writeUint64(view, position + 8, record.group.topicId)
   writeUint64(view, position + 16, record.replicaId)
   writeUint64(view, position + 24, record.index)
   writeUint64(view, position + 32, record.term)
+  view.setUint32(position + 52, record.chain.high)
+  view.setUint32(position + 56, record.chain.low)
+  if (record.kind === RecordKind.resetToSnapshot) {
+    writeUint64(view, position + 40, record.endOffset)
+    view.setUint32(position + 48, Math.floor(record.appendTimeMs / 0x1_0000_0000))
+    view.setUint32(position + 60, record.appendTimeMs >>> 0)
+    return
+  }
   view.setUint32(position + 40, record.count)
   view.setUint32(position + 44, record.position)
   view.setUint32(position + 48, record.byteLength)
-  view.setUint32(position + 52, record.chain.high)
-  view.setUint32(position + 56, record.chain.low)
+  view.setUint32(position + 60, record.lostFile)
 }
 
 function readRecords(view: DataView, position: number, count: number): DirectoryRecord[] {
@@ -245,17 +292,26 @@ function readRecords(view: DataView, position: number, count: number): Directory
 }
 
 function readRecord(view: DataView, position: number): DirectoryRecord {
+  const kind = view.getUint8(position) as RecordKind
+  const flags = view.getUint8(position + 1)
+  const isReset = kind === RecordKind.resetToSnapshot
   return {
-    kind: view.getUint8(position) as RecordKind,
-    copied: view.getUint8(position + 1) === 1,
+    kind,
+    copied: (flags & copiedFlag) !== 0,
+    begun: (flags & begunFlag) !== 0,
     group: { topicId: readUint64(view, position + 8), partition: view.getUint32(position + 4) },
     replicaId: readUint64(view, position + 16),
     index: readUint64(view, position + 24),
     term: readUint64(view, position + 32),
-    count: view.getUint32(position + 40),
-    position: view.getUint32(position + 44),
-    byteLength: view.getUint32(position + 48),
+    count: isReset ? 0 : view.getUint32(position + 40),
+    position: isReset ? 0 : view.getUint32(position + 44),
+    byteLength: isReset ? 0 : view.getUint32(position + 48),
     chain: { high: view.getUint32(position + 52), low: view.getUint32(position + 56) },
+    lostFile: isReset ? 0 : view.getUint32(position + 60),
+    endOffset: isReset ? readUint64(view, position + 40) : 0,
+    appendTimeMs: isReset
+      ? view.getUint32(position + 48) * 0x1_0000_0000 + view.getUint32(position + 60)
+      : 0,
   }
 }
 

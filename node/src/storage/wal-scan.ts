@@ -1,21 +1,21 @@
-// Reads WAL files at start-up: finds every batch directory, tells which batches are void because a
-// newer file begins again at their number, and hands each batch to recovery with what is wrong with
-// it. Decides nothing about damage: recovery.ts does. Bytes: wal-format.ts.
+// Finds every batch directory of a WAL file at start-up, also behind damage, or says why the file as
+// a whole cannot be used. Decides nothing about what is lost: wal-sequence.ts does. Bytes:
+// wal-format.ts.
 import { QuorateError } from '@quorate/protocol'
-import { sameChain } from './chain.ts'
-import type { Disk, DiskFile } from './disk.ts'
-import { entryOf, verifyEntry, verifyPayload } from './entry-format.ts'
-import { EntryScanner } from './entry-scanner.ts'
-import { groupKey, type LogEntry } from './log-entry.ts'
+import { type Disk, DiskError, type DiskFile } from './disk.ts'
+import type { LogEntry } from './log-entry.ts'
+import { readBytesSync } from './read-bytes.ts'
 import { type WalIdentity, walPath } from './wal-file.ts'
 import {
   announcedBlocks,
+  announcedNumber,
   type BatchDirectory,
   blockBytes,
   type DirectoryRecord,
   decodeDirectory,
   decodeWalFileHeader,
-  RecordKind,
+  isLikeWalFileHeader,
+  statedSalt,
 } from './wal-format.ts'
 
 export interface ScannedFile {
@@ -27,6 +27,10 @@ export interface ScannedFile {
   readonly batches: readonly ScannedBatch[]
   /** Where the next batch would begin, when its first block names this file: a torn write. */
   readonly tornAt: number | undefined
+  /** The file ends here, before it should: what stood behind is gone. */
+  readonly cutAt: number | undefined
+  /** Else what is known of the file comes from its first batch. */
+  readonly isHeaderRead: boolean
 }
 
 export interface ScannedBatch {
@@ -34,32 +38,82 @@ export interface ScannedBatch {
   readonly position: number
 }
 
-/** Reads header and directories of one file. Throws for a file that is not whole. */
+/** A file of the manifest that is not there, or is another one. */
+export interface LostFile {
+  readonly number: number
+  readonly path: string
+  readonly reason: string
+}
+
+/** Reads header and directories of one file. Throws QUORATE_FORMAT_VERSION. */
 export function scanWalFileSync(
   disk: Disk,
   folder: string,
   number: number,
   identity: WalIdentity,
   mode: 'read' | 'write',
-): ScannedFile {
+): ScannedFile | LostFile {
   const path = walPath(folder, number)
-  if (!disk.existsSync(path)) throw damaged(path, 'the file is missing')
-  const file = disk.openSync(path, mode)
-  const block = new Uint8Array(blockBytes)
-  file.readSync(block, 0)
-  const header = decodeWalFileHeader(block)
-  if (header === 'version') throw new QuorateError('QUORATE_FORMAT_VERSION', path)
-  if (header === undefined) throw damaged(path, `bytes 0..${blockBytes}`)
+  const lost = (reason: string): LostFile => ({ number, path, reason })
+  if (!disk.existsSync(path)) return lost('the file is missing')
+  const file = openOrUndefined(disk, path, mode)
+  if (file === undefined) return lost('it cannot be opened')
+  const found = readHeader(file, number, identity)
+  if (typeof found === 'string') {
+    file.close()
+    return lost(found)
+  }
+  const { sizeBytes, salt, isHeaderRead } = found
+  const size = file.sizeSync()
+  const cutAt = size < sizeBytes ? size : undefined
+  const batches = scanBatches(file, number, sizeBytes, salt)
+  return { number, path, file, sizeBytes, salt, cutAt, isHeaderRead, ...batches }
+}
+
+function openOrUndefined(disk: Disk, path: string, mode: 'read' | 'write'): DiskFile | undefined {
+  try {
+    return disk.openSync(path, mode)
+  } catch (error) {
+    if (error instanceof DiskError && error.code === 'EIO') return undefined
+    throw error
+  }
+}
+
+/** A header that is damaged, not gone, and a first block that no batch of this file has touched. */
+function isUnused(blocks: Uint8Array, number: number): boolean {
+  if (!isLikeWalFileHeader(blocks, number)) return false
+  const first = blocks.subarray(blockBytes)
+  const other = announcedNumber(first)
+  return other === undefined ? first.every((byte) => byte === 0) : other < number
+}
+
+interface FoundHeader {
+  readonly sizeBytes: number
+  readonly salt: number
+  readonly isHeaderRead: boolean
+}
+
+/** What is wrong with the file as a whole; a part that is cut off is a matter of its batches. */
+function readHeader(file: DiskFile, number: number, identity: WalIdentity): FoundHeader | string {
+  const blocks = new Uint8Array(2 * blockBytes)
+  readBytesSync(file, blocks, 0)
+  const header = decodeWalFileHeader(blocks)
+  if (header === 'version') throw new QuorateError('QUORATE_FORMAT_VERSION', file.path)
+  if (header === undefined) {
+    // The first batch stands where no payload can: what it says of the file's salt is believed
+    // when its own CRC agrees.
+    const salt = statedSalt(blocks.subarray(blockBytes))
+    const sizeBytes = Math.floor(file.sizeSync() / blockBytes) * blockBytes
+    const first = readDirectory(file, number, sizeBytes, salt, blockBytes)
+    const isKnown = typeof first === 'object' || isUnused(blocks, number)
+    return isKnown ? { sizeBytes, salt, isHeaderRead: false } : 'its header is not readable'
+  }
   const { clusterId, incarnation } = identity
   if (header.clusterId !== clusterId || header.incarnation !== incarnation) {
-    throw damaged(path, 'it belongs to another node')
+    return 'it belongs to another node'
   }
-  if (header.fileNumber !== number) throw damaged(path, `it says it is file ${header.fileNumber}`)
-  const size = file.sizeSync()
-  if (size < header.sizeBytes) throw damaged(path, `bytes ${size}..${header.sizeBytes} are missing`)
-  const { sizeBytes, salt } = header
-  const found = scanBatches(file, number, sizeBytes, salt)
-  return { number, path, file, sizeBytes, salt, ...found }
+  if (header.fileNumber !== number) return `it says it is file ${header.fileNumber}`
+  return { sizeBytes: header.sizeBytes, salt: header.salt, isHeaderRead: true }
 }
 
 function scanBatches(
@@ -99,7 +153,7 @@ function findLater(
 ): number | undefined {
   const window = new Uint8Array(searchBlocks * blockBytes)
   for (let start = from; start < sizeBytes; start += window.byteLength) {
-    const read = file.readSync(window, start)
+    const read = readBytesSync(file, window, start)
     for (let at = 0; at + blockBytes <= read; at += blockBytes) {
       if (announcedBlocks(window.subarray(at, at + blockBytes), number) === undefined) continue
       const position = start + at
@@ -119,92 +173,21 @@ function readDirectory(
   position: number,
 ): BatchDirectory | 'none' | 'torn' {
   const first = new Uint8Array(blockBytes)
-  file.readSync(first, position)
+  readBytesSync(file, first, position)
   const blocks = announcedBlocks(first, number)
   if (blocks === undefined) return 'none'
   const bytes = new Uint8Array(blocks * blockBytes)
-  if (file.readSync(bytes, position) < bytes.byteLength) return 'torn'
+  if (readBytesSync(file, bytes, position) < bytes.byteLength) return 'torn'
   const directory = decodeDirectory(bytes, number, salt)
   if (directory === undefined || position + directory.sizeBytes > sizeBytes) return 'torn'
   return directory
 }
 
-/**
- * The batches that count, in order. A file that begins with a batch number makes all batches of
- * older files from that number on void: they were never acknowledged and were written again. A file
- * whose only batch is torn makes nothing void: the crash came while it was written again.
- */
-export function countingBatches(
-  files: readonly ScannedFile[],
-): { file: ScannedFile; batch: ScannedBatch }[] {
-  const counting: { file: ScannedFile; batch: ScannedBatch }[] = []
-  for (const file of files) {
-    const first = file.batches[0]?.directory.batchNumber
-    if (first === undefined) continue
-    const again = (counting.at(-1)?.batch.directory.batchNumber ?? -1) >= first
-    if (again && file.batches.length === 1 && !isReadable(file, file.batches[0]!)) continue
-    while ((counting.at(-1)?.batch.directory.batchNumber ?? -1) >= first) counting.pop()
-    for (const batch of file.batches) counting.push({ file, batch })
-  }
-  return counting
-}
-
-function isReadable(file: ScannedFile, batch: ScannedBatch): boolean {
-  return typeof readBatchSync(file, batch) !== 'string'
-}
-
+/** An append record with its entries, those that cannot be read among them as missing; or a mark. */
 export interface ReadRecord {
+  readonly fileNumber: number
   readonly record: DirectoryRecord
   readonly entries: readonly LogEntry[]
-  /** Of each entry in the file. */
+  /** Of each entry in the file; of a missing one where its identifier lies. */
   readonly positions: readonly number[]
-}
-
-/** The whole batch, verified but for the chain of each run's first entry; or what is wrong. */
-export function readBatchSync(file: ScannedFile, batch: ScannedBatch): ReadRecord[] | string {
-  const { directory, position } = batch
-  const payload = new Uint8Array(directory.payloadBytes)
-  const base = position + directory.directoryBytes
-  if (file.file.readSync(payload, base) < payload.byteLength) return 'it is cut off'
-  const read: ReadRecord[] = []
-  for (const record of directory.records) {
-    if (record.kind !== RecordKind.append) {
-      read.push({ record, entries: [], positions: [] })
-      continue
-    }
-    const run = readRun(record, payload, base)
-    if (typeof run === 'string') return `${groupKey(record.group)}: ${run}`
-    read.push(run)
-  }
-  return read
-}
-
-function readRun(record: DirectoryRecord, payload: Uint8Array, base: number): ReadRecord | string {
-  const end = record.position + record.byteLength
-  if (end > payload.byteLength) return 'a run lies outside of the batch'
-  const scanner = new EntryScanner(base + record.position)
-  scanner.feed(payload.subarray(record.position, end))
-  const entries: LogEntry[] = []
-  const positions: number[] = []
-  while (entries.length < record.count) {
-    const scanned = scanner.next()
-    if (scanned === undefined || scanned === 'damaged')
-      return `entry ${record.index + entries.length}`
-    const entry = entryOf(scanned.header, scanned.payload)
-    const before = entries.at(-1)
-    const fault = before === undefined ? verifyPayload(entry) : verifyEntry(before, entry)
-    if (fault !== undefined) return fault
-    if (entry.index !== record.index + entries.length || entry.term !== record.term) {
-      return `entry ${entry.index} of term ${entry.term} in a run of term ${record.term}`
-    }
-    entries.push(entry)
-    positions.push(scanned.position)
-  }
-  const last = entries.at(-1)
-  if (last === undefined || !sameChain(last.chain, record.chain)) return 'chain at the end of a run'
-  return { record, entries, positions }
-}
-
-function damaged(path: string, what: string): QuorateError {
-  return new QuorateError('QUORATE_STORAGE_DAMAGED', `${path}: ${what}`)
 }

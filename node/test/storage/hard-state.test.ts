@@ -71,14 +71,32 @@ describe('term and vote', () => {
     }
   })
 
-  test('damaged in both files stop the node, naming files and range', () => {
+  test('damaged in both files are lost: the replica never runs again, the node does', () => {
     const node = voted('both')
     breakSlot(node, 'A', 4)
     breakSlot(node, 'B', 4)
-    const from = slotPosition(1, 4)
-    expect(() => node.open()).toThrow(
-      new RegExp(`hard.A and .*hard.B: bytes ${from}..${from + 512}`),
-    )
+    for (let life = 0; life < 2; life += 1) {
+      node.open()
+      expect(node.storage.groups.has(metadata)).toBe(false)
+      expect(node.opened.amnesiac).toMatchObject([{ group: { topicId: 0 }, replicaId: 1 }])
+      expect(node.opened.damage).toContainEqual(expect.objectContaining({ state: 'amnesiac' }))
+      node.create(5 + life, 1001 + life)
+      node.crash('power')
+    }
+  })
+
+  test('of every replica are lost with both files', () => {
+    const node = voted('all').open()
+    node.create(5, 1001)
+    node.append([10, 20], 3)
+    node.crash('power')
+    for (const path of hardStatePaths(folder)) node.disk.process().removeSync(path)
+    node.open()
+    const ids = node.opened.amnesiac.map(({ replicaId }) => replicaId)
+    expect(ids.sort((one, other) => one - other)).toEqual([1, 1001])
+    // Nothing that was executed is executed again.
+    expect(node.opened.executedIndex).toBeGreaterThanOrEqual(1001)
+    expect(node.crash('power').open().opened.amnesiac.length).toBe(2)
   })
 
   test('of an unreadable older slot do not matter', () => {

@@ -1,10 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { decideUnreadableBatch } from '../../src/storage/damage-decision.ts'
 import type { Disk } from '../../src/storage/disk.ts'
 import type { LogEntry } from '../../src/storage/log-entry.ts'
 import { walPath } from '../../src/storage/wal-file.ts'
 import { blockBytes } from '../../src/storage/wal-format.ts'
-import { folder, TestNode } from './harness.ts'
+import { folder, metadata, smallOptions, TestNode } from './harness.ts'
 
 const indexes = (entries: readonly LogEntry[]) => entries.map((entry) => entry.index)
 
@@ -83,21 +82,38 @@ describe('a last batch that is cut', () => {
   })
 })
 
+const holesOf = (node: TestNode) =>
+  node
+    .log()
+    .holes()
+    .map(({ firstIndex, lastIndex, evidence, where }) => [firstIndex, lastIndex, evidence, where])
+
 describe('an unreadable batch with evidence that it was synced', () => {
-  test('stops the node, naming file, range and what it held', () => {
+  test('is read by the copy of its directory in the next batch', () => {
     const node = stopped('damage', [100, 200, 300])
     const [, second] = batchesOf(node)
     overwrite(node.disk.process(), walPath(folder, 1), second!.position + 20, new Uint8Array([255]))
-    const range = `bytes ${second!.position}..${second!.position + second!.sizeBytes}`
-    expect(() => node.open()).toThrow(new RegExp(`wal-0000000001: ${range}.*0-0 2..2 of term 1`))
+    expect(indexes(node.open().readAll())).toEqual([1, 2, 3])
+    expect(holesOf(node)).toEqual([])
   })
 
-  test('in its payload stops the node too', () => {
+  test('in its payload is a hole, and what stands around it is there', () => {
     const node = stopped('payload', [100, 900, 300])
     const [, second] = batchesOf(node)
     const at = second!.position + blockBytes + 600
     overwrite(node.disk.process(), walPath(folder, 1), at, new Uint8Array([255, 254]))
-    expect(() => node.open()).toThrow(/stored data are damaged.*batch CRC at index 2/)
+    node.open()
+    expect(holesOf(node)).toEqual([[2, 2, 'synced', 'wal']])
+    expect(node.log().cleanThrough).toBe(1)
+    expect(node.log().lastIndex).toBe(3)
+    const read = (index: number) =>
+      node.wait<[{ code: string; message: string } | undefined, unknown, readonly LogEntry[]]>(
+        (done) => node.log().read({ index }, { index: 3, bytes: 10_000 }, done),
+      )
+    expect(indexes(read(1)[2])).toEqual([1])
+    expect(read(2)[0]).toMatchObject({ code: 'QUORATE_STORAGE_DAMAGED' })
+    expect(read(2)[0]!.message).toContain(walPath(folder, 1))
+    expect(indexes(read(3)[2])).toEqual([3])
   })
 
   test('is told from a torn write by a seal alone', () => {
@@ -106,41 +122,58 @@ describe('an unreadable batch with evidence that it was synced', () => {
     node.run(50)
     node.crash('kill')
     const [only] = batchesOf(node)
-    overwrite(node.disk.process(), walPath(folder, 1), only!.position + 70, new Uint8Array([9]))
-    expect(() => node.open()).toThrow(/batch 2 proves that it was synced/)
+    const at = only!.position + blockBytes + 70
+    overwrite(node.disk.process(), walPath(folder, 1), at, new Uint8Array([9]))
+    node.open()
+    expect(holesOf(node)).toEqual([[1, 1, 'synced', 'wal']])
   })
 
-  test('is told by a batch of the next file', () => {
-    const node = stopped('next-file', [100])
-    node.open().crash('kill')
-    const [only] = batchesOf(node)
-    // Opening wrote the batch once more into file 2, which makes the first copy void.
-    overwrite(node.disk.process(), walPath(folder, 1), only!.position + 70, new Uint8Array([9]))
-    expect(indexes(node.open().readAll())).toEqual([1])
-    // Sealed in file 3; opening again begins file 4 with batch 3.
-    node.run(50).crash('kill').open().crash('kill')
-    const seal = blockBytes + only!.sizeBytes
-    overwrite(node.disk.process(), walPath(folder, 3), seal + 70, new Uint8Array([9]))
-    expect(() => node.open()).toThrow(
-      new RegExp(`wal-0000000003: bytes ${seal}..65536: batch 2: .* batch 3 proves`),
-    )
+  test('stays a hole over every later crash, whatever was written since', () => {
+    const node = stopped('stays', [100, 900, 300])
+    const [, second] = batchesOf(node)
+    const at = second!.position + blockBytes + 600
+    overwrite(node.disk.process(), walPath(folder, 1), at, new Uint8Array([255, 254]))
+    for (const kind of ['power', 'kill', 'power'] as const) {
+      node.open()
+      expect(holesOf(node)).toEqual([[2, 2, 'synced', 'wal']])
+      node.append([50], 1)
+      node.crash(kind)
+    }
+    expect(node.open().log().lastIndex).toBe(6)
   })
 })
 
-describe('the decision on an unreadable batch', () => {
-  const batch = {
-    path: 'wal-1',
-    from: 0,
-    to: 4096,
-    batchNumber: 3,
-    reason: 'CRC',
-    held: ['0-0 7..9 of term 2'],
+describe('a last batch of which only the directory is whole', () => {
+  function torn(name: string): TestNode {
+    const options = { ...smallOptions, undecided: 'keep' } as const
+    const node = new TestNode(name, options).open()
+    for (const size of [100, 200, 300]) node.append([size], 1)
+    node.crash('kill')
+    const [, , last] = batchesOf(node)
+    const at = last!.position + blockBytes + 100
+    overwrite(node.disk.process(), walPath(folder, 1), at, new Uint8Array([9, 9]))
+    return node.open()
   }
 
-  test('is a torn write without evidence, and damage with it', () => {
-    expect(decideUnreadableBatch({ ...batch, provenBy: undefined })).toEqual({ decision: 'drop' })
-    const decided = decideUnreadableBatch({ ...batch, provenBy: 4 })
-    expect(decided.decision === 'damaged' && decided.error.code).toBe('QUORATE_STORAGE_DAMAGED')
+  test('is an undecided hole, and does not become proven by what is written after it', () => {
+    const node = torn('undecided')
+    for (let life = 0; life < 3; life += 1) {
+      expect(holesOf(node)).toEqual([[3, 3, 'begun', 'wal']])
+      node.append([50], 1)
+      node.run(30)
+      node.crash(life === 1 ? 'kill' : 'power').open()
+    }
+    expect(node.log().lastIndex).toBe(6)
+  })
+
+  test('goes with a truncation', () => {
+    const node = torn('undecided-cut')
+    node.wait<[Error?]>((done) => {
+      node.storage.persist(metadata, { truncateAfter: 2, entries: [] }, done)
+    })
+    expect(holesOf(node)).toEqual([])
+    node.append([10, 20], 1)
+    expect(indexes(node.crash('power').open().readAll())).toEqual([1, 2, 3, 4])
   })
 })
 
@@ -166,35 +199,62 @@ describe('a recycled WAL file', () => {
 })
 
 describe('files that must be there', () => {
-  test('and are missing or too short stop the node by name', () => {
-    const breakers: [string, (disk: Disk) => void, RegExp][] = [
-      ['wal', (disk) => disk.removeSync(walPath(folder, 1)), /wal-0000000001: the file is missing/],
+  test('and cannot be replaced stop the node by name', () => {
+    const breakers: [string, string[], RegExp][] = [
       [
         'manifest',
-        (disk) => {
-          disk.removeSync(`${folder}/manifest.A`)
-          disk.removeSync(`${folder}/manifest.B`)
-        },
+        ['manifest.A', 'manifest.B'],
         /manifest.A and .*manifest.B: neither is readable/,
       ],
-      ['hard', (disk) => disk.removeSync(`${folder}/hard.B`), /hard.B: the file is missing/],
-      [
-        'identity',
-        (disk) => disk.removeSync(`${folder}/wal/identity`),
-        /wal\/identity: the file is missing/,
-      ],
-      [
-        'replica',
-        (disk) => disk.renameSync(`${folder}/groups/0-0.1`, '/data/elsewhere'),
-        /groups\/0-0.1: the folder is missing/,
-      ],
-      ['secret', (disk) => disk.removeSync(`${folder}/secret`), /secret: it holds no secret/],
+      ['identity', ['identity', 'wal/identity'], /both copies of the identity are missing/],
+      ['secret', ['secret', 'wal/secret'], /secret and .*secret: neither holds a secret/],
     ]
-    for (const [name, breakIt, message] of breakers) {
+    for (const [name, files, message] of breakers) {
       const node = stopped(`missing-${name}`, [10])
-      breakIt(node.disk.process())
+      for (const file of files) node.disk.process().removeSync(`${folder}/${file}`)
       expect(() => node.open(), name).toThrow(message)
     }
+  })
+
+  test('and are there twice are made again from each other', () => {
+    for (const file of ['identity', 'wal/identity', 'secret', 'wal/secret', 'hard.A', 'hard.B']) {
+      const node = stopped(`twice-${file}`, [10])
+      node.disk.process().removeSync(`${folder}/${file}`)
+      expect(indexes(node.open().readAll()), file).toEqual([1])
+      expect(node.opened.damage).toContainEqual(
+        expect.objectContaining({ state: 'repaired', file: `${folder}/${file}` }),
+      )
+      node.append([10], 1)
+      expect(indexes(node.crash('power').open().readAll())).toEqual([1, 2])
+      expect(node.opened.damage).toEqual([])
+    }
+  })
+
+  test('a lost WAL file makes tails unknown, once', () => {
+    const node = stopped('lost-wal', [10])
+    node.disk.process().removeSync(walPath(folder, 1))
+    node.open()
+    expect(node.opened.groups.get(metadata)!.condition).toBe('unknown-tail')
+    expect(node.log().lastIndex).toBe(0)
+    node.append([10, 20], 3)
+    expect(node.crash('power').open().opened.groups.get(metadata)!.condition).toBe('unknown-tail')
+    node.wait<[Error?]>((done) => node.storage.setTailKnown(metadata, done))
+    node.crash('power').open()
+    expect(node.opened.groups.get(metadata)!.condition).toBe('clean')
+    expect(indexes(node.readAll())).toEqual([1, 2])
+  })
+
+  test('a lost replica folder is made again, and what it held is a hole', () => {
+    const node = new TestNode('lost-folder').open()
+    const entries = node.append([10, 20, 30], 1)
+    node.log().roll(2)
+    node.log().commit(3)
+    node.run(200)
+    node.crash('power')
+    node.disk.process().renameSync(`${folder}/groups/0-0.1`, '/data/elsewhere')
+    node.open()
+    expect(holesOf(node)).toEqual([[1, 2, 'synced', 'segment']])
+    expect(node.log().pointAt(3)?.chain).toEqual(entries[2]!.chain)
   })
 
   test('one manifest of two is enough, and is made two again', () => {

@@ -12,18 +12,38 @@ import {
   writeDirectory,
 } from '../../src/storage/wal-format.ts'
 
-const record = fc.record<DirectoryRecord>({
-  kind: fc.constantFrom(...Object.values(RecordKind)),
+const named = {
   copied: fc.boolean(),
+  begun: fc.boolean(),
   group: fc.record({ topicId: fc.maxSafeNat(), partition: fc.nat(1e6) }),
   replicaId: fc.maxSafeNat(),
   index: fc.maxSafeNat(),
   term: fc.maxSafeNat(),
-  count: fc.nat(1000),
-  position: fc.nat(2 ** 30),
-  byteLength: fc.nat(2 ** 30),
   chain: fc.record({ high: fc.nat(0xffff_ffff), low: fc.nat(0xffff_ffff) }),
-})
+}
+const { resetToSnapshot, ...others } = RecordKind
+const record = fc.oneof(
+  fc.record<DirectoryRecord>({
+    ...named,
+    kind: fc.constantFrom(...Object.values(others)),
+    count: fc.nat(1000),
+    position: fc.nat(2 ** 30),
+    byteLength: fc.nat(2 ** 30),
+    lostFile: fc.nat(1e9),
+    endOffset: fc.constant(0),
+    appendTimeMs: fc.constant(0),
+  }),
+  fc.record<DirectoryRecord>({
+    ...named,
+    kind: fc.constant(resetToSnapshot),
+    count: fc.constant(0),
+    position: fc.constant(0),
+    byteLength: fc.constant(0),
+    lostFile: fc.constant(0),
+    endOffset: fc.maxSafeNat(),
+    appendTimeMs: fc.maxSafeNat(),
+  }),
+)
 
 const header = {
   fileNumber: 7,
