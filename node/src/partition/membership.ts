@@ -96,9 +96,7 @@ function keepsUp(group: GroupState, id: ReplicaId): boolean {
   return group.lastIndex - peer.match <= lagMax
 }
 
-/** Voter of both, and as far as anybody: who leads on when this leader goes. */
+/** Voter of both that keeps up, in the order of preference: who leads on when this leader goes. */
 function heirOf(group: GroupState, voters: readonly ReplicaId[]): ReplicaId | undefined {
-  return group.peers
-    .filter(({ id }) => voters.includes(id) && !isNew(group, id) && keepsUp(group, id))
-    .sort((one, other) => other.match - one.match)[0]?.id
+  return voters.find((id) => id !== group.self && !isNew(group, id) && keepsUp(group, id))
 }

@@ -3,11 +3,12 @@
 // actor, halt a replica, end by itself) is collected and looked at by the test.
 import { type SimulatedHost, Simulation } from '@quorate/actors/testing'
 import type { QuorateError } from '@quorate/protocol'
+import { withMembers } from '../../src/cli/plan-file.ts'
 import { BrokerNode } from '../../src/node.ts'
 import type { NodeOptions } from '../../src/node-environment.ts'
 import type { EventLog, LogRecord } from '../../src/observe/log.ts'
 import { formatNode } from '../../src/storage/format.ts'
-import { newPlan } from '../../src/storage/plan.ts'
+import { newPlan, type Plan } from '../../src/storage/plan.ts'
 import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 import { SimulatedNetwork } from '../../src/testing/simulated-network.ts'
 import { TestClient } from './client.ts'
@@ -32,7 +33,9 @@ interface Node {
 export class TestCluster {
   readonly simulation: Simulation
   readonly network: SimulatedNetwork
-  readonly names: readonly string[]
+  names: readonly string[]
+  /** As the plan file of an operator would hold it. */
+  plan: Plan
   readonly nodes = new Map<string, Node>()
   /** What must not happen and did. */
   readonly defects: string[] = []
@@ -49,13 +52,34 @@ export class TestCluster {
     const listed = this.names.map((id, at) => ({ id, address: `10.0.0.${at + 1}:4222` }))
     const hex = (digits: number) =>
       Array.from({ length: digits }, () => random.integer('format', 16).toString(16)).join('')
-    const plan = newPlan(listed, hex)
-    for (const { id, address } of listed) {
-      const disk = new SimulatedDisk({ name: id, scheduler: simulation, random })
-      formatNode(disk.process(), plan, id, '/data')
-      const node = { name: id, address, disk, host: undefined, broker: undefined, records: [] }
-      this.nodes.set(id, node)
-    }
+    this.plan = newPlan(listed, hex)
+    for (const { id, address } of listed) this.#format(id, address)
+  }
+
+  #format(id: string, address: string): void {
+    const { simulation } = this
+    const disk = new SimulatedDisk({
+      name: id,
+      scheduler: simulation,
+      random: simulation.random,
+    })
+    formatNode(disk.process(), this.plan, id, '/data')
+    const node = { name: id, address, disk, host: undefined, broker: undefined, records: [] }
+    this.nodes.set(id, node)
+  }
+
+  /** As `cluster add-node` or `replace-node`, then `server format` and a start. */
+  join(verb: 'node-add' | 'node-replace', name: string, by: TestClient): void {
+    const address = `10.0.0.${Number(name.slice(1))}:4222`
+    const incarnation = this.simulation.random
+      .integer('join', 2 ** 32)
+      .toString(16)
+      .padStart(16, '0')
+    const { members } = by.call(verb, undefined, { node: name, incarnation, address })
+    this.plan = withMembers(this.plan, members)
+    this.#format(name, address)
+    if (!this.names.includes(name)) this.names = [...this.names, name]
+    this.start(name)
   }
 
   /** A cluster whose nodes are all ready. */

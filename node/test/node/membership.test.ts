@@ -1,0 +1,209 @@
+import { decodeBatch, splitBatches } from '@quorate/protocol'
+import { afterEach, describe, expect, test } from 'vitest'
+import type { TestClient } from './client.ts'
+import { TestCluster } from './cluster.ts'
+
+const decoder = new TextDecoder()
+let cluster: TestCluster
+
+afterEach(() => {
+  expect(cluster.defects).toEqual([])
+})
+
+interface Replica {
+  readonly node: string
+  readonly replicaId: number
+  readonly role: string
+}
+
+function replicas(client: TestClient, topic: string, partition = 0): Replica[] {
+  return client.call('describe', topic).partitionStates[partition].replicas
+}
+
+function nodesOf(client: TestClient, topic: string): string {
+  return replicas(client, topic)
+    .map(({ node }) => node)
+    .sort()
+    .join()
+}
+
+/** Nothing is on its way any more, and exactly these nodes hold the partition. */
+function untilOn(client: TestClient, topic: string, nodes: string): void {
+  cluster.until(
+    `${topic} is on ${nodes}`,
+    () => {
+      const [state] = client.call('describe', topic).partitionStates
+      return nodesOf(client, topic) === nodes && (state.removing ?? []).length === 0
+    },
+    60_000,
+  )
+}
+
+function leaderOf(client: TestClient, topicId: number): string {
+  let node: string | undefined
+  cluster.until('somebody leads', () => {
+    node = client.call('leader', undefined, { topicId, partition: 0 }).leader?.node
+    return node !== undefined && cluster.node(node).host !== undefined
+  })
+  return node!
+}
+
+function values(by: TestClient, topicId: number): string[] {
+  const client = cluster.client(leaderOf(by, topicId))
+  const found: string[] = []
+  for (let offset = 0; ; ) {
+    const reply = client.fetch(topicId, 0, offset)
+    expect(reply.error).toBeUndefined()
+    const records = splitBatches(reply.batches).flatMap(({ bytes }) => decodeBatch(bytes))
+    if (records.length === 0) return found
+    for (const record of records) found.push(decoder.decode(record.value!))
+    offset = records.at(-1)!.offset + 1
+  }
+}
+
+/** Produces plainly, through any node, one record after the other; all must be taken. */
+class Producer {
+  readonly sent: string[] = []
+  readonly #client: TestClient
+  readonly #topic: string
+
+  constructor(client: TestClient, topic: string) {
+    this.#client = client
+    this.#topic = topic
+  }
+
+  send(count = 1): void {
+    for (let at = 0; at < count; at += 1) {
+      const value = `v${this.sent.length}`
+      const { error } = this.#client.produce(this.#topic, value)
+      expect(error).toBeUndefined()
+      this.sent.push(value)
+    }
+  }
+}
+
+describe('a node that joins', () => {
+  test('follows the metadata, and takes over a replica while records are written', () => {
+    cluster = TestCluster.ready('join', 3)
+    const client = cluster.client('n2')
+    const topicId = client.create('orders')
+    const producer = new Producer(client, 'orders')
+    producer.send(20)
+    cluster.join('node-add', 'n4', client)
+    cluster.untilReady()
+    const elections = () =>
+      cluster.names
+        .flatMap((name) => cluster.events(name, 'raft.leader-elected'))
+        .filter(({ fields }) => fields['group'] === `${topicId}-0`)
+    expect(leaderOf(client, topicId)).toBe('n1')
+    const before = elections().length
+
+    client.call('move', 'orders', { partition: 0, replicas: ['n2', 'n3', 'n4'] })
+    for (let at = 0; at < 30; at += 1) {
+      producer.send()
+      cluster.pass(100)
+    }
+    untilOn(client, 'orders', 'n2,n3,n4')
+    expect(values(client, topicId)).toEqual(producer.sent)
+    // The leader was to go: it handed over, and nobody else ever campaigned.
+    expect(elections()).toHaveLength(before + 1)
+    expect(cluster.events('n2', 'raft.leader-elected')).toHaveLength(1)
+
+    // The others lead on without any of the nodes that were there in the beginning but one.
+    cluster.crash('n3', 'power')
+    cluster.pass(2000)
+    producer.send(5)
+    expect(values(client, topicId)).toEqual(producer.sent)
+  })
+
+  test('becomes leader where it is the preferred one', () => {
+    cluster = TestCluster.ready('join-lead', 3)
+    const client = cluster.client('n2')
+    const topicId = client.create('orders')
+    cluster.join('node-add', 'n4', client)
+    cluster.untilReady()
+    client.call('move', 'orders', { partition: 0, replicas: ['n4', 'n3', 'n2'] })
+    untilOn(client, 'orders', 'n2,n3,n4')
+    cluster.until('n4 leads', () => leaderOf(client, topicId) === 'n4', 60_000)
+  })
+})
+
+describe('a partition', () => {
+  test('moves to three other nodes while it is written to, and loses nothing', () => {
+    cluster = TestCluster.ready('move-all', 3)
+    const client = cluster.client('n2')
+    const topicId = client.create('orders')
+    const producer = new Producer(client, 'orders')
+    producer.send(20)
+    for (const name of ['n4', 'n5', 'n6']) cluster.join('node-add', name, client)
+    cluster.untilReady()
+    client.call('move', 'orders', { partition: 0, replicas: ['n4', 'n5', 'n6'] })
+    for (let at = 0; at < 30; at += 1) {
+      producer.send()
+      cluster.pass(100)
+    }
+    untilOn(client, 'orders', 'n4,n5,n6')
+    for (const name of ['n1', 'n2', 'n3']) {
+      cluster.until(`${name} has removed its replica`, () => {
+        const disk = cluster.node(name).disk.process()
+        return disk.listSync('/data/groups').every((folder) => !folder.startsWith(`${topicId}-`))
+      })
+    }
+    producer.send(5)
+    expect(values(client, topicId)).toEqual(producer.sent)
+  })
+
+  test('that is moved away and back before it has gone ends where it is wanted', () => {
+    cluster = TestCluster.ready('move-back', 3)
+    const client = cluster.client('n2')
+    const topicId = client.create('orders')
+    const producer = new Producer(client, 'orders')
+    producer.send(20)
+    cluster.join('node-add', 'n4', client)
+    cluster.untilReady()
+    const move = (...replicas: string[]) =>
+      client.call('move', 'orders', { partition: 0, replicas })
+    move('n2', 'n3', 'n4')
+    cluster.pass(300)
+    move('n1', 'n2', 'n3')
+    producer.send(5)
+    untilOn(client, 'orders', 'n1,n2,n3')
+    cluster.until('n4 holds nothing', () => {
+      const disk = cluster.node('n4').disk.process()
+      return disk.listSync('/data/groups').every((folder) => !folder.startsWith(`${topicId}-`))
+    })
+    producer.send(5)
+    expect(values(client, topicId)).toEqual(producer.sent)
+  })
+})
+
+describe('a node whose folder is lost', () => {
+  test('comes back as another incarnation, and all its replicas are replaced', () => {
+    cluster = TestCluster.ready('replace', 3)
+    const client = cluster.client('n2')
+    const topicId = client.create('orders')
+    const producer = new Producer(client, 'orders')
+    producer.send(20)
+    const before = replicas(client, 'orders').find(({ node }) => node === 'n3')!.replicaId
+    cluster.crash('n3', 'power')
+    cluster.pass(2000)
+    producer.send(10)
+    cluster.join('node-replace', 'n3', client)
+    cluster.untilReady()
+    producer.send(10)
+    cluster.until(
+      'another replica votes on n3',
+      () => {
+        const found = replicas(client, 'orders').find(({ node }) => node === 'n3')
+        return found !== undefined && found.replicaId !== before && found.role === 'follower'
+      },
+      60_000,
+    )
+    untilOn(client, 'orders', 'n1,n2,n3')
+    // It holds everything: the group goes on with it alone beside one other.
+    cluster.crash('n1', 'power')
+    cluster.pass(2000)
+    producer.send(10)
+    expect(values(client, topicId)).toEqual(producer.sent)
+  })
+})
