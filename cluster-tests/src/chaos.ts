@@ -1,12 +1,14 @@
 // Command line of the simulator: `npm run chaos -- [KIND] [--plans N] [--seed S] [--minutes M]
 // [--plan FILE] [--trace]`. Runs plan after plan, adds a line for each to the report, shrinks the first that fails,
 // writes it down and says how to run it again. Without --seed it goes on behind the report's last.
-// Long runs with real processes have a word of their own: `npm run chaos -- storage`.
+// Long runs with real processes have a word of their own: `npm run chaos -- storage` and
+// `-- membership`.
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Plan, parsePlan } from './plan.ts'
 import { type PlanKind, planKinds, planOfSeed, shrinkPlan } from './plan-of-seed.ts'
+import { membershipChaos, membershipUsage } from './process/membership-chaos.ts'
 import { storageChaos, storageUsage } from './process/storage-chaos.ts'
 import { wholeNumber } from './process/whole-number.ts'
 import { type RunResult, runPlan } from './run-plan.ts'
@@ -27,7 +29,9 @@ const usage = `usage: npm run chaos -- [KIND] [--plans N] [--seed S] [--minutes 
   --trace       prints every event of the nodes, one line each
 example: npm run chaos -- --plans 50 --seed 1000
 
-${storageUsage}`
+${storageUsage}
+
+${membershipUsage}`
 
 interface Options {
   readonly kind: PlanKind
@@ -71,7 +75,7 @@ function lastReportedSeed(kind: PlanKind): number {
 }
 
 /** Runs with real processes, by the word that names them. */
-const processRuns = { storage: storageChaos }
+const processRuns = { storage: storageChaos, membership: membershipChaos }
 
 async function main([first = '', ...rest]: readonly string[]): Promise<number> {
   if (!Object.hasOwn(processRuns, first)) return simulate(first === '' ? [] : [first, ...rest])
