@@ -53,11 +53,11 @@ export function propose<Entry extends RaftEntry>(
     if (entry.term !== raft.term) {
       throw new Error(`proposed entry ${entry.index} has term ${entry.term}, not ${raft.term}`)
     }
+    if (entry.configuration !== undefined) assertProposable(raft, entry.configuration, entries)
   }
   if (entries[0]?.index !== raft.log.lastIndex + 1) {
     throw new Error(`proposal starts at ${entries[0]?.index}, not ${raft.log.lastIndex + 1}`)
   }
-  assertProposable(raft, entries)
   persistEntries(raft, entries)
   followConfiguration(raft)
   for (const progress of leadership.progress) sendAppends(raft, progress)

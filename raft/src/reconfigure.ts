@@ -30,17 +30,15 @@ export function configurationProblem<Entry extends RaftEntry>(
   return isLegalStep(membership.placed.configuration, next) ? undefined : 'illegal-step'
 }
 
-/** Throws on a configuration the host should not have proposed. */
+/** Throws on a configuration the host should not have proposed, or not in this company. */
 export function assertProposable<Entry extends RaftEntry>(
   raft: Raft<Entry>,
+  next: Configuration,
   entries: readonly Entry[],
 ): void {
-  let changes = 0
-  for (const { configuration, index } of entries) {
-    if (configuration === undefined) continue
-    const problem = changes++ > 0 ? 'change-in-flight' : configurationProblem(raft, configuration)
-    if (problem !== undefined) throw new Error(`configuration proposed at ${index}: ${problem}`)
-  }
+  const changes = entries.filter(({ configuration }) => configuration !== undefined).length
+  const problem = changes > 1 ? 'change-in-flight' : configurationProblem(raft, next)
+  if (problem !== undefined) throw new Error(`configuration proposed: ${problem}`)
 }
 
 /** Progress of each peer, of those known already as it is. */

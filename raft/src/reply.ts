@@ -30,7 +30,10 @@ export function acknowledge<Entry extends RaftEntry>(
     reached,
     hintTerm: 0,
     rejected: 0,
-    ...originOf(raft),
+    // Written out: this is made for every append, and a spread makes another object.
+    extent: { index: raft.log.lastIndex, term: raft.log.lastTerm },
+    session: raft.options.session,
+    recovering: !raft.recovery.tailKnown,
   }
   sendReplyWhenStored(raft, to, reply, reached)
 }
