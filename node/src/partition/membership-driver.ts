@@ -67,15 +67,17 @@ export class MembershipDriver {
     const group = {
       self: host.replicaId,
       configuration: inspection.configuration,
+      configurationIndex: inspection.configurationIndex,
       settled: inspection.configurationCommitted && inspection.serving,
       transferring: inspection.transferring !== 0,
       lastIndex: inspection.lastIndex,
       handOvers: this.#handOvers,
-      peers: inspection.progress.map(({ id, match, recovering, state, heardMs }) => ({
+      peers: inspection.progress.map(({ id, match, recovering, state, session, heardMs }) => ({
         id,
         match,
         incomplete: recovering || state === 'snapshot',
-        alive: nowMs - heardMs < silenceMs,
+        // One that was never heard of has no session yet.
+        alive: session !== 0 && nowMs - heardMs < silenceMs,
       })),
     }
     return nextStep(group, { voters, learners })

@@ -24,6 +24,8 @@ export interface GroupState {
   readonly self: ReplicaId
   /** In force. */
   readonly configuration: Configuration
+  /** Of its entry. */
+  readonly configurationIndex: number
   /** The configuration is committed, and so is an entry of this leader's own term. */
   readonly settled: boolean
   /** Leadership is being handed over. */
@@ -88,12 +90,15 @@ function isAlive({ self, peers }: GroupState, id: ReplicaId): boolean {
   return id === self || peers.some((peer) => peer.id === id && peer.alive)
 }
 
-/** It has the whole log, but for what a replica that is never behind lacks too. */
+/**
+ * It has the whole log, the entry that let it in included, but for what a replica that is never
+ * behind lacks too.
+ */
 function keepsUp(group: GroupState, id: ReplicaId): boolean {
   if (id === group.self) return true
   const peer = group.peers.find((each) => each.id === id)
   if (peer === undefined || !peer.alive || peer.incomplete) return false
-  return group.lastIndex - peer.match <= lagMax
+  return peer.match >= group.configurationIndex && group.lastIndex - peer.match <= lagMax
 }
 
 /** Voter of both that keeps up, in the order of preference: who leads on when this leader goes. */

@@ -1,5 +1,6 @@
 import { decodeBatch, splitBatches } from '@quorate/protocol'
 import { afterEach, describe, expect, test } from 'vitest'
+import { pairBytes } from '../../src/storage/hard-state-format.ts'
 import type { TestClient } from './client.ts'
 import { TestCluster } from './cluster.ts'
 
@@ -207,3 +208,49 @@ describe('a node whose folder is lost', () => {
     expect(values(client, topicId)).toEqual(producer.sent)
   })
 })
+
+describe('a replica that lost its term and vote', () => {
+  test('never runs again, and another one takes its place on the same node by itself', () => {
+    cluster = TestCluster.ready('amnesia', 3)
+    const client = cluster.client('n2')
+    const topicId = client.create('orders')
+    const producer = new Producer(client, 'orders')
+    producer.send(20)
+    const idOn = (name: string) => replicas(client, 'orders').find(({ node }) => node === name)
+    const before = idOn('n3')!.replicaId
+    cluster.stop('n3')
+    damageHardState('n3', 2)
+    cluster.start('n3')
+    cluster.until('n3 reports it', () => cluster.events('n3', 'replica.amnesiac').length === 1)
+    producer.send(5)
+    cluster.until(
+      'another replica lives on n3',
+      () => {
+        const found = idOn('n3')
+        return found !== undefined && found.replicaId !== before && found.role === 'follower'
+      },
+      60_000,
+    )
+    untilOn(client, 'orders', 'n1,n2,n3')
+    cluster.until('the files of the lost one are gone', () => {
+      const disk = cluster.node('n3').disk.process()
+      return !disk.listSync('/data/groups').includes(`${topicId}-0.${before}`)
+    })
+    cluster.untilReady()
+    cluster.crash('n1', 'power')
+    cluster.pass(2000)
+    producer.send(5)
+    expect(values(client, topicId)).toEqual(producer.sent)
+  })
+})
+
+/** Both copies of both slots of a replica are unreadable. Pair 0 is the node's, 1 the metadata's. */
+function damageHardState(name: string, pair: number): void {
+  const disk = cluster.node(name).disk.process()
+  for (const file of ['hard.A', 'hard.B']) {
+    const open = disk.openSync(`/data/${file}`, 'write')
+    open.writeSync(new Uint8Array(pairBytes).fill(0x55), 4096 + pair * pairBytes)
+    open.syncSync()
+    open.close()
+  }
+}

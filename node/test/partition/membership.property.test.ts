@@ -7,6 +7,7 @@ import { type GroupState, type MembershipStep, nextStep } from '../../src/partit
 class Group {
   configuration: Configuration
   leader: number
+  configurationIndex = 0
   lastIndex = 10_000
   readonly alive = new Set([1, 2, 3, 4, 5, 6, 7, 8, 9])
   readonly match = new Map<number, number>()
@@ -29,6 +30,7 @@ class Group {
     return {
       self: this.leader,
       configuration: this.configuration,
+      configurationIndex: this.configurationIndex,
       settled: this.configuration.outgoing === undefined,
       transferring: false,
       lastIndex: this.lastIndex,
@@ -69,8 +71,11 @@ class Group {
         if (this.configuration.voters.includes(id)) continue
         expect(this.alive).toContain(id)
         expect(this.lastIndex - this.match.get(id)!).toBeLessThanOrEqual(256)
+        expect(this.match.get(id)).toBeGreaterThanOrEqual(this.configurationIndex)
       }
     }
+    this.lastIndex += 1
+    this.configurationIndex = this.lastIndex
     this.configuration = next
   }
 
@@ -84,6 +89,8 @@ class Group {
     }
     const { voters, outgoing, learners } = this.configuration
     if (outgoing === undefined || !this.canCommit(voters) || !this.canCommit(outgoing)) return
+    this.lastIndex += 1
+    this.configurationIndex = this.lastIndex
     this.configuration = learners === undefined ? { voters } : { voters, learners }
     if (!voters.includes(this.leader)) this.leader = voters.find((id) => this.alive.has(id))!
   }
@@ -170,6 +177,7 @@ describe('one step', () => {
   const state = (change: Partial<GroupState> = {}): GroupState => ({
     self: 1,
     configuration: three,
+    configurationIndex: 800,
     settled: true,
     transferring: false,
     lastIndex: 1000,
@@ -193,6 +201,7 @@ describe('one step', () => {
 
   test.each([
     ['is behind', { match: 743 }],
+    ['has not even the entry that let it in', { match: 799 }],
     ['is silent', { alive: false }],
     ['gets a snapshot', { incomplete: true }],
   ])('is to wait while the new one %s', (_what, change) => {
