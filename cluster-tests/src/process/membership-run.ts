@@ -2,6 +2,7 @@
 // operator has, and killed in between. The next change begins only when every group has all its
 // voters caught up. It measures how long the partitions of a killed leader stood still.
 import type { Client } from '@quorate/client'
+import { complete } from './complete.ts'
 import type { LocalNode } from './local-node.ts'
 import { PlannedCluster } from './planned-cluster.ts'
 import { RecordedLoad } from './recorded-load.ts'
@@ -20,7 +21,6 @@ export type MembershipStep =
 export const partitions = 6
 const topicName = 'orders'
 const flowing = 20
-const settleTimeoutMs = 120_000
 
 export class MembershipRun {
   readonly kills: Kill[] = []
@@ -70,7 +70,7 @@ export class MembershipRun {
 
   /** Every group has all its voters, up and caught up, and records flow in every partition. */
   async settled(): Promise<void> {
-    await this.#complete()
+    await complete(this.cluster, this.#client)
     await this.#flows(performance.now())
   }
 
@@ -94,7 +94,7 @@ export class MembershipRun {
       const found = await this.load.problems()
       problems.push(...found.map((problem) => `without ${node.id}: ${problem}`))
       await this.cluster.restart(node.id)
-      await this.#complete()
+      await complete(this.cluster, this.#client)
     }
     return problems
   }
@@ -107,24 +107,6 @@ export class MembershipRun {
   async keep(): Promise<string> {
     await this.cluster.stopNodes()
     return this.cluster.folder
-  }
-
-  /** Every group has all its voters, up and caught up, and nothing is on the move. */
-  async #complete(): Promise<void> {
-    await this.cluster.waitUntil(
-      'every group has all voters caught up',
-      async () => {
-        const status = await this.#client.admin.clusterStatus()
-        const { nodes, leaving, movesCount, underReplicatedCount } = status
-        const up = nodes.every((node) => node.up && node.ready && node.amnesiac.length === 0)
-        const left = [leaving.length, movesCount, underReplicatedCount]
-        if (!up || nodes.length !== this.cluster.nodes.length || left.some((count) => count > 0)) {
-          throw new Error(`${nodes.length} nodes, leaving, moves, under-replicated: ${left}`)
-        }
-        return true
-      },
-      { timeoutMs: settleTimeoutMs, everyMs: 200 },
-    )
   }
 
   async #killLeader(partition: number): Promise<void> {

@@ -1,0 +1,146 @@
+// Damage to the files of one or two nodes between SIGKILL and restart, while what is left of the
+// cluster carries the load. A node comes back and heals by itself, from its peers; only without any
+// copy of what no peer has (identity, manifest, secret) it ends with the error that names the files,
+// and comes back through `cluster replace-node`. Nothing acknowledged may be missing in the end, and
+// no file damaged.
+import { keyedRandom, type Random } from '@quorate/actors'
+import type { Client } from '@quorate/client'
+import { quorate } from './command.ts'
+import { complete } from './complete.ts'
+import {
+  type Damage,
+  type DamagedRange,
+  damageFile,
+  type FileKind,
+  filesOfKind,
+} from './file-damage.ts'
+import type { LocalNode } from './local-node.ts'
+import { PlannedCluster } from './planned-cluster.ts'
+import { RecordedLoad } from './recorded-load.ts'
+import { differences } from './replicas.ts'
+
+export interface FileDamage {
+  readonly kind: FileKind
+  readonly damage: Damage
+  /** Which of the files of this kind, as a fraction of their number; default any. */
+  readonly which?: number
+}
+
+export interface NodeDamage {
+  readonly node: string
+  readonly files: readonly FileDamage[]
+}
+
+export interface DamageReport {
+  readonly node: string
+  readonly ranges: readonly DamagedRange[]
+  readonly outcome: 'ready' | 'ended'
+  /** What the node said since it was started. */
+  readonly said: string
+}
+
+const partitions = 3
+const bulk = { partitions: 2, producers: 1, everyMs: 4, valueBytes: 100_000, inFlightMax: 150 }
+const segmentBytes = 4 * 1024 * 1024
+const segmentsMin = 4
+const fillTimeoutMs = 60_000
+
+export class DamageRun {
+  readonly #cluster: PlannedCluster
+  readonly #client: Client
+  readonly #load: RecordedLoad
+  readonly #bulk: RecordedLoad
+  readonly #random: Random
+
+  private constructor(cluster: PlannedCluster, client: Client, seed: number) {
+    this.#cluster = cluster
+    this.#client = client
+    this.#load = new RecordedLoad(client, { topic: 'orders', partitions })
+    this.#bulk = new RecordedLoad(client, { topic: 'bulk', ...bulk })
+    this.#random = keyedRandom(String(seed))
+  }
+
+  /** Resolves when every node has files of every kind. */
+  static async start(seed: number): Promise<DamageRun> {
+    const cluster = await PlannedCluster.start()
+    try {
+      const client = await cluster.connect()
+      await client.admin.createTopic('orders', { partitions, replicas: 3 })
+      await client.admin.createTopic('bulk', { partitions: 2, replicas: 3, segmentBytes })
+      const run = new DamageRun(cluster, client, seed)
+      await run.#fill()
+      return run
+    } catch (error) {
+      await cluster.stop()
+      throw error
+    }
+  }
+
+  /** All these nodes at once. */
+  async damage(damages: readonly NodeDamage[]): Promise<DamageReport[]> {
+    const nodes = damages.map(({ node }) => this.#cluster.node(node))
+    for (const node of nodes) node.signal('SIGKILL')
+    await Promise.all(nodes.map((node) => node.ended()))
+    const saidBefore = nodes.map((node) => node.lastWords().length)
+    const ranges = damages.map(({ files }, index) =>
+      files.map((file) => this.#damageOne(nodes[index]!.data, file)),
+    )
+    for (const node of nodes) node.start()
+    const reports: DamageReport[] = []
+    for (const [index, node] of nodes.entries()) {
+      const outcome = await this.#outcome(node)
+      const said = node.lastWords().slice(saidBefore[index])
+      reports.push({ node: node.id, ranges: ranges[index]!, outcome, said })
+      if (outcome === 'ended') await this.#cluster.replaceNode(node.id)
+    }
+    await complete(this.#cluster, this.#client)
+    return reports
+  }
+
+  /** Ends the load and the nodes. What is wrong with records or files; empty when nothing is. */
+  async finish(): Promise<string[]> {
+    await this.#load.stop()
+    const problems = [...(await this.#load.problems()), ...(await this.#bulk.problems())]
+    for (const topic of ['orders', 'bulk']) {
+      await this.#cluster.waitUntil(`all replicas of ${topic} are equal`, async () => {
+        return differences(await this.#cluster.describe(this.#client, topic), 3).length === 0
+      })
+    }
+    await this.#cluster.stopNodes()
+    for (const { id, data } of this.#cluster.nodes) {
+      const { exitCode, stdout } = await quorate(['storage', 'verify', data])
+      if (exitCode !== 0) problems.push(`${id} is still damaged:\n${stdout}`)
+    }
+    return problems
+  }
+
+  stop(): Promise<void> {
+    return this.#cluster.stop()
+  }
+
+  async #fill(): Promise<void> {
+    this.#load.start()
+    this.#bulk.start()
+    const filled = () =>
+      this.#cluster.nodes.every(({ data }) => filesOfKind(data, 'segment').length >= segmentsMin)
+    await this.#cluster.waitUntil('all nodes have segments', filled, { timeoutMs: fillTimeoutMs })
+    await this.#bulk.stop()
+  }
+
+  #damageOne(data: string, { kind, damage, which }: FileDamage): DamagedRange {
+    const files = filesOfKind(data, kind)
+    const number =
+      which === undefined
+        ? this.#random.integer('file', files.length)
+        : Math.min(files.length - 1, Math.floor(which * files.length))
+    return damageFile(data, files[number]!, damage, this.#random)
+  }
+
+  #outcome(node: LocalNode): Promise<'ready' | 'ended'> {
+    return this.#cluster.waitUntil(
+      `node ${node.id} is ready or has ended`,
+      async () => (node.running ? (await node.ready()) && 'ready' : 'ended'),
+      { timeoutMs: 30_000 },
+    )
+  }
+}
