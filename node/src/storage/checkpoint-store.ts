@@ -65,6 +65,7 @@ export class CheckpointStore {
   }
 
   #written(log: GroupLogState, index: number): void {
+    if (index === log.start.index) log.damaged.checkpointFound()
     if (!log.checkpointList.includes(index)) {
       log.checkpointList.push(index)
       log.checkpointList.sort((one, other) => one - other)

@@ -36,7 +36,7 @@ export function holeReport(
 
 /** Keeps what was found, and which of it is repaired. */
 export class DamageBook {
-  readonly #fixed: readonly DamageReport[]
+  #fixed: readonly DamageReport[]
   readonly #logs: () => Iterable<GroupLogState>
   readonly #repaired: DamageReport[] = []
 
@@ -49,7 +49,18 @@ export class DamageBook {
     this.#repaired.push(holeReport(log.key, hole, 'repaired'))
   }
 
-  /** A tail that became known again, or unknown, is the caller's to leave out or to add. */
+  tailUnknown(group: string, detail: string): void {
+    const report = { group, state: 'unknown-tail', file: '', from: 0, to: 0, detail } as const
+    this.#fixed = [...this.#fixed, report]
+  }
+
+  tailKnown(group: string): void {
+    this.#fixed = this.#fixed.map((report) => {
+      const isOf = report.group === group && report.state === 'unknown-tail'
+      return isOf ? { ...report, state: 'repaired' } : report
+    })
+  }
+
   reports(): readonly DamageReport[] {
     return [...this.#fixed, ...this.#repaired, ...[...this.#logs()].flatMap(holesOf)]
   }

@@ -10,6 +10,7 @@ import type { LogHole } from './log-hole.ts'
 import { LogHoles } from './log-holes.ts'
 import type { LogReader } from './log-reader.ts'
 import type { Segment } from './segment.ts'
+import type { MovedConfiguration } from './segment-move.ts'
 import { type LogMark, Tail, type TailRecord } from './tail.ts'
 
 export type ReadFrom = { readonly index: number } | { readonly offset: number }
@@ -138,6 +139,8 @@ export class GroupLogState implements GroupLog {
   commitIndex: number
   durableIndex: number
   dropped = false
+  /** The newest one that left memory. */
+  configuration: MovedConfiguration | undefined
   /** Payload bytes of entries in memory. */
   cachedBytes = 0
   #start: LogMark
@@ -264,6 +267,7 @@ export class GroupLogState implements GroupLog {
       if (record?.coming !== entry) continue
       this.#tailBytes += entry.sizeBytes - record.sizeBytes
       record.fill(entry)
+      this.#keepConfiguration(entry)
       if (entry.index < this.#cachedFrom) record.entry = undefined
       else bytes += entry.sizeBytes
     }
@@ -280,7 +284,6 @@ export class GroupLogState implements GroupLog {
     this.#start = mark
     this.#settled = mark
     this.segmentList = []
-    this.checkpointList = []
     this.rolls = []
     this.tail = new Tail(mark)
     this.#cachedFrom = mark.index + 1
@@ -288,6 +291,7 @@ export class GroupLogState implements GroupLog {
     this.cachedBytes = 0
     this.commitIndex = mark.index
     this.durableIndex = mark.index
+    this.configuration = undefined
     this.damaged.clear()
     return cut
   }
@@ -369,11 +373,18 @@ export class GroupLogState implements GroupLog {
     if (index > this.durableIndex || index > this.commitIndex) return 0
     const record = this.tail.get(index)!
     if (record.isMissing) return 0
+    this.#keepConfiguration(record.entry!)
     record.entry = undefined
     this.#cachedFrom += 1
     this.cachedBytes -= record.sizeBytes
     this.#trim()
     return record.sizeBytes
+  }
+
+  /** An actor that begins anew does not see entries that are not in memory. */
+  #keepConfiguration({ index, term, configuration }: LogEntry): void {
+    if (configuration === undefined || index < (this.configuration?.index ?? 0)) return
+    if (index <= this.#cachedFrom) this.configuration = { index, term, configuration }
   }
 
   /** Records neither in memory nor in need of the WAL are forgotten: a segment holds them. */

@@ -26,10 +26,13 @@ export function removeLeftoversSync(
     if (number !== undefined && !listed.has(number)) disk.removeSync(walPath(folder, number))
   }
   const live = new Map(store.replicas.map(({ log }) => [replicaName(log), log]))
+  const lost = new Set(store.lost.map(replicaName))
   const groups = groupsFolder(folder)
   const trash = trashFolder(folder)
   for (const name of disk.listSync(groups)) {
     const log = live.get(name)
+    // It lies there until it is dropped.
+    if (lost.has(name)) continue
     if (log !== undefined) {
       const segments = new Set(log.segmentList.map((segment) => segment.firstIndex))
       const checkpoints = new Set(log.checkpointList)

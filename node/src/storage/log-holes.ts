@@ -81,6 +81,18 @@ export class LogHoles {
     return true
   }
 
+  /** Holes of one segment become one, with what lies between them. */
+  joinInSegment(holes: readonly LogHole[]): LogHole {
+    const first = holes[0]!
+    const { lastIndex, term, last, to } = holes.at(-1)!
+    const joined = { ...first, lastIndex, term, last, to }
+    this.#segments = [...this.#segments.filter((each) => !holes.includes(each)), joined].sort(
+      (one, other) => one.firstIndex - other.firstIndex,
+    )
+    this.changed()
+    return joined
+  }
+
   removeInSegment(hole: LogHole): void {
     this.#segments = this.#segments.filter((each) => each !== hole)
     this.changed()

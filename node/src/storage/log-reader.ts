@@ -28,6 +28,8 @@ import type { TailRecord } from './tail.ts'
 
 /** Bytes of one background read. */
 const readPieceBytes = 256 * 1024
+/** Once the device has refused a larger one. */
+const carefulPieceBytes = 4096
 /** About what lies between two index rows of a segment. */
 const smallestPieceBytes = 128 * 1024
 
@@ -221,23 +223,27 @@ export class LogReader {
     const scanner = new EntryScanner(scan.from)
     const collector = new Collector(scan)
     let position = scan.from
+    let pieceBytes = readPieceBytes
     const next = (): void => {
       if (position >= scan.end) {
         done(collector.atEnd(scanner.position), collector.previous, collector.entries)
         return
       }
       const wished = Math.max(scanner.missingBytes, scan.limit.bytes, smallestPieceBytes)
-      const length = Math.min(wished, readPieceBytes)
+      const length = Math.min(wished, pieceBytes)
       const into = new Uint8Array(Math.min(length, scan.end - position))
       this.#gate.run((release) => {
         file.read(into, position, (error, read) => {
           release()
-          if (error !== undefined || read < into.byteLength) {
-            const what = error === undefined ? 'shorter than it was' : error.message
-            done(collector.damaged(scanner.position, what), collector.previous, [])
+          if (error !== undefined && into.byteLength > carefulPieceBytes) {
+            // One bad place must not take its neighbours along.
+            pieceBytes = carefulPieceBytes
+            next()
             return
           }
-          position += read
+          // What the device does not give is other bytes than were written.
+          into.fill(0, error === undefined ? read : 0)
+          position += into.byteLength
           scanner.feed(into)
           const outcome = collector.collect(scanner)
           if (outcome === 'more') next()

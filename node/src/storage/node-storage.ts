@@ -5,7 +5,8 @@ import { QuorateError } from '@quorate/protocol'
 import type { Configuration, HardState } from '@quorate/raft'
 import type { Checkpoint } from './checkpoint.ts'
 import { CheckpointStore } from './checkpoint-store.ts'
-import type { Disk, DiskError } from './disk.ts'
+import { DamageBook } from './damage-reports.ts'
+import { type Disk, DiskError } from './disk.ts'
 import { EntryCache } from './entry-cache.ts'
 import type { GroupLogState } from './group-log.ts'
 import type { Identity } from './identity.ts'
@@ -17,9 +18,13 @@ import type { StorageSettings } from './options.ts'
 import { PersistOrder, PersistStep } from './persist-order.ts'
 import { type Replica, recoveredOf } from './replica.ts'
 import { ReplicaLifecycle } from './replica-lifecycle.ts'
+import { repairHole } from './replica-repair.ts'
 import type { ScrubFinding } from './scrub-items.ts'
+import type { MovedConfiguration } from './segment-move.ts'
+import { installSnapshot } from './snapshot-install.ts'
 import type {
   Done,
+  InstalledSnapshot,
   PersistRequest,
   RecoveredGroup,
   Spawner,
@@ -42,6 +47,7 @@ export class NodeStorage implements Storage {
   readonly #lifecycle: ReplicaLifecycle
   /** Which parts found the disk full. */
   readonly #full = new Set<string>()
+  readonly #damage: DamageBook
   #failure: QuorateError | undefined
 
   constructor(
@@ -58,7 +64,8 @@ export class NodeStorage implements Storage {
     this.#settings = settings
     this.#cache = new EntryCache(settings.cacheBytesMax)
     this.#parts = startParts(disk, folder, settings, opened, spawner, {
-      logs: () => [...this.#replicas.values()].map((replica) => replica.log),
+      logs: () => this.#logs(),
+      settleConfiguration: (log, moved, done) => this.#settleConfiguration(log, moved, done),
       copyForward: (log, from, to) => copyForward(this.#parts, log, from, to),
       diskFull: (part, full) => this.#diskFull(part, full),
       failed: (error) => this.#fail(error),
@@ -66,7 +73,14 @@ export class NodeStorage implements Storage {
     })
     const { remover, pending } = this.#parts
     this.#checkpoints = new CheckpointStore(disk, store.identity, remover, pending)
-    this.#lifecycle = new ReplicaLifecycle(this.#parts, this.#replicas, hard, store.executedIndex)
+    this.#damage = new DamageBook(store, () => this.#logs())
+    this.#lifecycle = new ReplicaLifecycle(
+      this.#parts,
+      this.#replicas,
+      hard,
+      store.lost,
+      store.executedIndex,
+    )
     for (const { pair, record, log } of store.replicas) {
       this.#adopt({ pair, record, log, order: new PersistOrder() })
     }
@@ -128,8 +142,9 @@ export class NodeStorage implements Storage {
       return
     }
     const { hardState, truncateAfter, entries } = request
-    if (request.snapshot !== undefined) {
-      this.#later(() => done(new QuorateError('QUORATE_UNSUPPORTED', 'installing a snapshot')))
+    const { snapshot } = request
+    if (snapshot !== undefined) {
+      this.#install(replica, { ...request, snapshot }, done)
       return
     }
     const { log, order } = replica
@@ -137,11 +152,12 @@ export class NodeStorage implements Storage {
     const cut = truncateAfter === undefined ? [] : this.#truncate(log, truncateAfter)
     this.#append(log, entries)
     const writes = truncateAfter !== undefined || entries.length > 0
+    const work = { truncateAfter, cut, entries, copied: false }
     const step = new PersistStep(
       done,
       () => {
         if (!writes) order.settle(step)
-        else feedWal(this.#parts, log, { truncateAfter, cut, entries }, () => order.settle(step))
+        else feedWal(this.#parts, log, work, () => order.settle(step))
       },
       // A request that writes nothing still completes on a later turn.
       hardState !== undefined || !writes,
@@ -192,20 +208,50 @@ export class NodeStorage implements Storage {
     else this.#checkpoints.read(replica.log, index, done)
   }
 
-  repair(group: GroupKey, _hole: LogHole, _entries: readonly LogEntry[], done: Done): void {
-    this.barrier(group, done)
+  #install(
+    replica: Replica,
+    request: PersistRequest & { readonly snapshot: InstalledSnapshot },
+    done: Done,
+  ): void {
+    const owner = {
+      checkpoints: this.#checkpoints,
+      uncached: (bytes: number) => this.#cache.removed(bytes),
+      append: (log: GroupLogState, entries: readonly LogEntry[]) => this.#append(log, entries),
+      putRecord: (each: Replica, written: () => void) => this.#putRecord(each, written),
+      failed: (error: Error) =>
+        this.#fail(new DiskError('OTHER', replica.log.folder, error.message)),
+    }
+    installSnapshot(this.#parts, replica, request, owner, done)
+  }
+
+  repair(group: GroupKey, hole: LogHole, entries: readonly LogEntry[], done: Done): void {
+    const replica = this.#replicas.get(group)
+    if (replica === undefined) {
+      this.#later(() => done(unknownReplica(group)))
+      return
+    }
+    const owner = {
+      cached: (log: GroupLogState, bytes: number) => this.#cache.added(log, bytes),
+      repaired: (log: GroupLogState, filled: LogHole) => this.#damage.repaired(log, filled),
+      later: (run: () => void) => this.#later(run),
+    }
+    repairHole(this.#parts, replica, hole, entries, owner, done)
   }
 
   setTailKnown(group: GroupKey, done: Done): void {
-    this.#setTail(group, false, done)
+    this.#setTail(group, false, (error) => {
+      if (error === undefined) this.#damage.tailKnown(group)
+      done(error)
+    })
   }
 
-  setTailUnknown(group: GroupKey, _reason: string, done: Done): void {
+  setTailUnknown(group: GroupKey, reason: string, done: Done): void {
+    this.#damage.tailUnknown(group, reason)
     this.#setTail(group, true, done)
   }
 
   damage(): readonly DamageReport[] {
-    return []
+    return this.#damage.reports()
   }
 
   #setTail(group: GroupKey, tailUnknown: boolean, done: Done): void {
@@ -308,6 +354,22 @@ export class NodeStorage implements Storage {
   #putHardState(replica: Replica, step: PersistStep, hardState: HardState): void {
     replica.record = { ...replica.record, hardState }
     this.#putRecord(replica, () => replica.order.hardStateWritten(step))
+  }
+
+  #logs(): GroupLogState[] {
+    return [...this.#replicas.values()].map(({ log }) => log)
+  }
+
+  #settleConfiguration(log: GroupLogState, moved: MovedConfiguration, done: () => void): void {
+    const replica = this.#replicas.get(log.key)
+    if (replica?.log !== log || replica.record.configurationIndex >= moved.index) {
+      this.#later(done)
+      return
+    }
+    const { index: configurationIndex, term: configurationTerm, configuration } = moved
+    const changed = { configuration, configurationIndex, configurationTerm }
+    replica.record = { ...replica.record, ...changed }
+    this.#putRecord(replica, done)
   }
 
   #putRecord({ pair, record }: Replica, done: () => void): void {

@@ -2,6 +2,7 @@
 // then the executed index in both, so that an executed creation without files is known to be lost
 // and never taken for one that has not happened. Dropping: WAL record, slot, executed index,
 // manifest, then the files by way of the trash. Only committed metadata entries lead here.
+import type { LostReplica } from './amnesia.ts'
 import type { DiskError } from './disk.ts'
 import { ofDisk } from './disk-error.ts'
 import { GroupLogState } from './group-log.ts'
@@ -12,7 +13,13 @@ import { groupKey } from './log-entry.ts'
 import { Pending } from './pending.ts'
 import { PersistOrder, PersistStep } from './persist-order.ts'
 import type { Replica } from './replica.ts'
-import { groupsFolder, replicaFolder, replicaName, trashFolder } from './replica-files.ts'
+import {
+  groupsFolder,
+  replicaFolder,
+  replicaFolderName,
+  replicaName,
+  trashFolder,
+} from './replica-files.ts'
 import type { StorageParts } from './storage-parts.ts'
 import { logBeginMark } from './tail.ts'
 
@@ -25,6 +32,8 @@ export class ReplicaLifecycle {
   #capacity: number
   #executedIndex: number
   readonly #creating = new Set<GroupKey>()
+  /** Replicas whose term and vote are lost: they lie here until they are dropped. */
+  readonly #lost: Map<string, LostReplica>
   readonly #underWay = new Pending()
   /** Creations that wait until the dropped replica of their group is gone. */
   readonly #dropping = new Map<GroupKey, (() => void)[]>()
@@ -33,12 +42,14 @@ export class ReplicaLifecycle {
     parts: StorageParts,
     replicas: Map<GroupKey, Replica>,
     hard: RecoveredHardState,
+    lost: readonly LostReplica[],
     executedIndex: number,
   ) {
     this.#parts = parts
     this.#replicas = replicas
     this.#capacity = hard.capacity
     this.#executedIndex = executedIndex
+    this.#lost = new Map(lost.map((each) => [replicaName(each), each]))
     this.#freePairs = hard.pairs
       .filter(({ slot }) => slot.content.kind === 'free')
       .map(({ pair }) => pair)
@@ -70,8 +81,10 @@ export class ReplicaLifecycle {
       this.setExecuted(executedIndex, () => done(undefined, existing))
       return
     }
-    if (existing !== undefined || this.#creating.has(key)) {
-      const error = new Error(`${key}: another replica of the group is on this node`)
+    const isLost = this.#lost.has(replicaName(record))
+    if (existing !== undefined || isLost || this.#creating.has(key)) {
+      const why = isLost ? 'this replica is lost' : 'another replica of the group is on this node'
+      const error = new Error(`${key}: ${why}`)
       this.#parts.wal.reply({ type: 'continue', run: () => done(error) })
       return
     }
@@ -94,6 +107,11 @@ export class ReplicaLifecycle {
     executedIndex: number,
     done: (error?: Error, replica?: Replica) => void,
   ): void {
+    const lost = this.#lost.get(replicaFolderName(key, replicaId))
+    if (lost !== undefined) {
+      this.#dropLost(key, lost, executedIndex, done)
+      return
+    }
     const replica = this.#replicas.get(key)
     if (replica === undefined || replica.log.replicaId !== replicaId) {
       this.setExecuted(executedIndex, () => done())
@@ -109,7 +127,16 @@ export class ReplicaLifecycle {
       ended()
     }
     const step = new PersistStep(
-      () => this.#clear(replica, executedIndex, finish),
+      () => {
+        this.#clear(replica.pair, replicaName(log), executedIndex, () => {
+          this.#createWaiting(log.key)
+          finish()
+          log.discard()
+          this.#parts.wal.reply({ type: 'release' })
+          for (const { path } of log.segmentList) this.#parts.openFiles.forget(path)
+          this.#trash(replicaName(log), log.folder)
+        })
+      },
       () => {
         this.#parts.wal.reply({
           type: 'append',
@@ -207,10 +234,21 @@ export class ReplicaLifecycle {
     return { pair, record, log, order: new PersistOrder() }
   }
 
+  /** Its slot says what it is: once that is free, a start takes the folder for a leftover. */
+  #dropLost(key: GroupKey, lost: LostReplica, executedIndex: number, done: () => void): void {
+    this.#lost.delete(replicaName(lost))
+    const ended = this.#underWay.begin()
+    const folder = replicaFolder(this.#parts.folder, key, lost.replicaId)
+    this.#clear(lost.pair, replicaName(lost), executedIndex, () => {
+      done()
+      ended()
+      this.#trash(replicaName(lost), folder)
+    })
+  }
+
   /** The WAL says that the replica is dropped: a start would finish from here on. */
-  #clear(replica: Replica, executedIndex: number, done: () => void): void {
-    const { hardState, manifest, wal } = this.#parts
-    const { log, pair } = replica
+  #clear(pair: number, name: string, executedIndex: number, done: () => void): void {
+    const { hardState, manifest } = this.#parts
     hardState.reply({
       type: 'put',
       changes: [{ pair, content: { kind: 'free' } }],
@@ -220,15 +258,11 @@ export class ReplicaLifecycle {
             type: 'change',
             change: (found) => ({
               ...found,
-              groups: found.groups.filter((each) => replicaName(each) !== replicaName(log)),
+              groups: found.groups.filter((each) => replicaName(each) !== name),
             }),
             done: () => {
               this.#freePairs.push(pair)
-              this.#createWaiting(log.key)
               done()
-              log.discard()
-              wal.reply({ type: 'release' })
-              this.#trash(log)
             },
           })
         })
@@ -243,12 +277,11 @@ export class ReplicaLifecycle {
   }
 
   /** What an error leaves behind is removed by the next start. */
-  #trash(log: GroupLogState): void {
-    const { disk, folder, openFiles, remover, pending } = this.#parts
-    const to = `${trashFolder(folder)}/${replicaName(log)}`
-    for (const { path } of log.segmentList) openFiles.forget(path)
+  #trash(name: string, from: string): void {
+    const { disk, folder, remover, pending } = this.#parts
+    const to = `${trashFolder(folder)}/${name}`
     const ended = pending.begin()
-    disk.rename(log.folder, to, (error) => {
+    disk.rename(from, to, (error) => {
       if (error !== undefined) {
         ended()
         return

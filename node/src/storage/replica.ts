@@ -15,7 +15,11 @@ export interface Replica {
 }
 
 export function recoveredOf({ log, record }: Replica): RecoveredGroup {
-  const { group, replicaId, hardState, configuration, tailUnknown } = record
+  const { group, replicaId, hardState, tailUnknown } = record
+  const { configuration } =
+    log.configuration !== undefined && log.configuration.index > record.configurationIndex
+      ? log.configuration
+      : record
   const condition = tailUnknown ? 'unknown-tail' : 'clean'
   return { group, replicaId, hardState, configuration, condition, log }
 }

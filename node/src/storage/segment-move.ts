@@ -2,6 +2,7 @@
 // through the gate for background IO, ends each file exactly where the log rolls, adds the index
 // block and syncs. What it made counts only once the manifests name it (segment-writer.ts). A chain
 // of completions; every step runs in the segment actor.
+import type { Configuration } from '@quorate/raft'
 import type { Disk, DiskError, DiskFile } from './disk.ts'
 import { entryHeaderBytes, writeEntryHeader } from './entry-format.ts'
 import { Gatherer } from './gather.ts'
@@ -34,8 +35,18 @@ export interface MovedSegment {
   readonly rows: readonly IndexRow[]
 }
 
+/** The last configuration among the entries moved. */
+export interface MovedConfiguration {
+  readonly index: number
+  readonly term: number
+  readonly configuration: Configuration
+}
+
 export interface MoveOutcome {
   readonly log: GroupLogState
+  /** Of the log when the move began. */
+  readonly epoch: number
+  readonly configuration: MovedConfiguration | undefined
   readonly moved: readonly MovedSegment[]
   readonly entries: number
   readonly bytes: number
@@ -66,6 +77,8 @@ export class SegmentMove {
   #at: LogMark
   #entries = 0
   #bytes = 0
+  #configuration: MovedConfiguration | undefined
+  readonly #epoch: number
 
   constructor(
     log: GroupLogState,
@@ -78,6 +91,7 @@ export class SegmentMove {
     this.#options = options
     this.#done = done
     this.#at = log.settled
+    this.#epoch = log.epoch
   }
 
   start(): void {
@@ -85,7 +99,8 @@ export class SegmentMove {
   }
 
   #nextFile(): void {
-    if (this.#at.index >= this.#through || this.#log.dropped) {
+    const isStale = this.#log.dropped || this.#log.epoch !== this.#epoch
+    if (this.#at.index >= this.#through || isStale) {
       this.#finish(undefined)
       return
     }
@@ -187,6 +202,8 @@ export class SegmentMove {
     this.#at = { index, term, chain, appendTimeMs, endOffset }
     this.#entries += 1
     this.#bytes += entry.sizeBytes
+    const { configuration } = entry
+    if (configuration !== undefined) this.#configuration = { index, term, configuration }
   }
 
   /** A large entry goes out in several writes. */
@@ -280,8 +297,15 @@ export class SegmentMove {
   }
 
   #finish(error: Error | undefined): void {
-    const log = this.#log
-    this.#done({ log, moved: this.#moved, entries: this.#entries, bytes: this.#bytes, error })
+    this.#done({
+      log: this.#log,
+      epoch: this.#epoch,
+      configuration: this.#configuration,
+      moved: this.#moved,
+      entries: this.#entries,
+      bytes: this.#bytes,
+      error,
+    })
   }
 }
 

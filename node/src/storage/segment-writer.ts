@@ -3,7 +3,9 @@
 // name the result, then the logs and the WAL let go of it. Also deletes segments below a log start,
 // and has entries that cannot move written again into the newest WAL file. Fed by node-storage.ts.
 import type { Actor, ActorContext, ActorRef } from '@quorate/actors'
+import { QuorateError } from '@quorate/protocol'
 import { type Disk, DiskError } from './disk.ts'
+import { ofDisk } from './disk-error.ts'
 import type { GroupLogState } from './group-log.ts'
 import type { IoGate } from './io-gate.ts'
 import type { Manifest, ManifestGroup, ManifestSegment } from './manifest.ts'
@@ -13,7 +15,14 @@ import type { StorageSettings } from './options.ts'
 import type { Remover } from './remover.ts'
 import { replicaName } from './replica-files.ts'
 import type { Segment } from './segment.ts'
-import { type MovedSegment, type MoveOutcome, SegmentMove } from './segment-move.ts'
+import {
+  type MovedConfiguration,
+  type MovedSegment,
+  type MoveOptions,
+  type MoveOutcome,
+  SegmentMove,
+} from './segment-move.ts'
+import { type RepairTask, SegmentRewrite } from './segment-rewrite.ts'
 import type { LogMark } from './tail.ts'
 import type { WalMessage } from './wal.ts'
 import type { WalFile, WalIdentity } from './wal-file.ts'
@@ -30,6 +39,9 @@ export type SegmentMessage =
       readonly index: number
       readonly done: (error: Error | undefined, startIndex: number) => void
     }
+  | { readonly type: 'repair'; readonly task: RepairTask }
+  /** Runs after the pause before a full disk is tried again. */
+  | { readonly type: 'retry-later'; readonly run: () => void }
   | { readonly type: 'close'; readonly done: () => void }
 
 export interface SegmentWriterOptions {
@@ -43,6 +55,12 @@ export interface SegmentWriterOptions {
   readonly manifest: ActorRef<ManifestMessage>
   readonly remover: Remover
   readonly logs: () => readonly GroupLogState[]
+  /** The configuration that segments are about to hold; durable before `done`. */
+  readonly settleConfiguration: (
+    log: GroupLogState,
+    configuration: MovedConfiguration,
+    done: () => void,
+  ) => void
   /** Puts entries `from` to `to` into the newest WAL file. */
   readonly copyForward: (log: GroupLogState, from: number, to: number) => void
   readonly diskFull: (full: boolean) => void
@@ -55,6 +73,7 @@ interface Task {
 }
 
 const gatherMs = 20
+const damagedCode = 'QUORATE_STORAGE_DAMAGED'
 /** Groups moved at the same time; their IO shares the gate. */
 const movesMax = 2
 
@@ -63,6 +82,8 @@ export class SegmentActor implements Actor<SegmentMessage> {
   readonly #options: SegmentWriterOptions
   #busy = false
   #looking = false
+  readonly #repairs: RepairTask[] = []
+  #retries = 0
   /** WAL file whose entries were last copied forward: once is enough. */
   #copiedFile = 0
   #closing: (() => void) | undefined
@@ -97,6 +118,17 @@ export class SegmentActor implements Actor<SegmentMessage> {
       case 'drop-below':
         this.#dropBelow(message.log, message.index, message.done)
         return
+      case 'repair':
+        this.#repairs.push(message.task)
+        this.#look()
+        return
+      case 'retry-later':
+        this.#retries += 1
+        this.#context.setTimer(`retry-${this.#retries}`, this.#options.settings.diskRetryMs, {
+          type: 'continue',
+          run: message.run,
+        })
+        return
       case 'close':
         this.#closing = message.done
         if (!this.#busy) message.done()
@@ -113,6 +145,12 @@ export class SegmentActor implements Actor<SegmentMessage> {
   #look(): void {
     if (this.#busy || this.#closing !== undefined) return
     this.#options.wal.reply({ type: 'release' })
+    const repair = this.#repairs.shift()
+    if (repair !== undefined) {
+      this.#busy = true
+      this.#repair(repair)
+      return
+    }
     const tasks = this.#dueTasks()
     if (tasks.length === 0) {
       this.#options.diskFull(false)
@@ -127,7 +165,12 @@ export class SegmentActor implements Actor<SegmentMessage> {
     const { current } = this.#options.walFiles
     const tasks: Task[] = []
     for (const log of this.#options.logs()) {
-      const movable = Math.min(log.commitIndex, log.durableIndex)
+      const hole = log.damaged.after(log.settled.index)
+      const movable = Math.min(
+        log.commitIndex,
+        log.durableIndex,
+        (hole?.firstIndex ?? Infinity) - 1,
+      )
       if (log.dropped || movable <= log.settled.index) continue
       const old = log.findRecord(log.settled.index + 1, movable, ({ file }) => file !== current)
       const roll = log.rolls.findLast((index) => index <= movable)
@@ -137,17 +180,17 @@ export class SegmentActor implements Actor<SegmentMessage> {
     return tasks
   }
 
-  #run(tasks: readonly Task[]): void {
+  get #moveOptions(): MoveOptions {
     const { disk, identity, gate, settings } = this.#options
+    const { indexIntervalBytes } = settings
+    const continueWith = (run: () => void): void => this.#continue(run)
+    return { disk, identity, gate, indexIntervalBytes, continueWith }
+  }
+
+  #run(tasks: readonly Task[]): void {
     const outcomes: MoveOutcome[] = []
     const waiting = [...tasks]
-    const options = {
-      disk,
-      identity,
-      gate,
-      indexIntervalBytes: settings.indexIntervalBytes,
-      continueWith: (run: () => void) => this.#continue(run),
-    }
+    const options = this.#moveOptions
     const startNext = (): void => {
       const task = waiting.shift()
       if (task === undefined) return
@@ -161,11 +204,12 @@ export class SegmentActor implements Actor<SegmentMessage> {
   }
 
   #moved(outcomes: readonly MoveOutcome[]): void {
-    // A replica that was dropped meanwhile has no files to fail on.
+    // A replica that was dropped meanwhile has no files to fail on, and damage is a hole by now.
     const errors = outcomes
-      .filter(({ log }) => !log.dropped)
+      .filter((outcome) => !isStale(outcome))
       .map(({ error }) => error)
       .filter((error) => error !== undefined)
+      .filter((error) => !(error instanceof QuorateError && error.code === damagedCode))
     const fatal = errors.find((error) => !(error instanceof DiskError && error.code === 'ENOSPC'))
     if (fatal !== undefined) {
       this.#options.failed(fatal instanceof DiskError ? fatal : asDiskError(fatal))
@@ -182,21 +226,83 @@ export class SegmentActor implements Actor<SegmentMessage> {
       finish()
       return
     }
-    this.#options.manifest.reply({
-      type: 'change',
-      change: (manifest) => withMoved(manifest, changed),
-      done: () => {
-        this.#continue(() => {
-          for (const outcome of changed) this.#settle(outcome)
-          this.#options.wal.reply({ type: 'release' })
-          finish()
-        })
-      },
+    this.#settleConfigurations(changed, () => {
+      this.#options.manifest.reply({
+        type: 'change',
+        change: (manifest) => withMoved(manifest, changed),
+        done: () => {
+          this.#continue(() => {
+            for (const outcome of changed) this.#settle(outcome)
+            this.#options.wal.reply({ type: 'release' })
+            finish()
+          })
+        },
+      })
     })
   }
 
-  #settle({ log, moved, entries, bytes }: MoveOutcome): void {
-    if (log.dropped) return
+  /** Before the manifests: a start that finds the entries in a segment does not read them. */
+  #settleConfigurations(outcomes: readonly MoveOutcome[], then: () => void): void {
+    const changes = outcomes.filter((each) => each.configuration !== undefined && !isStale(each))
+    let open = changes.length
+    if (open === 0) then()
+    for (const { log, configuration } of changes) {
+      this.#options.settleConfiguration(log, configuration!, () => {
+        this.#continue(() => {
+          open -= 1
+          if (open === 0) then()
+        })
+      })
+    }
+  }
+
+  #repair(task: RepairTask): void {
+    const { log, segment, hole } = task
+    const finish = (error?: Error): void => {
+      this.#busy = false
+      task.done(error)
+      if (this.#closing !== undefined) this.#closing()
+      else this.#lookLater(gatherMs)
+    }
+    if (log.damaged.find(hole) === undefined || !log.segmentList.includes(segment)) {
+      finish()
+      return
+    }
+    const { openFiles } = this.#options
+    // Held open: until the new index is in force, reads go on in the old file.
+    openFiles.acquire(segment.path, (_error, _file, release) => {
+      new SegmentRewrite(task, this.#moveOptions, (error, rewritten) => {
+        if (rewritten === undefined) {
+          release()
+          finish(this.#repairFailed(error!))
+          return
+        }
+        this.#options.manifest.reply({
+          type: 'change',
+          change: (manifest) => withRewritten(manifest, log, rewritten.state),
+          done: () => {
+            this.#continue(() => {
+              segment.replaced(rewritten.state, rewritten.rows)
+              release()
+              openFiles.forget(segment.path)
+              log.damaged.removeInSegment(hole)
+              finish()
+            })
+          },
+        })
+      }).start()
+    })
+  }
+
+  #repairFailed(error: Error): Error {
+    if (!(error instanceof DiskError)) return error
+    if (error.code !== 'ENOSPC') this.#options.failed(error)
+    return ofDisk(error)
+  }
+
+  #settle(outcome: MoveOutcome): void {
+    const { log, moved, entries, bytes } = outcome
+    if (isStale(outcome)) return
     for (const { segment, isNew, state, rows } of moved) {
       segment.last = state.last
       segment.sizeBytes = state.sizeBytes
@@ -281,8 +387,9 @@ export class SegmentActor implements Actor<SegmentMessage> {
 
 function withMoved(manifest: Manifest, outcomes: readonly MoveOutcome[]): Manifest {
   const groups = new Map(manifest.groups.map((each) => [replicaName(each), each]))
-  for (const { log, moved } of outcomes) {
-    if (log.dropped) continue
+  for (const outcome of outcomes) {
+    const { log, moved } = outcome
+    if (isStale(outcome)) continue
     const known = groups.get(replicaName(log)) ?? {
       group: log.group,
       replicaId: log.replicaId,
@@ -292,6 +399,22 @@ function withMoved(manifest: Manifest, outcomes: readonly MoveOutcome[]): Manife
     groups.set(replicaName(log), { ...known, segments: mergeSegments(known.segments, moved) })
   }
   return { ...manifest, groups: [...groups.values()] }
+}
+
+/** The replica was dropped, or its log began anew, while entries were moved. */
+function isStale({ log, epoch }: MoveOutcome): boolean {
+  return log.dropped || log.epoch !== epoch
+}
+
+function withRewritten(manifest: Manifest, log: GroupLogState, state: ManifestSegment): Manifest {
+  const groups = manifest.groups.map((each): ManifestGroup => {
+    if (replicaName(each) !== replicaName(log)) return each
+    const segments = each.segments.map((known) => {
+      return known.firstIndex === state.firstIndex ? state : known
+    })
+    return { ...each, segments }
+  })
+  return { ...manifest, groups }
 }
 
 function mergeSegments(

@@ -72,6 +72,14 @@ export class Segment {
     return this.rows.find((row) => row.index > index)
   }
 
+  /** The file was written once more, whole. */
+  replaced(state: ManifestSegment, rows: readonly IndexRow[]): void {
+    this.sizeBytes = state.sizeBytes
+    this.indexPosition = state.indexPosition
+    this.rows.length = 0
+    for (const row of rows) this.rows.push(row)
+  }
+
   rowOfIndex(index: number): IndexRow | undefined {
     return this.#lastRow((row) => row.index <= index)
   }

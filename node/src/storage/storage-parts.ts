@@ -15,6 +15,7 @@ import { Pending } from './pending.ts'
 import { Remover } from './remover.ts'
 import type { ScrubFinding } from './scrub-items.ts'
 import { ScrubberActor, type ScrubberMessage } from './scrubber.ts'
+import type { MovedConfiguration } from './segment-move.ts'
 import { SegmentActor, type SegmentMessage } from './segment-writer.ts'
 import type { Spawner } from './storage.ts'
 import { WalActor, type WalMessage } from './wal.ts'
@@ -44,6 +45,12 @@ export interface StorageParts {
 export interface PartsOwner {
   readonly logs: () => readonly GroupLogState[]
   readonly copyForward: (log: GroupLogState, from: number, to: number) => void
+  /** Durable before `done`. */
+  readonly settleConfiguration: (
+    log: GroupLogState,
+    moved: MovedConfiguration,
+    done: () => void,
+  ) => void
   /** A part found the disk full, or found room again. */
   readonly diskFull: (part: string, full: boolean) => void
   readonly failed: (error: DiskError) => void

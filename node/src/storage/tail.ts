@@ -114,7 +114,7 @@ export class Tail {
   /** Offsets from the index on, after entries there were filled: up to the next known one. */
   carryOffsets(from: number): void {
     let before = this.get(from - 1) ?? this.before
-    for (let index = from; index <= this.lastIndex; index += 1) {
+    for (let index = Math.max(from, this.firstIndex); index <= this.lastIndex; index += 1) {
       const record = this.get(index)!
       const { entry } = record
       const endOffset =

@@ -3,6 +3,7 @@
 // Previous stop: node-storage.ts; next stop: wal.ts.
 import type { GroupLogState } from './group-log.ts'
 import type { LogEntry } from './log-entry.ts'
+import { splitMissing } from './missing-entry.ts'
 import type { StorageParts } from './storage-parts.ts'
 import type { TailRecord } from './tail.ts'
 import { splitEntries } from './wal.ts'
@@ -12,6 +13,8 @@ export interface WalEntries {
   /** The records that the truncation removed. */
   readonly cut: readonly TailRecord[]
   readonly entries: readonly LogEntry[]
+  /** They are in the log already, as missing ones. */
+  readonly copied: boolean
 }
 
 /** `written` is called once all of it is on disk. The entries are pending bytes already. */
@@ -32,7 +35,7 @@ export function feedWal(
         replicaId: log.replicaId,
         log,
         drop: false,
-        copied: false,
+        copied: work.copied,
         truncateAfter: isFirst ? work.truncateAfter : undefined,
         cut: isFirst ? work.cut : [],
         entries,
@@ -57,7 +60,8 @@ export function copyForward(
     entries.push(entry)
   }
   for (const entry of entries) parts.walActor.metrics.pendingBytes += entry.sizeBytes
-  for (const run of splitEntries(entries, partBytes(parts))) {
+  const runs = splitMissing(entries).flatMap((run) => splitEntries(run, partBytes(parts)))
+  for (const run of runs) {
     parts.wal.reply({
       type: 'append',
       request: {

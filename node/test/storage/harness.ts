@@ -10,6 +10,7 @@ import { EntryType, type LogEntry } from '../../src/storage/log-entry.ts'
 import { newPlan, type Plan } from '../../src/storage/plan.ts'
 import {
   type GroupLog,
+  type LogHole,
   type OpenedStorage,
   openStorage,
   type Storage,
@@ -45,6 +46,8 @@ export class TestNode {
   opened!: OpenedStorage
   storage!: Storage
   failure: Error | undefined
+  /** What reads have found. */
+  readonly holes: LogHole[] = []
   #host!: SimulatedHost
   #lives = 0
 
@@ -75,6 +78,7 @@ export class TestNode {
         this.failure = error
       },
       event: (event) => this.events.push(event),
+      holeFound: (_group, hole) => this.holes.push(hole),
     })
     return this
   }

@@ -1,0 +1,122 @@
+// Fills holes of a replica's log with the entries another replica sent: verifies them against the
+// hole once more, puts them into the WAL or has the segment written again. A hole is gone only when
+// its entries are on disk. Decides nothing about where entries come from. Used by node-storage.ts.
+import { QuorateError } from '@quorate/protocol'
+import type { LogPoint } from '@quorate/raft'
+import { sameChain } from './chain.ts'
+import { verifyEntry, verifyPayload } from './entry-format.ts'
+import type { GroupLogState } from './group-log.ts'
+import type { LogEntry } from './log-entry.ts'
+import type { LogHole } from './log-hole.ts'
+import { PersistStep } from './persist-order.ts'
+import type { Replica } from './replica.ts'
+import type { Done } from './storage.ts'
+import type { StorageParts } from './storage-parts.ts'
+import { feedWal } from './wal-feed.ts'
+
+export interface RepairOwner {
+  /** Bytes that are in memory now. */
+  readonly cached: (log: GroupLogState, bytes: number) => void
+  readonly repaired: (log: GroupLogState, hole: LogHole) => void
+  /** Runs on a later turn. */
+  readonly later: (run: () => void) => void
+}
+
+export function repairHole(
+  parts: StorageParts,
+  replica: Replica,
+  wanted: LogHole,
+  entries: readonly LogEntry[],
+  owner: RepairOwner,
+  done: Done,
+): void {
+  const { log } = replica
+  const hole = log.damaged.find(wanted)
+  if (hole === undefined) {
+    owner.later(() => done())
+    return
+  }
+  const fault = faultOf(hole, entries)
+  if (fault !== undefined) {
+    const detail = `${log.key}: ${fault} does not fill ${hole.firstIndex}..${hole.lastIndex}`
+    owner.later(() => done(new QuorateError('QUORATE_INVALID_ARGUMENT', detail)))
+    return
+  }
+  const finish: Done = (error) => {
+    if (error === undefined) owner.repaired(log, hole)
+    done(error)
+  }
+  if (hole.where === 'wal') fillInWal(parts, replica, entries, owner, finish)
+  else fillInSegment(parts, log, hole, entries, finish)
+}
+
+/** What is wrong with the entries; undefined when they are those of the hole. */
+function faultOf(hole: LogHole, entries: readonly LogEntry[]): string | undefined {
+  if (hole.where === 'checkpoint') return 'an entry'
+  const { firstIndex, lastIndex, before, last } = hole
+  if (entries.length !== lastIndex - firstIndex + 1) return `${entries.length} entries`
+  let previous: LogPoint | undefined = before
+  for (const [position, entry] of entries.entries()) {
+    if (entry.index !== firstIndex + position || entry.missing === true) {
+      return `entry ${entry.index}`
+    }
+    const fault = previous === undefined ? verifyPayload(entry) : verifyEntry(previous, entry)
+    if (fault !== undefined) return fault
+    previous = entry
+  }
+  const { term, chain } = entries.at(-1)!
+  return term === last.term && sameChain(chain, last.chain) ? undefined : 'another chain'
+}
+
+/** Behind what was asked for before; a truncation that comes later takes them along. */
+function fillInWal(
+  parts: StorageParts,
+  replica: Replica,
+  entries: readonly LogEntry[],
+  owner: RepairOwner,
+  done: Done,
+): void {
+  const { log, order } = replica
+  for (const entry of entries) {
+    log.tail.get(entry.index)!.coming = entry
+    parts.walActor.metrics.pendingBytes += entry.sizeBytes
+  }
+  const work = { truncateAfter: undefined, cut: [], entries, copied: true }
+  const step = new PersistStep(
+    done,
+    () => {
+      feedWal(parts, log, work, () => {
+        owner.cached(log, log.fill(entries))
+        order.settle(step)
+      })
+    },
+    false,
+  )
+  order.add(step)
+}
+
+function fillInSegment(
+  parts: StorageParts,
+  log: GroupLogState,
+  hole: LogHole,
+  entries: readonly LogEntry[],
+  done: Done,
+): void {
+  const { firstIndex, lastIndex } = hole
+  const segment = log.segmentList.find(({ last }) => last.index >= firstIndex)!
+  const others = log.damaged
+    .all()
+    .filter(({ firstIndex: first }) => first >= segment.firstIndex && first <= segment.last.index)
+  if (others.length > 1) {
+    // The file is written whole: it takes all that is missing, and what lies between.
+    const joined = log.damaged.joinInSegment(others)
+    const range = `${joined.firstIndex}..${joined.lastIndex}`
+    const detail = `${log.key}: ${firstIndex}..${lastIndex} is part of ${range} now`
+    parts.segments.reply({
+      type: 'continue',
+      run: () => done(new QuorateError('QUORATE_INVALID_ARGUMENT', detail)),
+    })
+    return
+  }
+  parts.segments.reply({ type: 'repair', task: { log, segment, hole, entries, done } })
+}
