@@ -37,7 +37,6 @@ export interface Transfer {
 
 /** A leader's snapshot while its chunks come in. */
 export interface Assembly {
-  readonly from: ReplicaId
   readonly snapshot: SnapshotPoint
   readonly totalBytes: number
   /** Given to the host, and empty, once complete. */
@@ -96,7 +95,7 @@ export interface Raft<Entry extends RaftEntry> {
   /** Present exactly in the role leader. */
   leadership: Leadership | undefined
 
-  /** Of the present term. */
+  /** Of the present term: given up when the term moves on. */
   assembly: Assembly | undefined
   /** The last snapshot that was too large to be taken, for the operator. */
   refusedSnapshot: { readonly index: number; readonly totalBytes: number } | undefined

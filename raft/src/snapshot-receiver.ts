@@ -1,6 +1,6 @@
 // The receiver's side of a snapshot: collects a leader's chunks in memory, within a bound, gives the
 // host the whole to verify, and lets the log start from there once the host says that it is sound.
-// What was collected belongs to one leader in one term, since two leaders' snapshots of one point
+// What was collected belongs to one term, and so to one leader: two leaders' snapshots of one point
 // need not have the same bytes. The stop before is snapshot-sender.ts on another replica, the stop
 // after persist.ts; the ack that ends the transfer leaves when everything is on disk.
 import { followLeader } from './follower.ts'
@@ -27,7 +27,7 @@ export function onSnapshot<Entry extends RaftEntry>(
   } else if (totalBytes > raft.options.snapshotBytesMax) {
     raft.refusedSnapshot = { index: snapshot.index, totalBytes }
   } else {
-    const received = collect(raft, from, message)
+    const received = collect(raft, message)
     const { term, options } = raft
     const { index } = snapshot
     sendReply(raft, from, {
@@ -56,11 +56,10 @@ function isHeld<Entry extends RaftEntry>(raft: Raft<Entry>, snapshot: SnapshotPo
 /** The collection this chunk belongs to; a new one for a first chunk. */
 function assemblyOf<Entry extends RaftEntry>(
   { assembly, nowMs, options }: Raft<Entry>,
-  from: ReplicaId,
   { snapshot, offset, totalBytes }: SnapshotChunk,
 ): Assembly | undefined {
   if (
-    assembly?.from === from &&
+    assembly !== undefined &&
     samePoint(assembly.snapshot, snapshot) &&
     assembly.totalBytes === totalBytes &&
     // A host that has not installed it by then found it wrong.
@@ -69,16 +68,12 @@ function assemblyOf<Entry extends RaftEntry>(
     return assembly
   }
   if (offset > 0) return undefined
-  return { from, snapshot, totalBytes, chunks: [], received: 0, completedMs: Infinity }
+  return { snapshot, totalBytes, chunks: [], received: 0, completedMs: Infinity }
 }
 
 /** How much is held now. A chunk that does not come next is left out. */
-function collect<Entry extends RaftEntry>(
-  raft: Raft<Entry>,
-  from: ReplicaId,
-  message: SnapshotChunk,
-): number {
-  const assembly = assemblyOf(raft, from, message)
+function collect<Entry extends RaftEntry>(raft: Raft<Entry>, message: SnapshotChunk): number {
+  const assembly = assemblyOf(raft, message)
   raft.assembly = assembly
   if (assembly === undefined) return 0
   const isComplete = assembly.completedMs < Infinity
