@@ -53,6 +53,7 @@ export function spawnMetadata(wiring: ReplicaWiring): ActorRef<MetadataMessage> 
   const nodes = new GroupNodes(() => wiring.metadata().metadataReplicas())
   const history = new ApplyHistory()
   const events = metadataEvents(wiring)
+  let lost = lostMetadataReplica(opened)
   const create = () =>
     new MetadataActor({
       node: nodeId,
@@ -65,10 +66,28 @@ export function spawnMetadata(wiring: ReplicaWiring): ActorRef<MetadataMessage> 
       send: (...call) => mesh.sendRaft(...call),
       admitsSnapshot: wiring.admitsSnapshot,
       forwarder: meshForwarder(() => wiring.broker()),
+      lost: () => lost,
+      replaced: () => {
+        lost = undefined
+      },
+      peers: () =>
+        wiring
+          .broker()
+          .nodeIds()
+          .filter((node) => node !== nodeId),
       isUp: (node) => node === nodeId || mesh.peerState(node) === 'up',
       events,
     })
   return system.spawn('metadata', create)
+}
+
+/** The latest one, when there is none in its place. */
+function lostMetadataReplica({ groups, amnesiac }: OpenedStorage): number | undefined {
+  if (groups.has(groupKey(metadataGroup))) return undefined
+  const ids = amnesiac
+    .filter(({ group }) => group.topicId === metadataGroup.topicId)
+    .map(({ replicaId }) => replicaId)
+  return ids.length === 0 ? undefined : Math.max(...ids)
 }
 
 function metadataEvents(wiring: ReplicaWiring): MetadataEvents {

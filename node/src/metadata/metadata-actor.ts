@@ -13,6 +13,7 @@ import { EntryType, groupKey, type LogEntry, metadataGroup } from '../storage/lo
 import { MetadataMachine, type MetadataResult } from './machine.ts'
 import { MetadataLeader } from './metadata-leader.ts'
 import type { MetadataMessage } from './metadata-message.ts'
+import { MetadataReplacement } from './metadata-replacement.ts'
 import { type MetadataForwarder, MetadataRequests } from './metadata-requests.ts'
 import type { DesiredConfiguration } from './places.ts'
 
@@ -34,6 +35,12 @@ export interface MetadataActorOptions extends ShellOptions {
   readonly initial: () => MetadataMachine
   readonly forwarder: MetadataForwarder
   readonly events: MetadataEvents
+  /** Replica id of one that may never run again and is to be replaced; undefined: none. */
+  lost(): number | undefined
+  /** Another one is there in its place. */
+  replaced(): void
+  /** Other nodes of the cluster, as far as this one knows. */
+  peers(): readonly string[]
   /** New replicas are placed on nodes that are up, if there are enough. */
   isUp(node: string): boolean
 }
@@ -50,6 +57,8 @@ export class MetadataActor implements Actor<MetadataMessage>, ShellOwner<Metadat
   #context!: ActorContext<MetadataMessage>
   #shell!: ReplicaShell<MetadataMachine>
   #leader: MetadataLeader | undefined
+  /** While this node's replica is to be replaced. */
+  #replacement: MetadataReplacement | undefined
   #lookAgainAsked = false
   /** In the run of entries that is being applied. */
   #topicsChanged = false
@@ -78,7 +87,33 @@ export class MetadataActor implements Actor<MetadataMessage>, ShellOwner<Metadat
   started(context: ActorContext<MetadataMessage>): void {
     this.#context = context
     this.#shell = new ReplicaShell(key, this.#options, this, context)
-    this.#shell.recover()
+    const lost = this.#options.lost()
+    if (lost === undefined) this.#shell.recover()
+    else this.#replace(lost)
+  }
+
+  #replace(replicaId: number): void {
+    const { self } = this.#context
+    const inTurn = (run: () => void) => self.reply({ type: 'forwarded', run })
+    this.event('replica.amnesiac', { replica: replicaId })
+    this.#replacement = new MetadataReplacement({
+      ...this.#options,
+      replicaId,
+      replaced: () => {
+        inTurn(() => {
+          this.#options.replaced()
+          this.#replacement = undefined
+          this.#shell.recover()
+        })
+      },
+      failed: ({ message }) => {
+        inTurn(() => {
+          this.#context.inspect('replacement', { message })
+          this.#context.setTimer('replace', limits.registerRetryMs, { type: 'replace-lost' })
+        })
+      },
+    })
+    this.#replacement.ask()
   }
 
   stopped(): void {
@@ -117,6 +152,9 @@ export class MetadataActor implements Actor<MetadataMessage>, ShellOwner<Metadat
         return
       case 'health':
         message.respond(this.#shell.health())
+        return
+      case 'replace-lost':
+        this.#replacement?.ask()
         return
       case 'propose-next':
         this.#leader?.proposeNext()

@@ -40,6 +40,8 @@ export type MetadataMessage =
   | HealthMessage
   /** Answer of the leader's node to a forwarded request or read. */
   | { readonly type: 'forwarded'; readonly run: () => void }
+  /** Another attempt at having this node's lost replica replaced. */
+  | { readonly type: 'replace-lost' }
   /** Time has passed for requests that wait. */
   | { readonly type: 'retry' }
   /** A leader or an applied entry may have changed something for requests that wait. */

@@ -8,7 +8,7 @@ import type { ReplicaPlace } from '../metadata/places.ts'
 import type { Assignment, DropOrder } from '../metadata/views.ts'
 import { ApplyHistory } from '../replication/apply-history.ts'
 import { GroupNodes } from '../replication/group-nodes.ts'
-import { type GroupId, type GroupKey, groupKey } from '../storage/log-entry.ts'
+import { type GroupId, type GroupKey, groupKey, metadataGroup } from '../storage/log-entry.ts'
 import { PartitionActor } from './partition-actor.ts'
 import type { HostedReplica, PartitionDirectory } from './partition-directory.ts'
 import type { PartitionActorOptions, PartitionSurroundings } from './partition-options.ts'
@@ -261,7 +261,9 @@ export class PartitionSupervisor implements Actor<SupervisorMessage> {
   #drop(order: DropOrder): void {
     const { group, replicaId } = order
     const present = this.#directory.get(group)
-    const isPresent = present === undefined || present.replicaId === replicaId
+    // Of the metadata group only a replica that was replaced is dropped, and never runs here.
+    const isOther = present !== undefined && present.replicaId !== replicaId
+    const isPresent = !isOther && group.topicId !== metadataGroup.topicId
     if (this.#drops.has(dropKey(order)) || (isPresent && present?.state === 'creating')) return
     this.#drops.set(dropKey(order), 'dropping')
     if (!isPresent) {

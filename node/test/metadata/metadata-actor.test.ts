@@ -36,6 +36,7 @@ class Rig {
   readonly ref: ActorRef<MetadataMessage>
   machine: MetadataMachine | undefined
   leader: string | undefined
+  lost: number | undefined
   #requests = 0
 
   constructor(voters: readonly number[] = [1]) {
@@ -56,6 +57,11 @@ class Rig {
           initial: () => initialMetadata(plan),
           send: () => {},
           isUp: () => true,
+          lost: () => this.lost,
+          replaced: () => {
+            this.lost = undefined
+          },
+          peers: () => ['n2', 'n3'],
           forwarder: { propose: () => {}, read: () => {} },
           events: {
             applied: (machine, topicsChanged) => {

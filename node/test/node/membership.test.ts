@@ -244,6 +244,42 @@ describe('a replica that lost its term and vote', () => {
   })
 })
 
+describe('a node whose metadata replica lost its term and vote', () => {
+  test('has it replaced, and goes on with its partitions', () => {
+    cluster = TestCluster.ready('metadata-amnesia', 3)
+    const client = cluster.client('n2')
+    const topicId = client.create('orders')
+    const producer = new Producer(client, 'orders')
+    producer.send(20)
+    cluster.stop('n3')
+    damageHardState('n3', 1)
+    cluster.start('n3')
+    cluster.untilReady()
+    client.create('later')
+    cluster.until('another metadata replica votes', () => {
+      const changes = cluster.events('n3', 'raft.configuration').map(({ fields }) => fields)
+      const last = changes.filter(({ group, committed }) => group === '0-0' && committed).at(-1)
+      const voters = (last?.['voters'] ?? []) as number[]
+      return voters.length === 3 && !voters.includes(3)
+    })
+    cluster.until('the files of the lost one are gone', () => {
+      const disk = cluster.node('n3').disk.process()
+      return !disk.listSync('/data/groups').includes('0-0.3')
+    })
+    producer.send(5)
+    cluster.crash('n1', 'power')
+    cluster.pass(2000)
+    client.create('after')
+    producer.send(5)
+    expect(values(client, topicId)).toEqual(producer.sent)
+    // It is what it was: a restart finds the new one.
+    cluster.stop('n3')
+    cluster.start('n1')
+    cluster.start('n3')
+    cluster.untilReady()
+  })
+})
+
 /** Both copies of both slots of a replica are unreadable. Pair 0 is the node's, 1 the metadata's. */
 function damageHardState(name: string, pair: number): void {
   const disk = cluster.node(name).disk.process()
