@@ -60,19 +60,17 @@ export function noteRestart<Entry extends RaftEntry>(
   reply: AppendReply | HeartbeatReply,
 ): void {
   progress.fence = undefined
-  if (reply.recovering || reply.extent.index >= progress.highest) return
-  sendQuarantine(raft, progress, putUp(raft, progress, progress.highest))
+  const isShorter = reply.extent.index < progress.highest
+  if (isShorter && !reply.recovering) putUp(raft, progress, progress.highest)
 }
 
 function putUp<Entry extends RaftEntry>(
   raft: Raft<Entry>,
   progress: Progress,
   quarantine: number,
-): Fence {
+): void {
   const { session } = progress
-  const fence: Fence = { index: raft.log.lastIndex, session, quarantine, passed: false }
-  progress.fence = fence
-  return fence
+  progress.fence = { index: raft.log.lastIndex, session, quarantine, passed: false }
 }
 
 function sendPassed<Entry extends RaftEntry>(
