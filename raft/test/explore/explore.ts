@@ -1,0 +1,310 @@
+// Searches every world that can be reached within a budget: breadth first, each world once. What it
+// looks for is a committed entry that is lost or changed. It need not wait for the election that
+// loses it: a replica that could be elected by the logs on the disks as they are, and lacks a
+// committed entry, is enough. Everything that decides is the real core; the model is only when a
+// message gets through. What it leaves out: only the late message overtakes
+// others, and an action goes on until those who hear each other have no more to say.
+import type { TestEntry } from '../../src/testing/index.ts'
+import type { ReplicaId } from '../../src/types.ts'
+import {
+  boot,
+  type Budget,
+  type Disk,
+  emptyDisk,
+  keyOf,
+  type Message,
+  type Quality,
+  type Replica,
+  Turn,
+  Violation,
+  type World,
+} from './world.ts'
+
+export interface Bounds {
+  readonly replicas: number
+  readonly budget: Budget
+  /** Kinds of damage a crash may do. */
+  readonly damages: readonly Damage[]
+  /** Voters that may be damaged at one time. */
+  readonly damagedMax: number
+  /** Actions on the way to a world. */
+  readonly depthMax: number
+}
+
+export type Damage = 'undecided' | 'faulty' | 'lost' | 'torn'
+
+export interface Outcome {
+  readonly worlds: number
+  /** How often each action was possible: an exploration that never repairs proves nothing. */
+  readonly actions: Readonly<Record<string, number>>
+  readonly violation: string | undefined
+  /** Labels of the actions that lead to the violation. */
+  readonly path: readonly string[]
+}
+
+const electing: ReadonlySet<Message['type']> = new Set([
+  'vote-request',
+  'vote-reply',
+  'hole-request',
+  'hole-reply',
+])
+const feeding: ReadonlySet<Message['type']> = new Set([
+  'append',
+  'append-reply',
+  'heartbeat',
+  'heartbeat-reply',
+  'fence-passed',
+  'quarantine',
+])
+
+interface Step {
+  readonly label: string
+  readonly budget: Budget
+  /** The packet with this number, of those that get through, is held up. */
+  readonly run: (turn: Turn, heldUp: number) => void
+}
+
+export function explore(bounds: Bounds): Outcome {
+  const seen = new Set<string>()
+  const worlds: { world: World; parent: number; label: string; depth: number }[] = []
+  const actions: Record<string, number> = {}
+  const add = (world: World, parent: number, label: string): string | undefined => {
+    const key = keyOf(world)
+    if (seen.has(key)) return undefined
+    seen.add(key)
+    worlds.push({ world, parent, label, depth: 1 + (worlds[parent]?.depth ?? -1) })
+    return lossIn(world)
+  }
+  const failed = (violation: string, parent: number, label: string): Outcome => {
+    const path = [label]
+    for (let at = parent; at > 0; at = worlds[at]!.parent) path.unshift(worlds[at]!.label)
+    return { worlds: worlds.length, actions, violation, path }
+  }
+  add(start(bounds), -1, 'start')
+  for (let place = 0; place < worlds.length; place++) {
+    const { world, depth } = worlds[place]!
+    if (depth === bounds.depthMax) break
+    for (const action of stepsOf(world, bounds)) {
+      const label = action.label.split(' ', 1)[0] as string
+      actions[label] = (actions[label] ?? 0) + 1
+      try {
+        for (const next of outcomesOf(world, action)) {
+          const loss = add(next, place, action.label)
+          if (loss !== undefined) return failed(loss, place, action.label)
+        }
+      } catch (error) {
+        if (!(error instanceof Violation)) throw error
+        return failed(error.message, place, action.label)
+      }
+    }
+  }
+  return { worlds: worlds.length, actions, violation: undefined, path: [] }
+}
+
+/** Replica 1 leads term 1 and its first entry is on no other disk yet. */
+function start({ replicas, budget }: Bounds): World {
+  const voters = Array.from({ length: replicas }, (_, place) => place + 1)
+  const world: World = {
+    replicas: voters.map((id) => boot(id, voters, emptyDisk)),
+    late: undefined,
+    budget,
+    committed: [],
+    touched: 1,
+  }
+  const turn = new Turn(world)
+  turn.at(1).raft.electionDeadlineMs = 0
+  turn.input(1, { type: 'tick' })
+  turn.exchange(voters, electing)
+  return { ...turn.end(budget), touched: 1 }
+}
+
+/** The action as it is, and with each of its packets held up, as far as one may be. */
+function* outcomesOf(world: World, { run, budget }: Step): Generator<World> {
+  const turn = new Turn(world)
+  run(turn, -1)
+  yield turn.end(budget)
+  if (world.late !== undefined || budget.late === 0) return
+  for (let heldUp = 0; heldUp < turn.news; heldUp++) {
+    const other = new Turn(world)
+    run(other, heldUp)
+    yield other.end({ ...budget, late: budget.late - 1 })
+  }
+}
+
+function* stepsOf(world: World, bounds: Bounds): Generator<Step> {
+  const { replicas, budget } = world
+  const ids = replicas.map(({ id }) => id)
+  const majority = Math.floor(ids.length / 2) + 1
+  /** Of those that are alike, the first ones are taken. */
+  const isCanonical = (among: readonly ReplicaId[]) => {
+    const fresh = among.filter((id) => id > world.touched)
+    return fresh.every((id, place) => id === world.touched + 1 + place)
+  }
+  if (world.late !== undefined) {
+    yield { label: 'late', budget, run: (turn) => turn.lateArrives() }
+  }
+  for (const replica of replicas) {
+    const { id, raft } = replica
+    if (!isCanonical([id])) continue
+    const others = ids.filter((other) => other !== id)
+    if (raft.role === 'leader') {
+      if (budget.proposals > 0) {
+        const run = (turn: Turn) => {
+          turn.propose(id, `x${budget.proposals}`)
+          turn.silence()
+        }
+        yield { label: `propose ${id}`, budget: { ...budget, proposals: budget.proposals - 1 }, run }
+      }
+      for (const other of others) {
+        if (!isCanonical([other])) continue
+        const run = (turn: Turn, heldUp: number) => feed(turn, id, [id, other], heldUp)
+        yield { label: `feed ${id}>${other}`, budget, run }
+      }
+    } else if (budget.timeouts > 0) {
+      const left = { ...budget, timeouts: budget.timeouts - 1 }
+      // A bare majority decides an election, all decide what can be decided about an entry.
+      for (const among of subsets(others)) {
+        const isDecisive = among.length === majority - 1 || among.length === others.length
+        if (!isDecisive || !isCanonical([id, ...among].sort())) continue
+        const run = (turn: Turn, heldUp: number) => {
+          turn.at(id).raft.electionDeadlineMs = 0
+          turn.input(id, { type: 'tick' })
+          turn.exchange([id, ...among], electing, heldUp)
+        }
+        yield { label: `time-out ${id}>${among}`, budget: left, run }
+      }
+    }
+    yield* repairsOf(world, replica)
+    if (budget.crashes > 0) yield* crashesOf(world, replica, bounds)
+  }
+}
+
+function* subsets(of: readonly ReplicaId[]): Generator<ReplicaId[]> {
+  for (let mask = 1; mask < 1 << of.length; mask++) {
+    yield of.filter((_, place) => (mask >> place) & 1)
+  }
+}
+
+/** Heartbeats, until these have all there is: new sessions need a few to be believed. */
+function feed(turn: Turn, id: ReplicaId, among: readonly ReplicaId[], heldUp: number): void {
+  for (let beats = 0, before = -1; beats < 3 || turn.news > before; beats++) {
+    const { leadership } = turn.at(id).raft
+    if (leadership === undefined) return
+    before = turn.news
+    leadership.heartbeatDeadlineMs = 0
+    // What was sent into windows before has been lost.
+    for (const progress of leadership.progress) progress.movedMs = -1000
+    turn.input(id, { type: 'tick' })
+    turn.exchange(among, feeding, heldUp)
+  }
+}
+
+/** The host fills a hole from any disk that has the same entries. */
+function* repairsOf({ replicas, budget }: World, { id, disk }: Replica): Generator<Step> {
+  const holes = disk.entries.filter((_, place) => disk.qualities[place] !== 'good')
+  const isHad = holes.every((hole) => replicas.some((other) => hasGood(other.disk, hole)))
+  if (holes.length === 0 || !isHad) return
+  const run = (turn: Turn) => {
+    const place = turn.at(id)
+    place.disk = { ...disk, qualities: disk.qualities.map(() => 'good') }
+    turn.input(id, { type: 'repaired', entries: holes })
+    turn.input(id, { type: 'holes', cleanThrough: Infinity, undecided: [] })
+    turn.silence()
+  }
+  yield { label: `repair ${id}`, budget, run }
+}
+
+function* crashesOf(world: World, replica: Replica, bounds: Bounds): Generator<Step> {
+  const { id, disk } = replica
+  const budget = { ...world.budget, crashes: world.budget.crashes - 1 }
+  const voters = world.replicas.map((other) => other.id)
+  const restart = (changed: Disk) => (turn: Turn) => {
+    const place = turn.at(id)
+    place.disk = { ...changed, session: disk.session + 1 }
+    place.raft = boot(id, voters, place.disk).raft
+  }
+  yield { label: `crash ${id}`, budget, run: restart(disk) }
+  if (budget.damages === 0) return
+  const left = { ...budget, damages: budget.damages - 1 }
+  for (const damage of bounds.damages) {
+    for (const changed of damagedDisks(disk, damage, world, id)) {
+      const others = world.replicas.filter((other) => other.id !== id && isDamaged(other.disk))
+      const isBounded = others.length + 1 <= bounds.damagedMax
+      const replicas = world.replicas.map((other) => (other.id === id ? { ...other, disk: changed } : other))
+      if (!isBounded || !world.committed.every((entry) => isKept({ ...world, replicas }, entry))) continue
+      yield { label: `crash ${id} ${damage}`, budget: left, run: restart(changed) }
+    }
+  }
+}
+
+function* damagedDisks(
+  disk: Disk,
+  damage: Damage,
+  { replicas }: World,
+  id: ReplicaId,
+): Generator<Disk> {
+  const last = disk.entries.length - 1
+  if (damage === 'torn') {
+    // The next entries of some other log were being written when the power went.
+    for (const other of replicas) {
+      const entry = other.disk.entries[last + 1]
+      const isNext = disk.entries.every((own, place) => own.value === other.disk.entries[place]?.value)
+      const isFromNow = entry !== undefined && entry.term <= disk.hardState.term
+      if (other.id === id || !isNext || !isFromNow) continue
+      const qualities: Quality[] = [...disk.qualities, 'undecided']
+      yield { ...disk, entries: [...disk.entries, entry], qualities }
+      return
+    }
+  } else if (damage === 'lost') {
+    for (let kept = 0; kept <= last; kept++) {
+      const entries = disk.entries.slice(0, kept)
+      yield { ...disk, entries, qualities: disk.qualities.slice(0, kept), tailKnown: false }
+    }
+  } else {
+    // Only of the last write it may be open whether it was complete.
+    for (let place = damage === 'undecided' ? last : 0; place <= last && place >= 0; place++) {
+      const qualities = disk.qualities.map((quality, at) => (at === place ? damage : quality))
+      yield { ...disk, qualities }
+    }
+  }
+}
+
+function isDamaged({ qualities, tailKnown }: Disk): boolean {
+  return !tailKnown || qualities.some((quality) => quality !== 'good')
+}
+
+function holds({ entries }: Disk, { index, term, value }: TestEntry): boolean {
+  const own = entries[index - 1]
+  return own?.term === term && own.value === value
+}
+
+function hasGood(disk: Disk, entry: TestEntry): boolean {
+  return holds(disk, entry) && disk.qualities[entry.index - 1] === 'good'
+}
+
+/** The bound on damage: one undamaged copy is left. */
+function isKept({ replicas }: World, entry: TestEntry): boolean {
+  return replicas.some(({ disk }) => hasGood(disk, entry))
+}
+
+/** Says which committed entry could be lost by an election among the disks as they are. */
+function lossIn({ replicas, committed }: World): string | undefined {
+  for (const entry of committed) {
+    for (const candidate of replicas) {
+      if (isDamaged(candidate.disk) || holds(candidate.disk, entry)) continue
+      const votes = replicas.filter((voter) => wouldElect(voter.disk, candidate.disk))
+      if (votes.length * 2 > replicas.length) {
+        const voters = votes.map(({ id }) => id)
+        return `${candidate.id} lacks ${entry.index}/${entry.term} and can be elected by ${voters}`
+      }
+    }
+  }
+  return undefined
+}
+
+function wouldElect(voter: Disk, candidate: Disk): boolean {
+  if (!voter.tailKnown) return false
+  const own = voter.entries.at(-1) ?? { term: 0, index: 0 }
+  const other = candidate.entries.at(-1) ?? { term: 0, index: 0 }
+  return other.term > own.term || (other.term === own.term && other.index >= own.index)
+}
