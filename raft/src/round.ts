@@ -123,6 +123,7 @@ function holdingOf<Entry extends RaftEntry>(
   term: number,
 ): Holding {
   const { log, recovery } = raft
+  // What an unknown tail held may also have replaced what is there now.
   const absent = recovery.tailKnown ? 'lack' : 'unknown'
   if (index <= log.base.index) {
     // Committed, and no longer in memory. Terms never fall, so an older term rules the entry out.
@@ -130,7 +131,7 @@ function holdingOf<Entry extends RaftEntry>(
     return index <= recovery.cleanThrough ? 'have' : 'faulty'
   }
   const entry = log.entryAt(index)
-  if (entry === undefined || entry.term !== term) return entry === undefined ? absent : 'lack'
+  if (entry?.term !== term) return absent
   if (!entry.missing) return index <= recovery.cleanThrough ? 'have' : 'faulty'
   return isUndecided(raft, index) ? 'undecided' : 'faulty'
 }

@@ -212,6 +212,11 @@ describe('a replica that is asked', () => {
     ['cannot read it', { log: [1, 1], hole: [2, 2] }, 'faulty'],
     ['cannot read it, nor tell', { log: [1, 1], hole: [2, 2], undecided: true }, 'undecided'],
     ['does not know its own end', { log: [1], condition: 'unknown-tail' }, 'unknown'],
+    [
+      'has another entry there, and no known end',
+      { log: [1, 2], term: 2, condition: 'unknown-tail' },
+      'unknown',
+    ],
     ['has it, whatever came after', { log: [1, 1], condition: 'unknown-tail' }, 'have'],
   ])('that %s', (_, options, holding) => {
     const effects = ask(new Solo({ term: 1, ...options }), false)

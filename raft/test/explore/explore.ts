@@ -7,12 +7,13 @@
 import type { TestEntry } from '../../src/testing/index.ts'
 import type { ReplicaId } from '../../src/types.ts'
 import {
-  boot,
   type Budget,
+  boot,
   type Disk,
   emptyDisk,
   keyOf,
   type Message,
+  type Observer,
   type Quality,
   type Replica,
   Turn,
@@ -37,6 +38,8 @@ export interface Outcome {
   readonly worlds: number
   /** How often each action was possible: an exploration that never repairs proves nothing. */
   readonly actions: Readonly<Record<string, number>>
+  /** And how often the core asked for what. */
+  readonly effects: Readonly<Record<string, number>>
   readonly violation: string | undefined
   /** Labels of the actions that lead to the violation. */
   readonly path: readonly string[]
@@ -68,19 +71,25 @@ export function explore(bounds: Bounds): Outcome {
   const seen = new Set<string>()
   const worlds: { world: World; parent: number; label: string; depth: number }[] = []
   const actions: Record<string, number> = {}
-  const add = (world: World, parent: number, label: string): string | undefined => {
+  const effects: Record<string, number> = {}
+  const observer: Observer = {
+    assess,
+    effect: (type) => {
+      effects[type] = (effects[type] ?? 0) + 1
+    },
+  }
+  const add = (world: World, parent: number, label: string): void => {
     const key = keyOf(world)
-    if (seen.has(key)) return undefined
+    if (seen.has(key)) return
     seen.add(key)
     worlds.push({ world, parent, label, depth: 1 + (worlds[parent]?.depth ?? -1) })
-    return lossIn(world)
   }
   const failed = (violation: string, parent: number, label: string): Outcome => {
     const path = [label]
     for (let at = parent; at > 0; at = worlds[at]!.parent) path.unshift(worlds[at]!.label)
-    return { worlds: worlds.length, actions, violation, path }
+    return { worlds: worlds.length, actions, effects, violation, path }
   }
-  add(start(bounds), -1, 'start')
+  add(start(bounds, observer), -1, 'start')
   for (let place = 0; place < worlds.length; place++) {
     const { world, depth } = worlds[place]!
     if (depth === bounds.depthMax) break
@@ -88,21 +97,18 @@ export function explore(bounds: Bounds): Outcome {
       const label = action.label.split(' ', 1)[0] as string
       actions[label] = (actions[label] ?? 0) + 1
       try {
-        for (const next of outcomesOf(world, action)) {
-          const loss = add(next, place, action.label)
-          if (loss !== undefined) return failed(loss, place, action.label)
-        }
+        for (const next of outcomesOf(world, action, observer)) add(next, place, action.label)
       } catch (error) {
         if (!(error instanceof Violation)) throw error
         return failed(error.message, place, action.label)
       }
     }
   }
-  return { worlds: worlds.length, actions, violation: undefined, path: [] }
+  return { worlds: worlds.length, actions, effects, violation: undefined, path: [] }
 }
 
 /** Replica 1 leads term 1 and its first entry is on no other disk yet. */
-function start({ replicas, budget }: Bounds): World {
+function start({ replicas, budget }: Bounds, observer: Observer): World {
   const voters = Array.from({ length: replicas }, (_, place) => place + 1)
   const world: World = {
     replicas: voters.map((id) => boot(id, voters, emptyDisk)),
@@ -111,7 +117,7 @@ function start({ replicas, budget }: Bounds): World {
     committed: [],
     touched: 1,
   }
-  const turn = new Turn(world)
+  const turn = new Turn(world, observer)
   turn.at(1).raft.electionDeadlineMs = 0
   turn.input(1, { type: 'tick' })
   turn.exchange(voters, electing)
@@ -119,13 +125,13 @@ function start({ replicas, budget }: Bounds): World {
 }
 
 /** The action as it is, and with each of its packets held up, as far as one may be. */
-function* outcomesOf(world: World, { run, budget }: Step): Generator<World> {
-  const turn = new Turn(world)
+function* outcomesOf(world: World, { run, budget }: Step, observer: Observer): Generator<World> {
+  const turn = new Turn(world, observer)
   run(turn, -1)
   yield turn.end(budget)
   if (world.late !== undefined || budget.late === 0) return
   for (let heldUp = 0; heldUp < turn.news; heldUp++) {
-    const other = new Turn(world)
+    const other = new Turn(world, observer)
     run(other, heldUp)
     yield other.end({ ...budget, late: budget.late - 1 })
   }
@@ -153,7 +159,11 @@ function* stepsOf(world: World, bounds: Bounds): Generator<Step> {
           turn.propose(id, `x${budget.proposals}`)
           turn.silence()
         }
-        yield { label: `propose ${id}`, budget: { ...budget, proposals: budget.proposals - 1 }, run }
+        yield {
+          label: `propose ${id}`,
+          budget: { ...budget, proposals: budget.proposals - 1 },
+          run,
+        }
       }
       for (const other of others) {
         if (!isCanonical([other])) continue
@@ -187,15 +197,20 @@ function* subsets(of: readonly ReplicaId[]): Generator<ReplicaId[]> {
 
 /** Heartbeats, until these have all there is: new sessions need a few to be believed. */
 function feed(turn: Turn, id: ReplicaId, among: readonly ReplicaId[], heldUp: number): void {
-  for (let beats = 0, before = -1; beats < 3 || turn.news > before; beats++) {
+  let beats = 0
+  for (let isMoving = true; isMoving; ) {
     const { leadership } = turn.at(id).raft
     if (leadership === undefined) return
-    before = turn.news
+    const before = turn.news
     leadership.heartbeatDeadlineMs = 0
     // What was sent into windows before has been lost.
     for (const progress of leadership.progress) progress.movedMs = -1000
     turn.input(id, { type: 'tick' })
     turn.exchange(among, feeding, heldUp)
+    // Else it would be sent again at once, and its lateness would mean nothing.
+    if (heldUp >= 0 && turn.news > heldUp) return
+    const isUnproven = leadership.progress.some(({ unprovenSession }) => unprovenSession !== 0)
+    isMoving = turn.news > before || (isUnproven && ++beats < 3)
   }
 }
 
@@ -230,8 +245,11 @@ function* crashesOf(world: World, replica: Replica, bounds: Bounds): Generator<S
     for (const changed of damagedDisks(disk, damage, world, id)) {
       const others = world.replicas.filter((other) => other.id !== id && isDamaged(other.disk))
       const isBounded = others.length + 1 <= bounds.damagedMax
-      const replicas = world.replicas.map((other) => (other.id === id ? { ...other, disk: changed } : other))
-      if (!isBounded || !world.committed.every((entry) => isKept({ ...world, replicas }, entry))) continue
+      const replicas = world.replicas.map((other) =>
+        other.id === id ? { ...other, disk: changed } : other,
+      )
+      if (!isBounded || !world.committed.every((entry) => isKept({ ...world, replicas }, entry)))
+        continue
       yield { label: `crash ${id} ${damage}`, budget: left, run: restart(changed) }
     }
   }
@@ -248,7 +266,9 @@ function* damagedDisks(
     // The next entries of some other log were being written when the power went.
     for (const other of replicas) {
       const entry = other.disk.entries[last + 1]
-      const isNext = disk.entries.every((own, place) => own.value === other.disk.entries[place]?.value)
+      const isNext = disk.entries.every(
+        (own, place) => own.value === other.disk.entries[place]?.value,
+      )
       const isFromNow = entry !== undefined && entry.term <= disk.hardState.term
       if (other.id === id || !isNext || !isFromNow) continue
       const qualities: Quality[] = [...disk.qualities, 'undecided']
@@ -287,19 +307,19 @@ function isKept({ replicas }: World, entry: TestEntry): boolean {
   return replicas.some(({ disk }) => hasGood(disk, entry))
 }
 
-/** Says which committed entry could be lost by an election among the disks as they are. */
-function lossIn({ replicas, committed }: World): string | undefined {
+/** Throws when a committed entry could be lost by an election among the disks as they are. */
+function assess(disks: readonly Disk[], committed: readonly TestEntry[]): void {
   for (const entry of committed) {
-    for (const candidate of replicas) {
-      if (isDamaged(candidate.disk) || holds(candidate.disk, entry)) continue
-      const votes = replicas.filter((voter) => wouldElect(voter.disk, candidate.disk))
-      if (votes.length * 2 > replicas.length) {
-        const voters = votes.map(({ id }) => id)
-        return `${candidate.id} lacks ${entry.index}/${entry.term} and can be elected by ${voters}`
-      }
-    }
+    disks.forEach((candidate, place) => {
+      if (isDamaged(candidate) || holds(candidate, entry)) return
+      const voters = disks.flatMap((voter, other) =>
+        wouldElect(voter, candidate) ? [other + 1] : [],
+      )
+      if (voters.length * 2 <= disks.length) return
+      const lacks = `${place + 1} lacks ${entry.index}/${entry.term}`
+      throw new Violation(`${lacks} and can be elected by ${voters}`)
+    })
   }
-  return undefined
 }
 
 function wouldElect(voter: Disk, candidate: Disk): boolean {

@@ -8,7 +8,15 @@ type Plain = Record<string, unknown>
 
 const sharedFields = new Set(['options', 'draw', 'membership', 'placed', 'undecided'])
 /** Of the step that was, or only growing: two states that differ in nothing else are the same. */
-const namelessFields = new Set(['options', 'draw', 'effects', 'reported', 'scratch', 'nextId', 'waitsFor'])
+const namelessFields = new Set([
+  'options',
+  'draw',
+  'effects',
+  'reported',
+  'scratch',
+  'nextId',
+  'waitsFor',
+])
 
 export function copyOf(raft: Raft<TestEntry>): Raft<TestEntry> {
   return copied(raft, new Map()) as Raft<TestEntry>
@@ -30,8 +38,7 @@ function copied(value: unknown, seen: Map<object, unknown>): unknown {
   seen.set(value, copy)
   for (const name in value) {
     const field = (value as Plain)[name]
-    copy[name] =
-      typeof field !== 'object' || sharedFields.has(name) ? field : copied(field, seen)
+    copy[name] = typeof field !== 'object' || sharedFields.has(name) ? field : copied(field, seen)
   }
   return copy
 }

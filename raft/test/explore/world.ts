@@ -56,6 +56,12 @@ export interface World {
 
 export class Violation extends Error {}
 
+export interface Observer {
+  /** Throws a violation when the disks cannot keep what is committed. Called whenever one changed. */
+  assess(disks: readonly Disk[], committed: readonly TestEntry[]): void
+  effect(type: RaftEffect<TestEntry>['type']): void
+}
+
 const names = new Map<string, number>()
 
 function named(id: ReplicaId, raft: Raft<TestEntry>, disk: Disk): Replica {
@@ -131,12 +137,14 @@ export class Turn {
   private readonly queue: Packet[] = []
   private readonly committed: TestEntry[]
   private late: Packet | undefined
+  private readonly observer: Observer
   /** Packets so far that are more than a sign of life or an opinion. */
   news = 0
   private readonly world: World
 
-  constructor(world: World) {
+  constructor(world: World, observer: Observer) {
     this.world = world
+    this.observer = observer
     this.late = world.late
     this.committed = [...world.committed]
   }
@@ -152,13 +160,24 @@ export class Turn {
 
   input(id: ReplicaId, input: Input): void {
     const place = this.at(id)
+    const before = place.disk
     const wrote: number[] = []
     for (const effect of step(place.raft, input, 0)) this.perform(id, effect, wrote)
     for (const write of wrote) this.input(id, { type: 'stored', id: write })
+    if (place.disk !== before) this.check()
+  }
+
+  private check(): void {
+    const disks = this.world.replicas.map((replica) => this.moved.get(replica.id) ?? replica)
+    this.observer.assess(
+      disks.map(({ disk }) => disk),
+      this.committed,
+    )
   }
 
   private perform(id: ReplicaId, effect: RaftEffect<TestEntry>, wrote: number[]): void {
     const place = this.at(id)
+    this.observer.effect(effect.type)
     switch (effect.type) {
       case 'send':
         this.queue.push({ from: id, to: effect.to, message: effect.message })
@@ -197,19 +216,19 @@ export class Turn {
     for (let place = 0; place < index; place++) {
       const entry = disk.entries[place] as TestEntry
       const known = this.committed[place]
-      if (known === undefined) this.committed.push(entry)
-      else if (known.term !== entry.term || known.value !== entry.value) {
-        throw new Violation(`two values at ${place + 1}: ${known.value} and ${entry.value} on ${id}`)
+      if (known === undefined) {
+        this.committed.push(entry)
+        this.check()
+      } else if (known.term !== entry.term || known.value !== entry.value) {
+        throw new Violation(
+          `two values at ${place + 1}: ${known.value} and ${entry.value} on ${id}`,
+        )
       }
     }
   }
 
   /** Only these reach each other, with messages of these types; one of them may be held up. */
-  exchange(
-    among: readonly ReplicaId[],
-    types: ReadonlySet<Message['type']>,
-    heldUp = -1,
-  ): void {
+  exchange(among: readonly ReplicaId[], types: ReadonlySet<Message['type']>, heldUp = -1): void {
     for (let packet = this.queue.shift(); packet !== undefined; packet = this.queue.shift()) {
       const { from, to, message } = packet
       if (!types.has(message.type) || !among.includes(from) || !among.includes(to)) continue
@@ -273,11 +292,7 @@ function settled(raft: Raft<TestEntry>): Raft<TestEntry> {
 
 function written(
   disk: Disk,
-  {
-    hardState,
-    truncateAfter,
-    entries,
-  }: Extract<RaftEffect<TestEntry>, { type: 'persist' }>,
+  { hardState, truncateAfter, entries }: Extract<RaftEffect<TestEntry>, { type: 'persist' }>,
 ): Disk {
   const kept = truncateAfter ?? disk.entries.length
   return {
