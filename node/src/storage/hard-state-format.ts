@@ -179,7 +179,8 @@ export function encodeHeader(letter: 'A' | 'B', identity: WalIdentity): Uint8Arr
   return block
 }
 
-export type HeaderFault = 'unreadable' | 'version' | 'foreign'
+/** `letter`: of this node, and the other of its two files. */
+export type HeaderFault = 'unreadable' | 'version' | 'foreign' | 'letter'
 
 export function checkHardStateHeader(
   block: Uint8Array,
@@ -192,10 +193,9 @@ export function checkHardStateHeader(
   }
   if (view.getUint32(8) !== formatVersion) return 'version'
   const same =
-    view.getUint8(12) === letter.charCodeAt(0) &&
-    readHex(view, 16) === identity.clusterId &&
-    readHex(view, 24) === identity.incarnation
-  return same ? undefined : 'foreign'
+    readHex(view, 16) === identity.clusterId && readHex(view, 24) === identity.incarnation
+  if (!same) return 'foreign'
+  return view.getUint8(12) === letter.charCodeAt(0) ? undefined : 'letter'
 }
 
 /** Both files of a new folder: the node's pair, then one for each of the first replicas. */

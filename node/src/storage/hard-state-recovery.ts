@@ -57,6 +57,14 @@ interface FoundFile {
   readonly bytes: Uint8Array
   /** What is wrong with the file as a whole. */
   readonly fault: string | undefined
+  readonly isOther?: boolean
+}
+
+/** Two files that changed names hold everything; a copy of the other one may be older than it. */
+function unlessSwapped(found: readonly FoundFile[]): FoundFile[] {
+  const swapped = found.every(({ isOther }) => isOther === true)
+  const none = new Uint8Array(0)
+  return found.map((each) => (each.isOther === true && !swapped ? { ...each, bytes: none } : each))
 }
 
 /** Leaves both files open for writing, synced and in agreement. `read`: changes nothing. */
@@ -66,9 +74,11 @@ export function recoverHardStateSync(
   identity: WalIdentity,
   mode: 'read' | 'write',
 ): RecoveredHardState {
-  const found = hardStatePaths(folder).map((path, position) => {
-    return readWhole(disk, path, letters[position]!, identity)
-  })
+  const found = unlessSwapped(
+    hardStatePaths(folder).map((path, position) => {
+      return readWhole(disk, path, letters[position]!, identity)
+    }),
+  )
   const capacity = Math.max(...found.map(({ bytes }) => pairsIn(bytes)))
   const pairs: RecoveredPair[] = []
   const damaged: DamagedPair[] = []
@@ -199,6 +209,9 @@ function readWhole(disk: Disk, path: string, letter: 'A' | 'B', identity: WalIde
   const fault = checkHardStateHeader(bytes.subarray(0, blockBytes), letter, identity)
   if (fault === 'version') throw new QuorateError('QUORATE_FORMAT_VERSION', path)
   if (fault === 'foreign') return lost('it belongs to another node')
+  if (fault === 'letter') {
+    return { path, bytes, fault: 'it is the other file of the two', isOther: true }
+  }
   // Each slot vouches for itself.
   return { path, bytes, fault: fault === undefined ? undefined : `bytes 0..${blockBytes}` }
 }

@@ -114,11 +114,11 @@ function withoutLost(
  * after the next crash: which entries are missing, and where logs are cut. Undefined: a new WAL.
  */
 function firstBatch(store: RecoveredStore): WalBatch | undefined {
-  const { last } = store.wal
-  if (last === undefined) return undefined
+  const { last, lostPlaces } = store.wal
+  if (last === undefined && lostPlaces.length === 0) return undefined
   const batch = new WalBatch()
   const add = (work: WalWork): void => batch.add(work, () => {})
-  if (!isSealed(last)) for (const read of last.read) for (const work of worksOf(read)) add(work)
+  if (!isSealed(last)) for (const read of last!.read) for (const work of worksOf(read)) add(work)
   for (const { log, cut } of store.replicas) {
     const { group, replicaId, lastIndex } = log
     const work = { group, replicaId, drop: false, copied: false, truncateAfter: undefined }
@@ -218,14 +218,15 @@ function startWal(
   }
   const start = { files: [...files, current], nextFileNumber: manifest.nextWalFile }
   const { last } = store.wal
-  if (last === undefined || batch === undefined) {
+  if (batch === undefined) {
     return { ...start, nextBatchNumber: 1, previous: previousOf(undefined), sealed: true }
   }
-  const { directory } = last.batch
+  const directory = last?.batch.directory
   const sealed = isSealed(last)
   const isSeal = sealed && batch.isEmpty
-  const batchNumber = sealed ? directory.batchNumber + 1 : directory.batchNumber
-  const previous = sealed ? previousOf(last) : directory.previous
+  const lastNumber = directory?.batchNumber ?? 0
+  const batchNumber = sealed ? lastNumber + 1 : lastNumber
+  const previous = sealed ? previousOf(last) : directory!.previous
   const settles = store.wal.lostPlaces.length > 0 || store.replicas.some(({ cut }) => cut)
   const kind = settles ? BatchKind.recovered : isSeal ? BatchKind.seal : BatchKind.data
   const { directoryBytes, sizeBytes } = batch.measure(previous.records.length)
@@ -238,7 +239,7 @@ function startWal(
   }
   current.file.syncSync()
   current.position += sizeBytes
-  if (!sealed) placeAgain(store, last.read, current, position + directoryBytes)
+  if (!sealed) placeAgain(store, last!.read, current, position + directoryBytes)
   return {
     ...start,
     nextBatchNumber: batchNumber + 1,

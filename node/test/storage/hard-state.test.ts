@@ -85,6 +85,18 @@ describe('term and vote', () => {
     }
   })
 
+  test('are found when the two files have changed names, and not in a copy of one', () => {
+    const node = voted('swapped')
+    const [a, b] = hardStatePaths(folder)
+    node.disk.damage.apply({ kind: 'swap', path: a, with: b })
+    expect(term(node)).toBe(3)
+    expect(node.opened.amnesiac).toEqual([])
+    expect(node.opened.damage.map(({ state }) => state)).toEqual(['repaired', 'repaired'])
+    node.crash('power')
+    expect(term(node)).toBe(3)
+    expect(node.opened.damage).toEqual([])
+  })
+
   test('of every replica are lost with both files', () => {
     const node = voted('all').open()
     node.create(5, 1001)

@@ -244,6 +244,18 @@ describe('files that must be there', () => {
     expect(indexes(node.readAll())).toEqual([1, 2])
   })
 
+  test('a WAL file lost before the first batch makes tails unknown once, too', () => {
+    const node = new TestNode('lost-empty').open().run(50).crash('kill')
+    node.disk.process().removeSync(walPath(folder, 1))
+    const condition = () => node.open().opened.groups.get(metadata)!.condition
+    expect(condition()).toBe('unknown-tail')
+    node.wait<[Error?]>((done) => node.storage.setTailKnown(metadata, done))
+    node.crash('power')
+    expect(condition()).toBe('clean')
+    expect(indexes(node.append([10], 1))).toEqual([1])
+    expect(indexes(node.crash('power').open().readAll())).toEqual([1])
+  })
+
   test('a lost replica folder is made again, and what it held is a hole', () => {
     const node = new TestNode('lost-folder').open()
     const entries = node.append([10, 20, 30], 1)
