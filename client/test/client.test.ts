@@ -363,6 +363,36 @@ describe('admin', () => {
     await expect(world.settle(never)).rejects.toMatchObject({ code: 'QUORATE_NO_LEADER' })
   })
 
+  test('orders about nodes and places are sent as asked, and again when an answer is lost', async () => {
+    const { world, client, cluster } = await setUp()
+    const sent: string[] = []
+    cluster.interfere = ({ verb, topic: name, payload }) => {
+      sent.push(`${verb} ${name ?? ''} ${new TextDecoder().decode(payload)}`)
+      const reply = { payload: new TextEncoder().encode('{"moves":[]}') }
+      return sent.length === 1 ? 'drop-request' : { reply }
+    }
+    const { admin } = client
+    const incarnation = 'a'.repeat(16)
+    await world.settle(admin.addNode({ node: 'n4', incarnation, address: 'h:4' }))
+    await world.settle(admin.replaceNode({ node: 'n4', incarnation, timeout: '5s' }))
+    expect(await world.settle(admin.removeNode('n4'))).toBeUndefined()
+    await world.settle(admin.movePartition('orders', 2, ['n1', 'n2', 'n3']))
+    expect(await world.settle(admin.rebalance({ dryRun: true }))).toEqual({ moves: [] })
+    await world.settle(admin.rebalance())
+    await world.settle(admin.canStop('n2'))
+    const added = `node-add  {"node":"n4","incarnation":"${incarnation}","address":"h:4"}`
+    expect(sent).toEqual([
+      added,
+      added,
+      `node-replace  {"node":"n4","incarnation":"${incarnation}"}`,
+      'node-remove  {"node":"n4"}',
+      'move orders {"partition":2,"replicas":["n1","n2","n3"]}',
+      'rebalance  {"dryRun":true}',
+      'rebalance  {"dryRun":false}',
+      'can-stop  {"node":"n2"}',
+    ])
+  })
+
   test('a server that is not quorate is named', async () => {
     const { world, client, cluster } = await setUp()
     cluster.interfere = () => 'no-responders'
