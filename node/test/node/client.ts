@@ -50,13 +50,16 @@ export class TestClient {
   /** Messages to subscriptions of the test, in order. */
   readonly heard: { readonly subject: string; readonly text: string }[] = []
   readonly #cluster: TestCluster
+  readonly #inbox: string
   readonly #pending = new Map<string, Pending>()
   #link: ByteLink | undefined
   #closed = false
   #inboxes = 0
 
-  constructor(cluster: TestCluster, network: Network, address: string) {
+  /** `name`: of this client alone, so that its answers are. */
+  constructor(cluster: TestCluster, name: string, network: Network, address: string) {
     this.#cluster = cluster
+    this.#inbox = `_INBOX.${name}`
     let isGreeted = false
     const parser = new NatsParser(
       'client',
@@ -86,7 +89,7 @@ export class TestClient {
       (link) => {
         this.#link = link
         link.write(natsWriter.connect({ verbose: false, headers: true, no_responders: true }))
-        link.write(natsWriter.sub('_INBOX.test.*', undefined, '1'))
+        link.write(natsWriter.sub(`${this.#inbox}.*`, undefined, '1'))
         link.write(natsWriter.ping())
       },
     )
@@ -109,8 +112,7 @@ export class TestClient {
   /** Sends a request; its answer comes when time passes. */
   ask(subject: string, payload: Chunks, headers?: Readonly<Record<string, string>>): Pending {
     this.#inboxes += 1
-    // The inbox of a client is its own: the cluster's interest tells them apart.
-    const inbox = `_INBOX.test.${this.#inboxes}`
+    const inbox = `${this.#inbox}.${this.#inboxes}`
     const pending: Pending = { answer: undefined }
     this.#pending.set(inbox, pending)
     const block = headers === undefined ? undefined : encodeHeaders(headers)

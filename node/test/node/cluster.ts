@@ -8,7 +8,7 @@ import { BrokerNode } from '../../src/node.ts'
 import type { NodeOptions } from '../../src/node-environment.ts'
 import type { EventLog, LogRecord } from '../../src/observe/log.ts'
 import { formatNode } from '../../src/storage/format.ts'
-import { newPlan, type Plan } from '../../src/storage/plan.ts'
+import { newPlan, type Plan, planNode } from '../../src/storage/plan.ts'
 import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 import { SimulatedNetwork } from '../../src/testing/simulated-network.ts'
 import { TestClient } from './client.ts'
@@ -70,6 +70,11 @@ export class TestCluster {
 
   /** As `cluster add-node` or `replace-node`, then `server format` and a start. */
   join(verb: 'node-add' | 'node-replace', name: string, by: TestClient): void {
+    this.agree(verb, name, by)
+    this.form(name)
+  }
+
+  agree(verb: 'node-add' | 'node-replace', name: string, by: TestClient): void {
     const address = `10.0.0.${Number(name.slice(1))}:4222`
     const incarnation = this.simulation.random
       .integer('join', 2 ** 32)
@@ -77,7 +82,11 @@ export class TestCluster {
       .padStart(16, '0')
     const { members } = by.call(verb, undefined, { node: name, incarnation, address })
     this.plan = withMembers(this.plan, members)
-    this.#format(name, address)
+  }
+
+  /** A new disk, formatted from the plan as it is now. */
+  form(name: string): void {
+    this.#format(name, planNode(this.plan, name)!.address)
     if (!this.names.includes(name)) this.names = [...this.names, name]
     this.start(name)
   }
@@ -205,6 +214,6 @@ export class TestCluster {
     this.#clients += 1
     const id = `c${this.#clients}`
     const host = this.simulation.host(id)
-    return new TestClient(this, this.network.host(id, host), this.node(name).address)
+    return new TestClient(this, id, this.network.host(id, host), this.node(name).address)
   }
 }
