@@ -2,27 +2,37 @@
 // from, its own metadata as they are applied, or a peer whose metadata are ahead. A node that was
 // away for long may not know the incarnations of those who could tell it what happened, and hears of
 // them from a peer it does know. Each source names the metadata index it stands for; a lower one
-// never replaces a higher one. Links to peers follow it.
+// never replaces a higher one. Links to peers follow it, and so does a file: after a power cut the
+// metadata applied so far may be old, and no more can be applied before the members find each other.
 import type { Broker } from './handlers/broker.ts'
 import { membersAnswer, membersQuestion } from './handlers/members.ts'
 import type { Mesh } from './mesh/mesh.ts'
 import { type Members, membersOfPlan, type Plan, type PlanMember } from './storage/plan.ts'
 
-export interface MemberLinks {
+export interface MemberSurroundings {
   readonly self: string
+  readonly plan: Omit<Plan, 'secret'>
+  /** What was saved in an earlier life. */
+  readonly saved: Members | undefined
   /** Addresses given by an operator. */
   readonly pinned: ReadonlyMap<string, string>
   mesh(): Pick<Mesh, 'setPeer' | 'removePeer'>
+  save(members: Members, done: (error: Error | undefined) => void): void
+  saveFailed(error: Error): void
 }
 
 export class NodeMembers {
-  readonly #links: MemberLinks
+  readonly #around: MemberSurroundings
   #index: number
   #nodes: ReadonlyMap<string, PlanMember>
+  /** A write is under way. */
+  #saving = false
 
-  constructor(plan: Omit<Plan, 'secret'>, links: MemberLinks) {
-    const { index, nodes } = membersOfPlan(plan)
-    this.#links = links
+  constructor(around: MemberSurroundings) {
+    const planned = membersOfPlan(around.plan)
+    const { saved } = around
+    const { index, nodes } = saved !== undefined && saved.index > planned.index ? saved : planned
+    this.#around = around
     this.#index = index
     this.#nodes = byId(nodes)
   }
@@ -46,7 +56,8 @@ export class NodeMembers {
     const before = this.#nodes
     this.#index = index
     this.#nodes = byId(nodes)
-    const { self, pinned, mesh } = this.#links
+    this.#save()
+    const { self, pinned, mesh } = this.#around
     for (const nodeId of before.keys()) {
       if (nodeId !== self && !this.#nodes.has(nodeId)) mesh().removePeer(nodeId)
     }
@@ -57,6 +68,18 @@ export class NodeMembers {
       const peer = { address: given ?? address, incarnation, pinned: given !== undefined }
       mesh().setPeer(nodeId, peer)
     }
+  }
+
+  /** One write at a time; what was learned meanwhile follows. */
+  #save(): void {
+    if (this.#saving) return
+    this.#saving = true
+    const members = this.all()
+    this.#around.save(members, (error) => {
+      this.#saving = false
+      if (error !== undefined) this.#around.saveFailed(error)
+      else if (members.index < this.#index) this.#save()
+    })
   }
 
   /** A peer came up: its metadata may be ahead. */

@@ -29,6 +29,7 @@ import { PartitionDirectory } from './partition/partition-directory.ts'
 import type { SupervisorMessage } from './partition/partition-supervisor.ts'
 import { SnapshotPacer } from './replication/snapshot-pacer.ts'
 import { type GroupKey, metadataGroup, parseGroupKey } from './storage/log-entry.ts'
+import { readMembersSync, saveMembers } from './storage/members-file.ts'
 import { planNode } from './storage/plan.ts'
 import { type OpenedStorage, openStorage, type Storage } from './storage/storage.ts'
 
@@ -94,10 +95,15 @@ export class BrokerNode {
       event: ({ event, ...fields }) => log.warn(event, fields),
       holeFound: (group) => this.#holeFound(group),
     })
-    this.#members = new NodeMembers(plan, {
+    const { disk } = environment
+    this.#members = new NodeMembers({
       self: nodeId,
+      plan,
+      saved: readMembersSync(disk, options.folder),
       pinned: options.peers,
       mesh: () => this.#mesh,
+      save: (members, done) => saveMembers(disk, options.folder, members, done),
+      saveFailed: (error) => log.warn('members.save-failed', { reason: error.message }),
     })
     this.#leadership = new NodeLeadership({
       node: nodeId,

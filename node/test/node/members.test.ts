@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { MeshPeer } from '../../src/mesh/peer-book.ts'
 import { NodeMembers } from '../../src/node-members.ts'
-import { newPlan } from '../../src/storage/plan.ts'
+import { type Members, newPlan } from '../../src/storage/plan.ts'
 import { FakeBroker } from '../handlers/fake-broker.ts'
 
 const plan = newPlan(
@@ -9,13 +9,24 @@ const plan = newPlan(
   (digits) => 'a'.repeat(digits),
 )
 
-function members(pinned = new Map<string, string>()) {
+function members(pinned = new Map<string, string>(), saved?: Members) {
+  const failures: string[] = []
+  const saves: { readonly members: Members; done(error?: Error): void }[] = []
   const calls: (readonly [string, MeshPeer | 'removed'])[] = []
   const mesh = {
     setPeer: (nodeId: string, peer: MeshPeer) => calls.push([nodeId, peer]),
     removePeer: (nodeId: string) => calls.push([nodeId, 'removed']),
   }
-  return { calls, known: new NodeMembers(plan, { self: 'n1', pinned, mesh: () => mesh }) }
+  const known = new NodeMembers({
+    self: 'n1',
+    plan,
+    saved,
+    pinned,
+    mesh: () => mesh,
+    save: (all, done) => saves.push({ members: all, done: (error?: Error) => done(error) }),
+    saveFailed: ({ message }) => failures.push(message),
+  })
+  return { calls, known, saves, failures }
 }
 
 const member = (nodeId: string, address: string, incarnation = 'a'.repeat(16)) => ({
@@ -65,5 +76,23 @@ describe('the members a node knows', () => {
     expect(known.all().index).toBe(0)
     broker.questions[0]!.answer({ answer: { index: 4, nodes: [member('n1', 'h:1')] } })
     expect(known.all()).toEqual({ index: 4, nodes: [member('n1', 'h:1')] })
+  })
+
+  test('are saved whenever they change, one write at a time, and read by the next life', () => {
+    const { known, saves, failures } = members()
+    const nodes = [member('n1', 'h:1')]
+    known.learn({ index: 1, nodes })
+    known.learn({ index: 2, nodes })
+    known.learn({ index: 3, nodes })
+    expect(saves.map(({ members: { index } }) => index)).toEqual([1])
+    saves[0]!.done()
+    expect(saves.map(({ members: { index } }) => index)).toEqual([1, 3])
+    saves[1]!.done(new Error('no space'))
+    expect(failures).toEqual(['no space'])
+    known.learn({ index: 4, nodes })
+    expect(saves.at(-1)!.members).toEqual({ index: 4, nodes })
+    const next = members(new Map(), saves.at(-1)!.members)
+    expect(next.known.all()).toEqual({ index: 4, nodes })
+    expect(members(new Map(), { index: 0, nodes }).known.ids()).toEqual(['n1', 'n2', 'n3'])
   })
 })

@@ -228,6 +228,28 @@ describe('a node that lost its folder', () => {
   })
 })
 
+describe('a power cut of everybody', () => {
+  test('after nodes came and one was replaced: they find each other, though none has applied it', () => {
+    const client = begin('cut', 3)
+    addNode(client, 'n4')
+    addNode(client, 'n5')
+    const five = () => client.call('status', undefined).metadataVoters.length === 5
+    cluster.until('five nodes vote', five)
+    untilSettled(client)
+    lose('n1', cluster.client('n2'))
+    const other = cluster.client('n3')
+    cluster.join('node-replace', 'n1', other)
+    cluster.until('n1 is ready', () => cluster.isReady('n1'))
+    untilSettled(other)
+    for (const name of cluster.names) cluster.crash(name, 'power')
+    for (const name of cluster.names) cluster.start(name)
+    cluster.untilReady()
+    const again = cluster.client('n2')
+    load(again, 30)
+    checkRecords(again)
+  })
+})
+
 describe('a node that was away', () => {
   test('hears who was replaced from a peer it knows, also while no leader reaches it', () => {
     const client = begin('away', 5, 5)
