@@ -7,6 +7,9 @@
 import type { Broker } from './handlers/broker.ts'
 import { membersAnswer, membersQuestion } from './handlers/members.ts'
 import type { Mesh } from './mesh/mesh.ts'
+import type { NodeEnvironment, NodeOptions } from './node-environment.ts'
+import type { Identity } from './storage/identity.ts'
+import { readMembersSync, saveMembers } from './storage/members-file.ts'
 import { type Members, membersOfPlan, type Plan, type PlanMember } from './storage/plan.ts'
 
 export interface MemberSurroundings {
@@ -88,6 +91,23 @@ export class NodeMembers {
       if ('value' in outcome) this.learn(outcome.value)
     })
   }
+}
+
+export function membersOfNode(
+  { disk, log }: Pick<NodeEnvironment, 'disk' | 'log'>,
+  { folder, peers: pinned }: Pick<NodeOptions, 'folder' | 'peers'>,
+  { nodeId: self, plan }: Identity,
+  mesh: () => Mesh,
+): NodeMembers {
+  return new NodeMembers({
+    self,
+    plan,
+    saved: readMembersSync(disk, folder),
+    pinned,
+    mesh,
+    save: (members, done) => saveMembers(disk, folder, members, done),
+    saveFailed: (error) => log.warn('members.save-failed', { reason: error.message }),
+  })
 }
 
 function byId(nodes: readonly PlanMember[]): ReadonlyMap<string, PlanMember> {

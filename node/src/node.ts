@@ -17,7 +17,7 @@ import { NodeBroker } from './node-broker.ts'
 import type { NodeEnvironment, NodeOptions } from './node-environment.ts'
 import { NodeHealth } from './node-health.ts'
 import { NodeLeadership } from './node-leadership.ts'
-import { NodeMembers } from './node-members.ts'
+import { membersOfNode, type NodeMembers } from './node-members.ts'
 import { createNodeMesh } from './node-mesh.ts'
 import { type Registrar, registerNode } from './node-registration.ts'
 import { type ReplicaWiring, spawnMetadata, spawnSupervisor } from './node-replicas.ts'
@@ -29,7 +29,6 @@ import { PartitionDirectory } from './partition/partition-directory.ts'
 import type { SupervisorMessage } from './partition/partition-supervisor.ts'
 import { SnapshotPacer } from './replication/snapshot-pacer.ts'
 import { type GroupKey, metadataGroup, parseGroupKey } from './storage/log-entry.ts'
-import { readMembersSync, saveMembers } from './storage/members-file.ts'
 import { planNode } from './storage/plan.ts'
 import { type OpenedStorage, openStorage, type Storage } from './storage/storage.ts'
 
@@ -95,16 +94,7 @@ export class BrokerNode {
       event: ({ event, ...fields }) => log.warn(event, fields),
       holeFound: (group) => this.#holeFound(group),
     })
-    const { disk } = environment
-    this.#members = new NodeMembers({
-      self: nodeId,
-      plan,
-      saved: readMembersSync(disk, options.folder),
-      pinned: options.peers,
-      mesh: () => this.#mesh,
-      save: (members, done) => saveMembers(disk, options.folder, members, done),
-      saveFailed: (error) => log.warn('members.save-failed', { reason: error.message }),
-    })
+    this.#members = membersOfNode(environment, options, opened.identity, () => this.#mesh)
     this.#leadership = new NodeLeadership({
       node: nodeId,
       clock: host,
