@@ -1,9 +1,10 @@
 // A whole cluster on one event queue: nodes with their disks, one network, and the names of the
 // clients that will join. Its verbs are what a harness needs: start, wait, look. Faults are done by
 // faults.ts, traffic by workload.ts.
-import type { Random } from '@quorate/actors'
 import { Simulation } from '@quorate/actors/testing'
+import type { ClusterMember } from '@quorate/protocol'
 import {
+  type Plan as FormatPlan,
   formatNode,
   groupKey,
   metadataGroup,
@@ -46,9 +47,9 @@ export class SimulatedCluster implements Aim {
   readonly plan: Plan
   readonly simulation: Simulation
   readonly network: SimulatedNetwork
-  readonly nodes: readonly SimulatedNode[]
-  readonly nodeNames: readonly string[]
+  readonly nodes: SimulatedNode[]
   readonly clientNames: readonly string[]
+  /** Of the nodes of the beginning: what clients are told. */
   readonly addresses: readonly string[]
   readonly roles = new Roles()
   readonly copies: SyncedQuorum
@@ -66,6 +67,7 @@ export class SimulatedCluster implements Aim {
   /** Id of the topic under test, and nodes of each of its partitions; set once it exists. */
   topic: { readonly id: number; readonly members: readonly (readonly string[])[] } | undefined
   readonly #trace: Trace | undefined
+  readonly #formatPlan: FormatPlan
 
   constructor(plan: Plan, trace?: Trace) {
     this.plan = plan
@@ -84,11 +86,38 @@ export class SimulatedCluster implements Aim {
       breakAfterMs: 5_000,
       connectTimeoutMs: 3_000,
     })
-    this.nodeNames = Array.from({ length: plan.nodes }, (_, number) => `n${number + 1}`)
     this.clientNames = Array.from({ length: workload.producers }, (_, number) => `c${number + 1}`)
-    this.addresses = this.nodeNames.map((_, number) => `10.0.0.${number + 1}:4222`)
-    this.nodes = this.#format(random)
+    this.nodes = Array.from({ length: plan.nodes }, (_, number) => this.#createNode(number))
+    this.addresses = this.nodes.map(({ address }) => address)
+    const places = this.nodes.map(({ name, address }) => ({ id: name, address }))
+    this.#formatPlan = newPlan(places, (digits) => this.drawHex(digits))
+    for (const { name, disk } of this.nodes) {
+      formatNode(disk.process(), this.#formatPlan, name, dataFolder)
+    }
     this.splitBytes()
+  }
+
+  get nodeNames(): readonly string[] {
+    return this.nodes.map(({ name }) => name)
+  }
+
+  /** One more machine with an empty disk; it does not run before it is formatted. */
+  spareNode(): SimulatedNode {
+    const node = this.#createNode(this.nodes.length)
+    this.nodes.push(node)
+    this.splitBytes()
+    return node
+  }
+
+  /** Formats an empty disk for a node that the cluster has taken, with its members as they are now. */
+  format({ name, disk }: SimulatedNode, members: readonly ClusterMember[]): void {
+    const joined = members.filter(({ sinceIndex }) => sinceIndex > 0)
+    formatNode(disk.process(), { ...this.#formatPlan, joined }, name, dataFolder)
+  }
+
+  drawHex(digits: number): string {
+    const { random } = this.simulation
+    return Array.from({ length: digits }, () => random.integer('format', 16).toString(16)).join('')
   }
 
   node(name: string): SimulatedNode {
@@ -154,20 +183,15 @@ export class SimulatedCluster implements Aim {
 
   // ── nodes ──────────────────────────────────────────────────────────────────────────────────
 
-  #format(random: Random): SimulatedNode[] {
-    const hex = (digits: number) =>
-      Array.from({ length: digits }, () => random.integer('format', 16).toString(16)).join('')
-    const nodes = this.nodeNames.map((id, number) => ({ id, address: this.addresses[number]! }))
-    const formatPlan = newPlan(nodes, hex)
+  #createNode(number: number): SimulatedNode {
     const { diskMinMs: latencyMinMs, diskMaxMs: latencyMaxMs } = this.plan.settings
-    const scheduler = this.simulation
-    return this.nodeNames.map((name) => {
-      const disk = new SimulatedDisk({ name, scheduler, random, latencyMinMs, latencyMaxMs })
-      this.copies.watch(disk)
-      this.ledger.watch(disk)
-      formatNode(disk.process(), formatPlan, name, dataFolder)
-      return new SimulatedNode(name, disk, this.#surroundings())
-    })
+    const { simulation: scheduler } = this
+    const { random } = scheduler
+    const name = `n${number + 1}`
+    const disk = new SimulatedDisk({ name, scheduler, random, latencyMinMs, latencyMaxMs })
+    this.copies.watch(disk)
+    this.ledger.watch(disk)
+    return new SimulatedNode(name, `10.0.0.${number + 1}:4222`, disk, this.#surroundings())
   }
 
   #surroundings(): NodeSurroundings {

@@ -120,6 +120,18 @@ export const faultTable = {
     meaning:
       'the machine dies, and again at the n-th disk operation of each start, until forMs is over',
   },
+  'add-node': { targets: ['all'], meaning: 'no fault: an empty node is added to the cluster' },
+  'remove-node': { targets: ['one'], meaning: 'no fault: the target is told to leave' },
+  'replace-node': {
+    targets: ['one'],
+    meaning: 'the target loses its disk, and another incarnation of it joins with an empty one',
+  },
+  'move-partition': {
+    targets: ['one'],
+    detail: 'number',
+    meaning: 'no fault: the n-th partition moves to the target, away from one of its nodes',
+  },
+  rebalance: { targets: ['all'], meaning: 'no fault: replicas and leaders are evened out' },
 } as const satisfies Readonly<Record<string, FaultRow>>
 
 export type FaultName = keyof typeof faultTable

@@ -6,6 +6,7 @@ import { eventClass } from '@quorate/actors/testing'
 import type { SimulatedCluster } from './cluster.ts'
 import type { Damages } from './damage.ts'
 import { type FaultName, faultNames } from './fault-table.ts'
+import type { Membership } from './membership.ts'
 import type { Step } from './plan.ts'
 import { type StorageFault, StorageFaults } from './storage-faults.ts'
 import { awaited, type GroupName, parseTarget, type Target } from './target-grammar.ts'
@@ -31,12 +32,14 @@ export class Faults {
   readonly applied: Record<FaultName, number>
   readonly #cluster: SimulatedCluster
   readonly #storage: StorageFaults
+  readonly #membership: Membership
   #waiting: Waiting[] = []
   readonly #spoiled = new Set<{ readonly path: Path; readonly apply: () => void }>()
   #healed = false
 
-  constructor(cluster: SimulatedCluster, damages: Damages) {
+  constructor(cluster: SimulatedCluster, damages: Damages, membership: Membership) {
     this.#cluster = cluster
+    this.#membership = membership
     this.#storage = new StorageFaults(cluster, damages)
     this.applied = Object.fromEntries(faultNames.map((name) => [name, 0])) as Record<
       FaultName,
@@ -98,8 +101,10 @@ export class Faults {
         node.leave()
         continue
       }
-      node.startAfterStop()
-      node.start()
+      if (!this.#membership.waits(node.name)) {
+        node.startAfterStop()
+        node.start()
+      }
     }
   }
 
@@ -155,6 +160,15 @@ export class Faults {
         return this.#stall(nodes, step.forMs)
       case 'full-disk':
         return this.#fill(nodes)
+      case 'add-node':
+      case 'remove-node':
+      case 'replace-node':
+      case 'move-partition':
+      case 'rebalance': {
+        const target = this.#cluster.node(nodes[0]!)
+        const changes = this.#membership.change(step.fault, target, Number(step.detail ?? 0))
+        return changes ? () => {} : undefined
+      }
       default:
         return this.#storage.strike(
           step as Step & { fault: StorageFault },

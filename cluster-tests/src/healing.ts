@@ -1,22 +1,27 @@
 // Who comes back when the faults are over, and who stays away for good: nodes that can never start
 // again as they are, and, in a plan that heals a majority only, as many more as the cluster must be
-// able to miss. Pure; faults.ts carries it out.
+// able to miss. And what is still wrong with those that came back, by the word of the cluster. Pure;
+// faults.ts carries it out.
 import type { Random } from '@quorate/actors'
+import type { ClusterStatus } from '@quorate/protocol'
 import type { FaultAtlas } from './atlas.ts'
+import type { Membership } from './membership.ts'
 
 export interface Healing {
   readonly nodes: readonly string[]
   readonly heal: 'all' | 'majority'
   readonly atlas: Pick<FaultAtlas, 'out' | 'canMiss'>
+  /** Whether the cluster was asked to take the node with an empty disk. */
+  readonly returns: (node: string) => boolean
   readonly random: Random
 }
 
 /** Nodes that stay away. The atlas must have looked at the disks as they are. */
-export function staysAway({ nodes, heal, atlas, random }: Healing): ReadonlySet<string> {
-  const out = nodes.filter((node) => atlas.out.has(node))
+export function staysAway({ nodes, heal, atlas, returns, random }: Healing): ReadonlySet<string> {
+  const out = nodes.filter((node) => atlas.out.has(node) && !returns(node))
   if (heal === 'all') return new Set(out)
   const most = Math.floor((nodes.length - 1) / 2)
-  const others = nodes.filter((node) => !out.includes(node))
+  const others = nodes.filter((node) => !out.includes(node) && !returns(node))
   const first = random.integer('heal/first', Math.max(others.length, 1))
   const turned = [...others.slice(first), ...others.slice(0, first)]
   const away = [...out]
@@ -24,4 +29,30 @@ export function staysAway({ nodes, heal, atlas, random }: Healing): ReadonlySet<
     if (away.length < most && atlas.canMiss([...away, node])) away.push(node)
   }
   return new Set(away)
+}
+
+export interface Expected {
+  readonly nodes: readonly string[]
+  readonly away: ReadonlySet<string>
+  readonly membership: Pick<Membership, 'leaving' | 'unfinished'>
+}
+
+/** Empty when all is as it should be after some time without faults. */
+export function healthProblems(status: ClusterStatus, expected: Expected): string[] {
+  const { nodes, away, membership } = expected
+  const gone = (node: string) => away.has(node) || membership.leaving.has(node)
+  const known = new Map(status.nodes.map((node) => [node.node, node]))
+  const unwell = nodes.flatMap((name) => {
+    const node = known.get(name)
+    if (gone(name)) return []
+    if (node?.up !== true) return [`${name} is down`]
+    if (!node.ready) return [`${name} is not ready`]
+    return [...node.halted, ...node.amnesiac].map((group) => `${name} has lost ${group}`)
+  })
+  const missing = status.underReplicated.flatMap(({ topic, partition, missing: without }) =>
+    without
+      .filter((node) => !gone(node))
+      .map((node) => `${topic ?? 'metadata'}/${partition} misses ${node}`),
+  )
+  return [...unwell, ...missing, ...membership.unfinished(status)]
 }

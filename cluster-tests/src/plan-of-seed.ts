@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import type { Plan } from './plan.ts'
 import { planArbitrary } from './plan-arbitrary.ts'
 import { damagePlans } from './plan-damage.ts'
+import { membershipPlans } from './plan-membership.ts'
 
 /** What plans are drawn from, by the word that `npm run chaos` takes for it. */
 const drawings = {
@@ -11,6 +12,7 @@ const drawings = {
   sim: planArbitrary,
   'sim-storage': damagePlans.within,
   'sim-beyond': damagePlans.beyond,
+  'sim-membership': membershipPlans,
 } as const satisfies Readonly<Record<string, fc.Arbitrary<Plan>>>
 
 export type PlanKind = keyof typeof drawings

@@ -2,7 +2,7 @@
 // topic is made, producers send under faults, everything is healed, every send must settle and every
 // partition take writes again, and then all is read back and compared. Bounded in simulated time and
 // in events. The same plan gives the same result and the same hash.
-import type { ListReply, TopicDescription, TopicSummary } from '@quorate/protocol'
+import type { ClusterStatus, ListReply, TopicDescription, TopicSummary } from '@quorate/protocol'
 import type { NetworkFault } from 'quorate/testing'
 import { checkAckedOnce } from './checkers/acked-once.ts'
 import { checkDenseOffsets } from './checkers/dense-offsets.ts'
@@ -17,8 +17,9 @@ import { SimulatedCluster, type Trace } from './cluster.ts'
 import { type DamageName, Damages } from './damage.ts'
 import type { FaultName } from './fault-table.ts'
 import { Faults } from './faults.ts'
-import { staysAway } from './healing.ts'
+import { healthProblems, staysAway } from './healing.ts'
 import { type History, withoutPartitions } from './history.ts'
+import { isChange, Membership, type MembershipChange } from './membership.ts'
 import type { Plan } from './plan.ts'
 import { dataFolder } from './simulated-node.ts'
 import { TopicChurn } from './topic-churn.ts'
@@ -47,6 +48,8 @@ export interface RunResult {
   readonly away: number
   /** Partitions that did not serve any more, and said so. */
   readonly stopped: number
+  /** Changes of members that the cluster agreed to. */
+  readonly changes: Readonly<Record<MembershipChange, number>>
   /** Acks whose copies were looked for on the disks. */
   readonly copiesChecked: number
   /** Processes that ended by themselves and were started again. */
@@ -64,7 +67,9 @@ const settleMs = 30_000
 const serveMs = 60_000
 const readMs = 120_000
 const equalMs = 60_000
+const healthyMs = 120_000
 const askAgainMs = 500
+const followMs = 1_000
 const askOptions = { deadlineMs: 5_000, repeatable: true }
 /** A leader looks at retention every 5 s; a second look follows what the first has closed. */
 const retentionMs = 11_000
@@ -89,6 +94,7 @@ class Run {
   readonly #faults: Faults
   readonly #workload: Workload
   readonly #churn: TopicChurn
+  readonly #membership: Membership
   readonly #violations: string[] = []
   #differences: readonly string[] = []
   /** Partitions that took no write after healing: damage beyond the bound may do that. */
@@ -99,8 +105,9 @@ class Run {
     this.#cluster = new SimulatedCluster(plan, trace)
     this.#damages = new Damages(this.#cluster, plan.damage ?? 'within', damageStopsNodes)
     this.#cluster.mayEnd = (node) => this.#damages.hit(node)
-    this.#faults = new Faults(this.#cluster, this.#damages)
     this.#workload = new Workload(this.#cluster)
+    this.#membership = new Membership(this.#cluster, this.#damages, this.#workload.reader)
+    this.#faults = new Faults(this.#cluster, this.#damages, this.#membership)
     this.#churn = new TopicChurn(this.#cluster, this.#workload.reader)
     this.#cluster.roles.elected = ({ group }) => this.#faults.elected(group)
     this.#workload.acked = (send) => {
@@ -133,6 +140,7 @@ class Run {
   #passWithin(): void {
     const phases: readonly Phase[] = [
       ['partitions take no writes after healing', () => this.#serve()],
+      ['the cluster does not become healthy after healing', () => this.#becomeHealthy()],
       ['replicas do not become equal after healing', () => this.#becomeEqual()],
       ['not everything can be read back after healing', () => this.#readBack()],
       ['topics cannot be listed after healing', () => this.#checkTopics()],
@@ -207,6 +215,12 @@ class Run {
     })
   }
 
+  /** Where the replicas are now, while they move. */
+  #follow(): void {
+    this.#describe()
+    this.#workload.reader.host.setTimer(() => this.#follow(), followMs)
+  }
+
   #ask(done: (description: TopicDescription | undefined) => void): void {
     this.#workload.reader.call<TopicDescription>('describe', topicName, undefined, askOptions, done)
   }
@@ -216,6 +230,7 @@ class Run {
     this.#faults.schedule(this.#plan.steps)
     this.#workload.start()
     this.#churn.start()
+    if (this.#plan.steps.some(({ fault }) => isChange(fault))) this.#follow()
     this.#cluster.waitUntil(() => false, durationMs)
     this.#workload.stopSending()
     this.#churn.stop()
@@ -226,7 +241,8 @@ class Run {
     this.#cluster.away = this.#chooseAway()
     this.#faults.healAll(this.#cluster.away)
     const { deliveryTimeoutMs } = this.#plan.settings
-    const settled = () => this.#workload.unsettled === 0 && this.#churn.idle
+    const settled = () =>
+      this.#workload.unsettled === 0 && this.#churn.idle && this.#membership.idle
     return this.#cluster.waitUntil(settled, deliveryTimeoutMs + settleMs)
   }
 
@@ -237,7 +253,8 @@ class Run {
     // Too much is damaged: everybody comes back, to say so.
     if (beyond.length > 0) return new Set()
     if (heal === 'majority') this.#damages.look()
-    const away = staysAway({ nodes, heal, atlas, random: simulation.random })
+    const returns = (node: string) => this.#membership.waits(node)
+    const away = staysAway({ nodes, heal, atlas, returns, random: simulation.random })
     simulation.note(`away ${[...away].join()}`)
     this.#cluster.trace('away', { nodes: [...away] })
     return away
@@ -266,6 +283,29 @@ class Run {
   #checkReports(): boolean {
     const { reports } = this.#cluster
     return this.#stopped.size === 0 || reports.some(({ text }) => text.includes(`${dataFolder}`))
+  }
+
+  /** Everything that was asked for is done, every node is up and no replica is missing or behind. */
+  #becomeHealthy(): boolean {
+    const { reader } = this.#workload
+    const { nodes, away } = this.#cluster
+    const health = { nodes: nodes.map(({ name }) => name), away, membership: this.#membership }
+    let problems: readonly string[] = ['no status']
+    const ask = (): void => {
+      reader.call<ClusterStatus>('status', undefined, undefined, askOptions, (status) => {
+        if (status !== undefined) problems = healthProblems(status, health)
+        if (problems.length > 0) reader.host.setTimer(ask, askAgainMs)
+      })
+    }
+    ask()
+    if (!this.#cluster.waitUntil(() => problems.length === 0, healthyMs)) {
+      this.#violations.push(...problems)
+      return false
+    }
+    const { leaving } = this.#membership
+    for (const name of leaving) this.#cluster.node(name).leave()
+    this.#cluster.away = new Set([...away, ...leaving])
+    return true
   }
 
   /** The replicas of each partition hold the same; then retention gets the time it needs. */
@@ -372,6 +412,7 @@ class Run {
       damages: this.#damages.counts(),
       away: this.#cluster.away.size,
       stopped: this.#stopped.size,
+      changes: this.#membership.agreed,
       copiesChecked: copies.checked,
       exits,
       churned: this.#churn.done,

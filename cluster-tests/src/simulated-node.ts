@@ -34,6 +34,8 @@ const startAgainMaxMs = 4_000
 
 export class SimulatedNode {
   readonly name: string
+  /** `host:port`, where it listens. */
+  readonly address: string
   readonly disk: SimulatedDisk
   /** Lives of its process so far. */
   lives = 0
@@ -48,8 +50,9 @@ export class SimulatedNode {
   /** It never runs again. */
   #left = false
 
-  constructor(name: string, disk: SimulatedDisk, around: NodeSurroundings) {
+  constructor(name: string, address: string, disk: SimulatedDisk, around: NodeSurroundings) {
     this.name = name
+    this.address = address
     this.disk = disk
     this.#around = around
     const { random } = around.simulation

@@ -12,7 +12,7 @@ export function counts(result: RunResult): boolean {
 }
 
 /** Faults of all kinds that something met. */
-export function effects({ applied, network, disks, damages }: RunResult): number {
+export function effects({ applied, network, disks, damages, changes }: RunResult): number {
   // Faults of processes hit what they are aimed at; one of network or disk only if it is met.
   const { power, kill, stop, pause } = applied
   const { refused: _, ...damaged } = damages
@@ -27,6 +27,7 @@ export function effects({ applied, network, disks, damages }: RunResult): number
     applied['power-at'],
     applied['power-loop'],
     ...Object.values(damaged),
+    ...Object.values(changes),
     ...met.map(([, count]) => count),
   ]
   return counts.reduce((sum, count) => sum + count, 0)
@@ -41,7 +42,7 @@ export class Totals {
     this.runs += 1
     if (counts(result)) this.counted += 1
     const { acked, unknown, notApplied, retired, churned, elections, copiesChecked, exits } = result
-    const { simulatedMs, events, applied, network, disks, damages, away, stopped } = result
+    const { simulatedMs, events, applied, network, disks, damages, away, stopped, changes } = result
     const plain = {
       acked,
       unknown,
@@ -60,6 +61,7 @@ export class Totals {
     this.#add('met network ', network)
     this.#add('met disk ', disks)
     this.#add('damage ', damages)
+    this.#add('change ', changes)
   }
 
   of(name: string): number {

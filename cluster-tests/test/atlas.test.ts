@@ -130,10 +130,12 @@ describe('the fault atlas', () => {
     const two = atlas()
     two.accept('n1', { ...node(1, 5), identities: 0 })
     const random = { integer: () => 1 }
-    const nodes = ['n1', 'n2', 'n3']
-    expect([...staysAway({ nodes, heal: 'majority', atlas: two, random })]).toEqual(['n1'])
-    expect([...staysAway({ nodes, heal: 'majority', atlas: atlas(), random })]).toEqual(['n2'])
-    expect([...staysAway({ nodes, heal: 'all', atlas: atlas(), random })]).toEqual([])
+    const world = { nodes: ['n1', 'n2', 'n3'], random, returns: () => false }
+    expect([...staysAway({ ...world, heal: 'majority', atlas: two })]).toEqual(['n1'])
+    expect([...staysAway({ ...world, heal: 'majority', atlas: atlas() })]).toEqual(['n2'])
+    expect([...staysAway({ ...world, heal: 'all', atlas: atlas() })]).toEqual([])
+    const returns = (node: string) => node === 'n1'
+    expect([...staysAway({ ...world, returns, heal: 'all', atlas: two })]).toEqual([])
   })
 })
 

@@ -60,6 +60,8 @@ export class SyncedEntries {
 
   /** After the disk was opened again, or crashed: with what is synced now, from the files. */
   reload(): void {
+    // Another folder may stand in the place, and its WAL files count from 1 again.
+    this.#salts.clear()
     const { replicas } = intactCopies(syncedImage(this.#disk), this.#folder)
     for (const replica of replicas.values()) {
       const known = this.#entriesOf(replica)

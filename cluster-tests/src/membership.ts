@@ -1,0 +1,196 @@
+// Changes who is in a cluster while everything else goes on, through the requests a person's commands
+// make: nodes are added, removed and replaced by empty ones, partitions are moved, replicas evened
+// out. Each change is asked for until its outcome is known, and formats and starts the nodes it
+// brings. Keeps book of what must be true in the end. Decides nothing about when: faults.ts does.
+import type {
+  ClusterStatus,
+  MoveReply,
+  NodeAddReply,
+  NodeRequest,
+  QuorateError,
+  RebalanceReply,
+  Verb,
+} from '@quorate/protocol'
+import type { SimulatedCluster } from './cluster.ts'
+import type { Damages } from './damage.ts'
+import type { SimulatedClient } from './simulated-client.ts'
+import type { SimulatedNode } from './simulated-node.ts'
+import { topicName } from './workload.ts'
+
+export type MembershipChange =
+  | 'add-node'
+  | 'remove-node'
+  | 'replace-node'
+  | 'move-partition'
+  | 'rebalance'
+
+const changes: ReadonlySet<string> = new Set<MembershipChange>([
+  'add-node',
+  'remove-node',
+  'replace-node',
+  'move-partition',
+  'rebalance',
+])
+
+export function isChange(fault: string): fault is MembershipChange {
+  return changes.has(fault)
+}
+
+const deadlineMs = 5_000
+const askAgainMs = 500
+/** A node with all replicas of a topic on this many others can go. */
+const nodesMin = 3
+const nodesMax = 7
+
+export class Membership {
+  /** Changes that the cluster has agreed to, by kind. */
+  readonly agreed: Record<MembershipChange, number> = {
+    'add-node': 0,
+    'remove-node': 0,
+    'replace-node': 0,
+    'move-partition': 0,
+    rebalance: 0,
+  }
+  /** Nodes that were told to leave. */
+  readonly leaving = new Set<string>()
+  readonly #cluster: SimulatedCluster
+  readonly #damages: Damages
+  readonly #client: SimulatedClient
+  /** Machines with an empty disk whose node the cluster has not taken yet. */
+  readonly #waiting = new Set<string>()
+  #open = 0
+
+  constructor(cluster: SimulatedCluster, damages: Damages, client: SimulatedClient) {
+    this.#cluster = cluster
+    this.#damages = damages
+    this.#client = client
+  }
+
+  /** Every change that was asked for has its answer. */
+  get idle(): boolean {
+    return this.#open === 0
+  }
+
+  /** The machine has nothing to start yet. */
+  waits(node: string): boolean {
+    return this.#waiting.has(node)
+  }
+
+  /** False when nothing is there to be changed. */
+  change(kind: MembershipChange, target: SimulatedNode, number: number): boolean {
+    switch (kind) {
+      case 'add-node':
+        return this.#add()
+      case 'remove-node':
+        return this.#remove(target)
+      case 'replace-node':
+        return this.#replace(target)
+      case 'move-partition':
+        return this.#move(target, number)
+      case 'rebalance':
+        this.#ask<RebalanceReply>(kind, 'rebalance', undefined, {}, () => {})
+        return true
+    }
+  }
+
+  /** What is still to be done, by the word of the cluster; empty in the end. */
+  unfinished({ nodes, leaving, moves }: ClusterStatus): string[] {
+    const there = new Set(nodes.map(({ node }) => node))
+    return [
+      ...[...this.leaving].filter((node) => there.has(node)).map((node) => `${node} has not left`),
+      ...leaving.map(({ node, replicas }) => `${node} leaves with ${replicas} replicas`),
+      ...moves.map(({ topic, partition }) => `${topic}/${partition} moves`),
+    ]
+  }
+
+  #add(): boolean {
+    const { nodes } = this.#cluster
+    if (nodes.length >= nodesMax) return false
+    const node = this.#cluster.spareNode()
+    this.#bring('add-node', 'node-add', node)
+    return true
+  }
+
+  #remove(node: SimulatedNode): boolean {
+    const left = this.#cluster.nodes.filter(({ name }) => !this.leaving.has(name))
+    if (left.length <= nodesMin || this.leaving.has(node.name)) return false
+    this.leaving.add(node.name)
+    this.#ask<NodeRequest>(
+      'remove-node',
+      'node-remove',
+      undefined,
+      { node: node.name },
+      (reply) => {
+        if (reply === undefined) this.leaving.delete(node.name)
+      },
+    )
+    return true
+  }
+
+  #replace(node: SimulatedNode): boolean {
+    if (this.leaving.has(node.name)) return false
+    if (!this.#damages.atlas.out.has(node.name)) {
+      node.crash('power')
+      if (!this.#damages.strike(node, 'lose-disk', 'any', `replace/${node.name}`)) {
+        node.start()
+        return false
+      }
+    }
+    this.#bring('replace-node', 'node-replace', node)
+    return true
+  }
+
+  /** The node is formatted from what the cluster answers, and starts. */
+  #bring(kind: 'add-node' | 'replace-node', verb: Verb, node: SimulatedNode): void {
+    const { address, name } = node
+    const body = { node: name, incarnation: this.#cluster.drawHex(16), address }
+    node.crash('power')
+    this.#waiting.add(name)
+    this.#ask<NodeAddReply>(kind, verb, undefined, body, (reply) => {
+      if (reply === undefined) return
+      this.#waiting.delete(name)
+      this.#cluster.format(node, reply.members)
+      this.#damages.atlas.replaced(name)
+      node.start()
+    })
+  }
+
+  /** The partition goes to the node, and away from one of the others that have it. */
+  #move(node: SimulatedNode, number: number): boolean {
+    const { topic } = this.#cluster
+    if (topic === undefined || this.leaving.has(node.name)) return false
+    const partition = number % topic.members.length
+    const members = topic.members[partition]!
+    if (members.includes(node.name)) return false
+    const replicas = [node.name, ...members.slice(1)]
+    this.#ask<MoveReply>('move-partition', 'move', topicName, { partition, replicas }, () => {})
+    return true
+  }
+
+  #ask<Reply>(
+    kind: MembershipChange,
+    verb: Verb,
+    topic: string | undefined,
+    body: object,
+    done: (reply: Reply | undefined, error: QuorateError | undefined) => void,
+  ): void {
+    const { simulation } = this.#cluster
+    this.#open += 1
+    const ask = (): void => {
+      const options = { deadlineMs, repeatable: false }
+      this.#client.call<Reply>(verb, topic, body, options, (reply, error) => {
+        this.#cluster.trace(`membership.${kind}`, { ...body, error: error?.message })
+        // Asked again with the same words it is the same change.
+        if (error !== undefined && (error.retriable || error.outcome !== 'not-applied')) {
+          this.#client.host.setTimer(ask, askAgainMs)
+          return
+        }
+        this.#open -= 1
+        if (reply !== undefined) this.agreed[kind] += 1
+        simulation.note(`${kind} ${reply === undefined ? 'refused' : 'agreed'}`)
+        done(reply, error)
+      })
+    }
+    ask()
+  }
+}
