@@ -224,10 +224,9 @@ export class SimulatedCluster implements Aim {
     }
     if (!alarming.has(event)) return
     const text = `${node}: ${level} ${event} ${textOf(fields)}`
-    // A replica that meets damage while it reads stops and names it.
-    if (text.includes('stored data are damaged') && this.mayEnd(node)) {
-      this.reports.push({ node, text })
-    } else this.alarms.push(text)
+    // A replica whose files are damaged may stop; it says why.
+    if (event.endsWith('.halted') && this.mayEnd(node)) this.reports.push({ node, text })
+    else this.alarms.push(text)
   }
 
   #exited(node: string, reason: string, code: string | undefined): void {
@@ -235,10 +234,10 @@ export class SimulatedCluster implements Aim {
     this.simulation.note(`exit ${node}`)
     this.trace('node.exited', { node, code, reason })
     const isDamage = damageCodes.has(code ?? '') || reason.includes('stored data are damaged')
-    if (isDamage) this.reports.push({ node, text: reason })
+    if (isDamage || this.mayEnd(node)) this.reports.push({ node, text: reason })
     // A node may refuse to start on a full disk, and ends when an operation of its disk fails.
     if (code === 'QUORATE_DISK_FULL' || reason.includes('injected into')) return
-    if (isDamage && this.mayEnd(node)) return
+    if (this.mayEnd(node)) return
     this.alarms.push(`${node} ended by itself: ${reason}`)
   }
 }
