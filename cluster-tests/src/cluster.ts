@@ -43,6 +43,14 @@ const damageCodes = new Set([
   'QUORATE_DATA_FOREIGN',
 ])
 
+/** Events that say what a node has lost. */
+const naming = new Set([
+  'storage.damaged',
+  'wal.batches-lost',
+  'replica.amnesiac',
+  'replica.tail-unknown',
+])
+
 export class SimulatedCluster implements Aim {
   readonly plan: Plan
   readonly simulation: Simulation
@@ -222,6 +230,7 @@ export class SimulatedCluster implements Aim {
       this.ledger.elected(node, group, term)
       this.roles.observe({ group, term, node, atMs: this.simulation.nowMs })
     }
+    if (naming.has(event)) this.reports.push({ node, text: `${event} ${textOf(fields)}` })
     if (!alarming.has(event)) return
     const text = `${node}: ${level} ${event} ${textOf(fields)}`
     // A replica whose files are damaged may stop; it says why.

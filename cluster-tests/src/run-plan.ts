@@ -155,6 +155,7 @@ class Run {
     const phases: readonly Phase[] = [
       ['', () => this.#serve() || true],
       ['damage that stops partitions is not named', () => this.#checkReports()],
+      ['', () => this.#findStarts() || true],
       ['not everything that is served can be read', () => this.#readBack()],
     ]
     if (this.#pass(phases)) this.#checkHistory()
@@ -329,6 +330,21 @@ class Run {
     if (this.#cluster.waitUntil(() => equal, equalMs)) return true
     this.#violations.push(...this.#differences)
     return false
+  }
+
+  /** Where the partitions begin that are left, for a run that never gets equal replicas. */
+  #findStarts(): boolean {
+    const { history } = this.#workload
+    let found = !history.retention
+    const ask = (): void => {
+      this.#ask((description) => {
+        if (description === undefined) return
+        found = true
+        for (const [partition, start] of startsOf(description)) history.starts.set(partition, start)
+      })
+    }
+    if (!found) ask()
+    return this.#cluster.waitUntil(() => found, settleMs)
   }
 
   #checkTopics(): boolean {
