@@ -121,6 +121,12 @@ export const limitTable = {
     error: 'none',
     about: 'time between two looks of a leader at a change of its replicas that is under way',
   },
+  catchUpHoldMs: {
+    value: 300_000,
+    unit: 'ms',
+    error: 'none',
+    about: 'time retention waits at most for replicas that are catching up',
+  },
   snapshotBytesPerSecond: {
     value: 32 * mib,
     unit: 'bytes',

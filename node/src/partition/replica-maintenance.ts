@@ -2,7 +2,8 @@
 // and, on the leader, proposing retention and handing over to the preferred replica. Decides when to
 // look; what to do is retention.ts and leader-preference.ts. Driven by partition-actor.ts and
 // metadata-actor.ts, whose machines roll and retire their logs by the same rules.
-import type { LogPoint, ReplicaId } from '@quorate/raft'
+import type { LogPoint, ProgressInspection, ReplicaId } from '@quorate/raft'
+import { limits } from '../limits.ts'
 import { Checkpointer } from '../replication/checkpointer.ts'
 import type { GroupNodes } from '../replication/group-nodes.ts'
 import type { RaftHost } from '../replication/raft-host.ts'
@@ -61,6 +62,8 @@ export class ReplicaMaintenance {
   readonly #checkpointer: Checkpointer
   #machine: MaintainedMachine
   #heldBy: string | undefined
+  /** Since when replicas that are catching up hold retention back. */
+  #heldSinceMs: number | undefined
 
   constructor(options: MaintenanceOptions) {
     this.#options = options
@@ -139,11 +142,13 @@ export class ReplicaMaintenance {
     const decision = decideRetention({
       machine,
       checkpoints: host.log.checkpoints(),
-      replicas: progress.map(({ id, match }) => ({ replicaId: id, match })),
+      replicas: this.#catchingUp(work.monotonicMs, progress),
       ...rule,
       nowMs: work.wallMs,
     })
     this.#hold(decision)
+    const isHeld = decision.kind === 'held' && decision.replicas.length > 0
+    this.#heldSinceMs = isHeld ? (this.#heldSinceMs ?? work.monotonicMs) : undefined
     if (decision.kind === 'advance') work.proposeLogStart(decision.logStart)
     const { silenceMs } = this.#options
     const preferred = this.#options.preferred()
@@ -160,8 +165,23 @@ export class ReplicaMaintenance {
     if (hand) work.transfer(preferred)
   }
 
+  /**
+   * Whoever answers may be catching up, and what it still needs stays for a while; for ever would
+   * let one slow disk fill all others. One that is away gets a snapshot when it comes back.
+   */
+  #catchingUp(
+    nowMs: number,
+    progress: readonly ProgressInspection[],
+  ): { readonly replicaId: ReplicaId; readonly match: number }[] {
+    if (nowMs - (this.#heldSinceMs ?? nowMs) > limits.catchUpHoldMs) return []
+    return progress
+      .filter(({ heardMs }) => nowMs - heardMs < this.#options.silenceMs)
+      .map(({ id, match }) => ({ replicaId: id, match }))
+  }
+
   /** This replica leads no more: what held retention back here is somebody else's to say. */
   release(): void {
+    this.#heldSinceMs = undefined
     this.#hold({ kind: 'none' })
   }
 

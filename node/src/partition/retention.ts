@@ -1,8 +1,9 @@
 // How far a leader may retire the front of a partition's log. Pure: the machine's segment ends, the
 // limits of the topic and what checkpoints and replicas have got to go in; at most one log-start
 // entry to propose comes out. The log begins only at the end of a segment whose machine state is on
-// disk here, and until snapshots can be sent only at an index that every replica has. What replicas
-// delete after the entry committed is storage's business.
+// disk here. Replicas that are away do not hold it back, they get a snapshot when they come back;
+// those that are catching up do, for a while. What replicas delete after the entry committed is
+// storage's business.
 import type { ReplicaId } from '@quorate/raft'
 import type { RollPoint } from './log-progress.ts'
 import type { LogStart } from './log-start.ts'
@@ -19,7 +20,7 @@ export interface RetentionInput {
   }
   /** Indexes of the checkpoints on this replica's disk. */
   readonly checkpoints: readonly number[]
-  /** How far each other replica is known to have the log on disk. */
+  /** Those that may hold the log back, and how far each is known to have it on disk. */
   readonly replicas: readonly { readonly replicaId: ReplicaId; readonly match: number }[]
   /** −1: not limited by age. */
   readonly retentionMs: number

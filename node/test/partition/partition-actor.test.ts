@@ -400,22 +400,51 @@ describe('files', () => {
     expect(rig.fetch(0)).toMatchObject([{ error: 'QUORATE_NOT_LEADER' }])
   })
 
-  test('a leader asks for retention only as far as everybody has the log', () => {
-    rig = new Rig([1, 2, 3], { segmentBytes: 16_384, retentionBytes: 65_536 }).leadThree()
-    for (let at = 0; at < 14; at++) {
-      rig.write({ valueBytes: 8000 })
-      rig.settle()
-      rig.ack()
-      while (rig.fake.saves.length > 0) rig.fake.saved()
-      rig.turn()
+  describe('retention of a leader', () => {
+    /** Replica 2 keeps up; 3 answers and has nothing, or is silent. */
+    const leadFull = (isThere: boolean): void => {
+      rig = new Rig([1, 2, 3], { segmentBytes: 16_384, retentionBytes: 65_536 }).leadThree()
+      for (let at = 0; at < 14; at++) {
+        rig.write({ valueBytes: 8000 })
+        rig.settle()
+        rig.ack()
+        while (rig.fake.saves.length > 0) rig.fake.saved()
+        rig.turn()
+      }
+      wait(limits.maintainIntervalMs + 1000, isThere)
     }
-    for (let at = 0; at < 60; at++) {
-      rig.pass(100)
-      rig.ack()
+    const wait = (forMs: number, isThere: boolean): void => {
+      const reply = { term: 1, read: 0, session: 9, recovering: false } as const
+      const extent = { index: 0, term: 0 }
+      for (let at = 0; at < forMs; at += 100) {
+        rig.pass(100)
+        rig.settle()
+        rig.ack()
+        if (isThere) rig.receive(3, { type: 'heartbeat-reply', ...reply, extent })
+      }
     }
-    expect(rig.held).toEqual(['held-back-by-replica: n3'])
-    expect(rig.fake.log.entries.some(({ type }) => type === EntryType.logStart)).toBe(false)
-    rig.heartbeat(2)
-    expect(rig.held).toEqual(['held-back-by-replica: n3', undefined])
+    const hasMoved = () => rig.fake.log.entries.some(({ type }) => type === EntryType.logStart)
+
+    test('does not wait for a replica that is away', () => {
+      leadFull(false)
+      expect(rig.held).toEqual([])
+      expect(hasMoved()).toBe(true)
+    })
+
+    test('waits for one that is catching up, says so, and not for ever', () => {
+      leadFull(true)
+      expect(rig.held).toEqual(['held-back-by-replica: n3'])
+      expect(hasMoved()).toBe(false)
+      wait(limits.catchUpHoldMs - 10_000, true)
+      expect(hasMoved()).toBe(false)
+      wait(20_000, true)
+      expect(hasMoved()).toBe(true)
+    })
+
+    test('holds nothing any more when another one leads', () => {
+      leadFull(true)
+      rig.heartbeat(2)
+      expect(rig.held).toEqual(['held-back-by-replica: n3', undefined])
+    })
   })
 })
