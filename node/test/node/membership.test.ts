@@ -117,6 +117,31 @@ describe('a node that joins', () => {
     expect(values(client, topicId)).toEqual(producer.sent)
   })
 
+  test('gets the state at log start where the log does not begin at its beginning any more', () => {
+    cluster = TestCluster.ready('join-snapshot', 3, { cacheBytesMax: 32 * 1024 })
+    const client = cluster.client('n2')
+    const options = { retentionBytes: 64 * 1024, segmentBytes: 16 * 1024 }
+    const topicId = client.create('logs', options)
+    const value = 'x'.repeat(8 * 1024)
+    for (let at = 0; at < 40; at += 1) expect(client.produce('logs', value).error).toBeUndefined()
+    cluster.pass(12_000)
+    cluster.join('node-add', 'n4', client)
+    cluster.untilReady()
+    client.call('move', 'logs', { partition: 0, replicas: ['n2', 'n3', 'n4'] })
+    for (let at = 0; at < 20; at += 1) expect(client.produce('logs', value).error).toBeUndefined()
+    untilOn(client, 'logs', 'n2,n3,n4')
+    expect(cluster.events('n4', 'snapshot.installed')).toHaveLength(1)
+    const offsets = () =>
+      client.call('describe', 'logs').partitionStates[0].replicas as { endOffset: number }[]
+    cluster.until('all are equal', () => offsets().every(({ endOffset }) => endOffset === 60))
+    // It serves what it has: from its own start on.
+    client.call('move', 'logs', { partition: 0, replicas: ['n4', 'n3', 'n2'] })
+    cluster.until('n4 leads', () => leaderOf(client, topicId) === 'n4', 60_000)
+    const { offset } = client.call('offsets', 'logs', { partition: 0, at: 'earliest' })
+    expect(offset).toBeGreaterThan(20)
+    expect(cluster.client('n4').fetch(topicId, 0, offset).error).toBeUndefined()
+  })
+
   test('becomes leader where it is the preferred one', () => {
     cluster = TestCluster.ready('join-lead', 3)
     const client = cluster.client('n2')

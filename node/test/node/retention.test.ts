@@ -78,7 +78,7 @@ describe('retention', () => {
   })
 
   test('a replica that is down does not hold it back, and gets a snapshot when it comes back', () => {
-    cluster = TestCluster.ready('snapshot', 3)
+    cluster = TestCluster.ready('snapshot', 3, { cacheBytesMax: 32 * kib })
     const client = cluster.client('n1')
     const topicId = client.create('logs', { retentionBytes: 64 * kib, segmentBytes: 16 * kib })
     const { leader } = client.call('leader', undefined, { topicId, partition: 0 })
