@@ -59,6 +59,8 @@ export class NodeMembers {
     const before = this.#nodes
     this.#index = index
     this.#nodes = byId(nodes)
+    // Most of what the metadata group commits is about topics.
+    if (areSame(before, this.#nodes)) return
     this.#save()
     const { self, pinned, mesh } = this.#around
     for (const nodeId of before.keys()) {
@@ -81,7 +83,7 @@ export class NodeMembers {
     this.#around.save(members, (error) => {
       this.#saving = false
       if (error !== undefined) this.#around.saveFailed(error)
-      else if (members.index < this.#index) this.#save()
+      else if (!areSame(byId(members.nodes), this.#nodes)) this.#save()
     })
   }
 
@@ -107,6 +109,17 @@ export function membersOfNode(
     mesh,
     save: (members, done) => saveMembers(disk, folder, members, done),
     saveFailed: (error) => log.warn('members.save-failed', { reason: error.message }),
+  })
+}
+
+function areSame(
+  one: ReadonlyMap<string, PlanMember>,
+  other: ReadonlyMap<string, PlanMember>,
+): boolean {
+  if (one.size !== other.size) return false
+  return [...one.values()].every(({ nodeId, incarnation, address }) => {
+    const member = other.get(nodeId)
+    return member?.incarnation === incarnation && member.address === address
   })
 }
 

@@ -81,15 +81,20 @@ describe('the members a node knows', () => {
   test('are saved whenever they change, one write at a time, and read by the next life', () => {
     const { known, saves, failures } = members()
     const nodes = [member('n1', 'h:1')]
-    known.learn({ index: 1, nodes })
-    known.learn({ index: 2, nodes })
-    known.learn({ index: 3, nodes })
+    known.learn({ index: 1, nodes: [...nodes, member('n4', 'h:4')] })
+    known.learn({ index: 2, nodes: [...nodes, member('n5', 'h:5')] })
+    known.learn({ index: 3, nodes: [...nodes, member('n6', 'h:6')] })
     expect(saves.map(({ members: { index } }) => index)).toEqual([1])
     saves[0]!.done()
     expect(saves.map(({ members: { index } }) => index)).toEqual([1, 3])
     saves[1]!.done(new Error('no space'))
     expect(failures).toEqual(['no space'])
     known.learn({ index: 4, nodes })
+    saves[2]!.done()
+    // The metadata went on, and nobody came or went.
+    known.learn({ index: 9, nodes })
+    expect(saves).toHaveLength(3)
+    expect(known.all().index).toBe(9)
     expect(saves.at(-1)!.members).toEqual({ index: 4, nodes })
     const next = members(new Map(), saves.at(-1)!.members)
     expect(next.known.all()).toEqual({ index: 4, nodes })
