@@ -1,8 +1,10 @@
 // `npm run chaos -- membership [--rounds N] [--seed S]`: rounds of 3 → 5 → 3 nodes and of replacing
-// every node that is left, under load and kills, each added to the report. It goes on behind the last
+// every node that is left, under load, kills and a power cut of all nodes, each added to the report. It goes on behind the last
 // round of the seed there. The first failure ends it and keeps the data.
 import { parseArgs } from 'node:util'
 import { keyedRandom } from '@quorate/actors'
+import { powerCutProblem } from '../power-cut/library.ts'
+import { powerCutModes } from '../power-cut/restore.ts'
 import { MembershipRun, type MembershipStep, partitions } from './membership-run.ts'
 import { ProcessReport } from './process-report.ts'
 import { wholeNumber } from './whole-number.ts'
@@ -21,6 +23,8 @@ export async function membershipChaos(commandLine: readonly string[]): Promise<n
   })
   const rounds = wholeNumber('rounds', values.rounds, 5)
   const seed = wholeNumber('seed', values.seed, 1)
+  const problem = powerCutProblem()
+  if (problem !== undefined) throw new Error(problem)
   const report = new ProcessReport('membership', seed)
   const first = report.nextRound
   for (let number = first; number < first + rounds; number += 1) {
@@ -51,7 +55,9 @@ export function stepsOf(seed: number, number: number): MembershipStep[] {
     ...leaving.map((node) => ({ change: 'remove', node }) as const),
     ...staying.map((node) => ({ change: 'replace', node }) as const),
   ]
-  return changes.flatMap((step) => [step, kill()])
+  const mode = powerCutModes[random.integer('mode', powerCutModes.length)]!
+  const steps = changes.flatMap((step) => [step, kill()])
+  return steps.toSpliced(random.integer('cut', steps.length) + 1, 0, { change: 'cut-power', mode })
 }
 
 async function roundFails(
@@ -59,7 +65,7 @@ async function roundFails(
   steps: readonly MembershipStep[],
   number: number,
 ): Promise<boolean> {
-  const run = await MembershipRun.start()
+  const run = await MembershipRun.start(true)
   const beganMs = performance.now()
   const problems: string[] = []
   try {

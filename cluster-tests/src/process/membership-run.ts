@@ -2,9 +2,11 @@
 // operator has, and killed in between. The next change begins only when every group has all its
 // voters caught up. It measures how long the partitions of a killed leader stood still.
 import type { Client } from '@quorate/client'
+import type { PowerCutMode } from '../power-cut/restore.ts'
 import { complete } from './complete.ts'
 import type { LocalNode } from './local-node.ts'
 import { PlannedCluster } from './planned-cluster.ts'
+import { cutPower, cuttable } from './power-cuts.ts'
 import { RecordedLoad } from './recorded-load.ts'
 
 export interface Kill {
@@ -17,6 +19,7 @@ export interface Kill {
 export type MembershipStep =
   | { readonly change: 'add' | 'remove' | 'replace'; readonly node: string }
   | { readonly change: 'kill-leader' | 'rebalance'; readonly partition: number }
+  | { readonly change: 'cut-power'; readonly mode: PowerCutMode }
 
 export const partitions = 6
 const topicName = 'orders'
@@ -34,8 +37,9 @@ export class MembershipRun {
     this.load = new RecordedLoad(client, { topic: topicName, partitions })
   }
 
-  static async start(): Promise<MembershipRun> {
-    const cluster = await PlannedCluster.start()
+  /** `cuts`: power will be cut. */
+  static async start(cuts: boolean): Promise<MembershipRun> {
+    const cluster = await PlannedCluster.start(cuts ? { environment: cuttable } : {})
     try {
       const client = await cluster.connect()
       await client.admin.createTopic(topicName, { partitions, replicas: 3 })
@@ -64,6 +68,11 @@ export class MembershipRun {
       await cluster.command('rebalance', '--no-wait')
       await this.#killLeader(step.partition)
       await cluster.command('rebalance', '--timeout', '2m')
+    }
+    if (step.change === 'cut-power') {
+      await cutPower(cluster, step.mode, 'members')
+      for (const node of cluster.nodes) node.start()
+      for (const node of cluster.nodes) await cluster.ready(node)
     }
     await this.settled()
   }

@@ -4,10 +4,10 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { keyedRandom } from '@quorate/actors'
 import type { Client } from '@quorate/client'
-import { powerCutEnvironment } from '../power-cut/library.ts'
-import { type Lost, type PowerCutMode, powerCutModes, restore } from '../power-cut/restore.ts'
+import { type Lost, type PowerCutMode, powerCutModes } from '../power-cut/restore.ts'
 import type { LocalCluster } from './local-cluster.ts'
 import { PlannedCluster } from './planned-cluster.ts'
+import { cutPower, cuttable, sumOf } from './power-cuts.ts'
 import { RecordedLoad } from './recorded-load.ts'
 import { differences } from './replicas.ts'
 
@@ -72,9 +72,7 @@ export class PowerCutRun {
   }
 
   static async start(): Promise<PowerCutRun> {
-    const cluster = await PlannedCluster.start({
-      environment: (data) => powerCutEnvironment(data, journalOf(data)),
-    })
+    const cluster = await PlannedCluster.start({ environment: cuttable })
     try {
       const client = await cluster.connect()
       await client.admin.createTopic('orders', { partitions: 3, replicas: 3 })
@@ -111,7 +109,7 @@ export class PowerCutRun {
     const problems = [...(await this.#loads[0].problems()), ...(await this.#loads[1].problems())]
     for (const topic of ['orders', 'bulk']) await this.#equalReplicas(topic)
     const acked = this.#loads[0].acked + this.#loads[1].acked
-    return { acked, recoveredAfterMs, lost: sum(losses), problems }
+    return { acked, recoveredAfterMs, lost: sumOf(losses), problems }
   }
 
   stop(): Promise<void> {
@@ -135,26 +133,4 @@ export class PowerCutRun {
       return differences(described, this.#cluster.nodes.length).length === 0
     })
   }
-}
-
-/** All processes end in one turn, so that none lives on to tell of it. */
-async function cutPower(cluster: LocalCluster, mode: PowerCutMode, seed: string): Promise<Lost[]> {
-  const running = cluster.nodes.filter((node) => node.running)
-  for (const node of running) node.signal('SIGKILL')
-  await Promise.all(running.map((node) => node.ended()))
-  return cluster.nodes.map(({ id, data }) => {
-    return restore({ root: data, journal: journalOf(data), mode, seed: `${seed}/${id}` })
-  })
-}
-
-function journalOf(data: string): string {
-  return `${data}.journal`
-}
-
-function sum(losses: readonly Lost[]): Lost {
-  const total = { files: 0, pages: 0, ends: 0, names: 0, lostNames: 0 }
-  for (const lost of losses) {
-    for (const key of Object.keys(total) as (keyof Lost)[]) total[key] += lost[key]
-  }
-  return total
 }
