@@ -8,9 +8,10 @@ import type { DiskFile } from './disk.ts'
 import { ofDisk } from './disk-error.ts'
 import { entryOf, verifyEntry } from './entry-format.ts'
 import { EntryScanner } from './entry-scanner.ts'
-import type { GroupLogState, ReadDone, ReadFrom, ReadLimit, TimedOffset } from './group-log.ts'
+import type { GroupLogState } from './group-log.ts'
 import type { IoGate } from './io-gate.ts'
 import type { LogEntry } from './log-entry.ts'
+import type { ReadDone, ReadFrom, ReadLimit, TimedOffset } from './log-view.ts'
 import type { OpenFiles } from './open-files.ts'
 import type { Pending } from './pending.ts'
 import {
@@ -86,6 +87,15 @@ export class LogReader {
     else if (index !== undefined && log.tail.get(index)?.file !== undefined) {
       this.#readWal(log, log.tail.get(index)!, limit, done)
     } else this.#readSegment(log, from, limit, done)
+  }
+
+  /** Reads what may be damaged, so that it becomes a hole; what is one already is left out. */
+  probe(log: GroupLogState, firstIndex: number, lastIndex: number): void {
+    let index = firstIndex
+    for (let hole = log.damaged.at(index); hole !== undefined; hole = log.damaged.at(index)) {
+      index = hole.lastIndex + 1
+    }
+    if (index <= lastIndex) this.read(log, { index }, { index, bytes: 1 }, () => {})
   }
 
   offsetAtTime(

@@ -16,7 +16,7 @@ import type { DamageReport, LogHole } from './log-hole.ts'
 import type { OpenedStore } from './open.ts'
 import type { StorageSettings } from './options.ts'
 import { PersistOrder, PersistStep } from './persist-order.ts'
-import { type Replica, recoveredOf } from './replica.ts'
+import { type Replica, recoveredOf, unknownReplica } from './replica.ts'
 import { ReplicaLifecycle } from './replica-lifecycle.ts'
 import { repairHole } from './replica-repair.ts'
 import type { ScrubFinding } from './scrub-items.ts'
@@ -136,11 +136,8 @@ export class NodeStorage implements Storage {
   }
 
   persist(group: GroupKey, request: PersistRequest, done: Done): void {
-    const replica = this.#replicas.get(group)
-    if (replica === undefined) {
-      this.#later(() => done(unknownReplica(group)))
-      return
-    }
+    const replica = this.#replicaOf(group, done)
+    if (replica === undefined) return
     const { hardState, truncateAfter, entries } = request
     const { snapshot } = request
     if (snapshot !== undefined) {
@@ -186,11 +183,8 @@ export class NodeStorage implements Storage {
   }
 
   saveCheckpoint(group: GroupKey, checkpoint: Checkpoint, done: Done): void {
-    const replica = this.#replicas.get(group)
-    if (replica === undefined) {
-      this.#later(() => done(unknownReplica(group)))
-      return
-    }
+    const replica = this.#replicaOf(group, done)
+    if (replica === undefined) return
     // Behind everything persisted before: no checkpoint covers what this disk does not hold.
     this.barrier(group, (error) => {
       if (error !== undefined) done(error)
@@ -225,11 +219,8 @@ export class NodeStorage implements Storage {
   }
 
   repair(group: GroupKey, hole: LogHole, entries: readonly LogEntry[], done: Done): void {
-    const replica = this.#replicas.get(group)
-    if (replica === undefined) {
-      this.#later(() => done(unknownReplica(group)))
-      return
-    }
+    const replica = this.#replicaOf(group, done)
+    if (replica === undefined) return
     const owner = {
       cached: (log: GroupLogState, bytes: number) => this.#cache.added(log, bytes),
       repaired: (log: GroupLogState, filled: LogHole) => this.#damage.repaired(log, filled),
@@ -255,11 +246,8 @@ export class NodeStorage implements Storage {
   }
 
   #setTail(group: GroupKey, tailUnknown: boolean, done: Done): void {
-    const replica = this.#replicas.get(group)
-    if (replica === undefined) {
-      this.#later(() => done(unknownReplica(group)))
-      return
-    }
+    const replica = this.#replicaOf(group, done)
+    if (replica === undefined) return
     replica.record = { ...replica.record, tailUnknown }
     this.#putRecord(replica, () => done())
   }
@@ -356,6 +344,13 @@ export class NodeStorage implements Storage {
     this.#putRecord(replica, () => replica.order.hardStateWritten(step))
   }
 
+  /** Undefined, and `done` is told so on a later turn, when there is none. */
+  #replicaOf(group: GroupKey, done: Done): Replica | undefined {
+    const replica = this.#replicas.get(group)
+    if (replica === undefined) this.#later(() => done(unknownReplica(group)))
+    return replica
+  }
+
   #logs(): GroupLogState[] {
     return [...this.#replicas.values()].map(({ log }) => log)
   }
@@ -367,8 +362,7 @@ export class NodeStorage implements Storage {
       return
     }
     const { index: configurationIndex, term: configurationTerm, configuration } = moved
-    const changed = { configuration, configurationIndex, configurationTerm }
-    replica.record = { ...replica.record, ...changed }
+    replica.record = { ...replica.record, configuration, configurationIndex, configurationTerm }
     this.#putRecord(replica, done)
   }
 
@@ -390,8 +384,11 @@ export class NodeStorage implements Storage {
     else if (this.#full.size === 0) this.#handlers.event?.({ event: 'disk.writable-again' })
   }
 
-  #scrubFound({ log, file, range }: ScrubFinding): void {
+  #scrubFound({ log, file, range, segment }: ScrubFinding): void {
     this.#handlers.event?.({ event: 'storage.damaged', group: log.key, file, ...range })
+    const { firstIndex, lastIndex } = range
+    if (segment === undefined || firstIndex === undefined || lastIndex === undefined) return
+    this.#parts.reader.probe(log, firstIndex, lastIndex)
   }
 
   #fail(error: DiskError): void {
@@ -400,8 +397,4 @@ export class NodeStorage implements Storage {
     this.#handlers.event?.({ event: 'storage.failed', reason: error.message, file: error.path })
     this.#handlers.failed(this.#failure)
   }
-}
-
-function unknownReplica(group: GroupKey): QuorateError {
-  return new QuorateError('QUORATE_CLOSED', `there is no replica of ${group} on this node`)
 }

@@ -5,9 +5,10 @@ import { QuorateError } from '@quorate/protocol'
 import type { LogPoint } from '@quorate/raft'
 import { nextChain, sameChain } from './chain.ts'
 import type { DiskError } from './disk.ts'
-import type { GroupLogState, ReadDone } from './group-log.ts'
+import type { GroupLogState } from './group-log.ts'
 import type { LogEntry } from './log-entry.ts'
 import type { LogHole } from './log-hole.ts'
+import type { ReadDone } from './log-view.ts'
 import type { Segment } from './segment.ts'
 
 export interface Damage {

@@ -1,7 +1,9 @@
 // A replica while the node runs: its log, its hard state, and the order of what is being persisted.
 // Knows nothing of files.
+import { QuorateError } from '@quorate/protocol'
 import type { GroupLogState } from './group-log.ts'
 import type { HardStateRecord } from './hard-state-format.ts'
+import type { GroupKey } from './log-entry.ts'
 import type { PersistOrder } from './persist-order.ts'
 import type { RecoveredGroup } from './storage.ts'
 
@@ -22,4 +24,8 @@ export function recoveredOf({ log, record }: Replica): RecoveredGroup {
       : record
   const condition = tailUnknown ? 'unknown-tail' : 'clean'
   return { group, replicaId, hardState, configuration, condition, log }
+}
+
+export function unknownReplica(group: GroupKey): QuorateError {
+  return new QuorateError('QUORATE_CLOSED', `there is no replica of ${group} on this node`)
 }

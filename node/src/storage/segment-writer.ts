@@ -8,22 +8,19 @@ import { type Disk, DiskError } from './disk.ts'
 import { ofDisk } from './disk-error.ts'
 import type { GroupLogState } from './group-log.ts'
 import type { IoGate } from './io-gate.ts'
-import type { Manifest, ManifestGroup, ManifestSegment } from './manifest.ts'
 import type { ManifestMessage } from './manifest-store.ts'
 import type { OpenFiles } from './open-files.ts'
 import type { StorageSettings } from './options.ts'
 import type { Remover } from './remover.ts'
-import { replicaName } from './replica-files.ts'
 import type { Segment } from './segment.ts'
+import { isStale, withMoved, withRewritten, withStart } from './segment-manifest.ts'
 import {
   type MovedConfiguration,
-  type MovedSegment,
   type MoveOptions,
   type MoveOutcome,
   SegmentMove,
 } from './segment-move.ts'
 import { type RepairTask, SegmentRewrite } from './segment-rewrite.ts'
-import type { LogMark } from './tail.ts'
 import type { WalMessage } from './wal.ts'
 import type { WalFile, WalIdentity } from './wal-file.ts'
 import type { WalFiles } from './wal-files.ts'
@@ -383,56 +380,6 @@ export class SegmentActor implements Actor<SegmentMessage> {
   #continue(run: () => void): void {
     this.#context.self.reply({ type: 'continue', run })
   }
-}
-
-function withMoved(manifest: Manifest, outcomes: readonly MoveOutcome[]): Manifest {
-  const groups = new Map(manifest.groups.map((each) => [replicaName(each), each]))
-  for (const outcome of outcomes) {
-    const { log, moved } = outcome
-    if (isStale(outcome)) continue
-    const known = groups.get(replicaName(log)) ?? {
-      group: log.group,
-      replicaId: log.replicaId,
-      start: log.start,
-      segments: [],
-    }
-    groups.set(replicaName(log), { ...known, segments: mergeSegments(known.segments, moved) })
-  }
-  return { ...manifest, groups: [...groups.values()] }
-}
-
-/** The replica was dropped, or its log began anew, while entries were moved. */
-function isStale({ log, epoch }: MoveOutcome): boolean {
-  return log.dropped || log.epoch !== epoch
-}
-
-function withRewritten(manifest: Manifest, log: GroupLogState, state: ManifestSegment): Manifest {
-  const groups = manifest.groups.map((each): ManifestGroup => {
-    if (replicaName(each) !== replicaName(log)) return each
-    const segments = each.segments.map((known) => {
-      return known.firstIndex === state.firstIndex ? state : known
-    })
-    return { ...each, segments }
-  })
-  return { ...manifest, groups }
-}
-
-function mergeSegments(
-  known: readonly ManifestSegment[],
-  moved: readonly MovedSegment[],
-): ManifestSegment[] {
-  const byFirst = new Map(known.map((state) => [state.firstIndex, state]))
-  for (const { state } of moved) byFirst.set(state.firstIndex, state)
-  return [...byFirst.values()]
-}
-
-function withStart(manifest: Manifest, log: GroupLogState, start: LogMark): Manifest {
-  const groups = manifest.groups.map((each): ManifestGroup => {
-    if (replicaName(each) !== replicaName(log)) return each
-    const segments = each.segments.filter((segment) => segment.last.index > start.index)
-    return { ...each, start, segments }
-  })
-  return { ...manifest, groups }
 }
 
 function asDiskError(error: Error): DiskError {

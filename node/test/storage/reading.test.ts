@@ -1,8 +1,8 @@
 import type { QuorateError } from '@quorate/protocol'
 import type { LogPoint } from '@quorate/raft'
 import { describe, expect, test } from 'vitest'
-import type { TimedOffset } from '../../src/storage/group-log.ts'
 import type { LogEntry } from '../../src/storage/log-entry.ts'
+import type { TimedOffset } from '../../src/storage/log-view.ts'
 import type { Checkpoint, ReadFrom } from '../../src/storage/storage.ts'
 import { folder, makeMark, makeRecords, metadata, TestNode } from './harness.ts'
 

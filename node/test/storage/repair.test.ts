@@ -14,8 +14,8 @@ function repair(node: TestNode, hole: LogHole, entries: readonly LogEntry[]): Er
 }
 
 /** Entries 1 to 12, of which 1 to 10 are in one segment; the payload of some is damaged. */
-function withSegment(name: string, damaged: readonly number[]) {
-  const node = new TestNode(name, { ...smallOptions, cacheBytesMax: 1 }).open()
+function withSegment(name: string, damaged: readonly number[], options = {}) {
+  const node = new TestNode(name, { ...smallOptions, cacheBytesMax: 1, ...options }).open()
   const entries = node.append(Array(12).fill(300), 1)
   node.log().roll(10)
   node.log().commit(12)
@@ -54,6 +54,13 @@ describe('damage that a read finds in a segment', () => {
       )
     expect(at(3)[0]).toMatchObject({ code: 'QUORATE_STORAGE_DAMAGED' })
     expect(indexes(at(4)[2])[0]).toBe(5)
+  })
+
+  test('is a hole when the scrubber finds it, too', () => {
+    const { node } = withSegment('scrub', [4, 7], { scrubCycleMs: 100 })
+    node.run(3000)
+    expect(node.log().holes()).toMatchObject([{ firstIndex: 4 }, { firstIndex: 7 }])
+    expect(node.holes.length).toBe(2)
   })
 
   test('is repaired in a new file, over a crash too', () => {
