@@ -31,6 +31,8 @@ export class ApplyFeed {
   #applied: number
   #commit: number
   #reading = false
+  /** The last index asked for by the read under way. */
+  #readThrough = 0
   /** A read that was under way when the log was reset is of a log that is gone. */
   #epoch = 0
   #stopped = false
@@ -68,8 +70,9 @@ export class ApplyFeed {
     if (epoch !== this.#epoch) return
     this.#reading = false
     if (error === undefined) this.#apply(entries)
-    // Damage found by the read itself: what is above is applied once it is repaired.
-    else if (this.#readable > this.#applied) {
+    // Damage that the read itself has found is a hole now: what is below it is asked for again, what
+    // is above once it is repaired.
+    else if (this.#readable >= this.#readThrough) {
       this.#stopped = true
       this.#owner.failed(error.message)
     }
@@ -86,11 +89,13 @@ export class ApplyFeed {
     while (!this.#reading && !this.#stopped && this.#applied < this.#readable) {
       this.#reading = true
       const epoch = this.#epoch
+      const readThrough = this.#readable
+      this.#readThrough = readThrough
       let inline = true
       let ready: readonly LogEntry[] | undefined
       this.#log.read(
         { index: this.#applied + 1 },
-        { index: this.#readable, bytes: applyBytesMax },
+        { index: readThrough, bytes: applyBytesMax },
         (error, _previous, entries) => {
           if (inline && error === undefined) ready = entries
           else this.#owner.completeLater({ kind: 'apply', epoch, error, entries })

@@ -143,9 +143,12 @@ export class TestClient {
     return topicId
   }
 
+  askProduce(topic: string, value: string, headers?: Readonly<Record<string, string>>): Pending {
+    return this.ask(apiSubject('produce', topic), chunksOf(encoder.encode(value)), headers)
+  }
+
   produce(topic: string, value: string, headers?: Readonly<Record<string, string>>): Json {
-    const payload = chunksOf(encoder.encode(value))
-    return JSON.parse(this.wait(this.ask(apiSubject('produce', topic), payload, headers)).text)
+    return JSON.parse(this.wait(this.askProduce(topic, value, headers)).text)
   }
 
   askWrite(batches: readonly Batch[]): Pending {

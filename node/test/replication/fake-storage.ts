@@ -8,6 +8,7 @@ import type {
   Checkpoint,
   Done,
   GroupLog,
+  LogHole,
   LogMark,
   PersistRequest,
   ReadFrom,
@@ -45,15 +46,16 @@ export class FakeLog implements GroupLog {
   readonly coldReads: (() => void)[] = []
   checkpointList: number[] = []
   readError: QuorateError | undefined
-  readonly cleanThrough = Number.POSITIVE_INFINITY
+  cleanThrough = Number.POSITIVE_INFINITY
+  holeList: readonly LogHole[] = []
 
   constructor(group: GroupId, replicaId: number) {
     this.group = group
     this.replicaId = replicaId
   }
 
-  holes(): readonly never[] {
-    return []
+  holes(): readonly LogHole[] {
+    return this.holeList
   }
 
   get firstIndex(): number {
@@ -187,6 +189,7 @@ export interface FakeGroup {
   readonly replicaId: number
   readonly configuration: Configuration
   readonly hardState?: HardState
+  readonly condition?: RecoveredGroup['condition']
 }
 
 export class FakeStorage {
@@ -198,6 +201,8 @@ export class FakeStorage {
   readonly recoveries: (() => void)[] = []
   readonly saves: { readonly checkpoint: Checkpoint; readonly done: Done }[] = []
   hardState: HardState
+  /** What was made durable of the log's end, in order. */
+  readonly tails: string[] = []
   checkpoint: Checkpoint | undefined
   refusing: 'QUORATE_DISK_FULL' | 'QUORATE_OVERLOADED' | undefined
   recoverError: Error | undefined
@@ -221,7 +226,7 @@ export class FakeStorage {
       group: this.group,
       replicaId,
       configuration,
-      condition: 'clean',
+      condition: this.#of.condition ?? 'clean',
       hardState: this.hardState,
       log: this.log,
       ...(this.checkpoint === undefined ? {} : { checkpoint: this.checkpoint }),
@@ -265,6 +270,16 @@ export class FakeStorage {
     done: Parameters<Storage['readCheckpoint']>[2],
   ): void {
     done(this.checkpoint?.index === index ? this.checkpoint : undefined)
+  }
+
+  setTailKnown(_key: string, done: Done): void {
+    this.tails.push('known')
+    done()
+  }
+
+  setTailUnknown(_key: string, reason: string, done: Done): void {
+    this.tails.push(reason)
+    done()
   }
 
   saveCheckpoint(_key: string, checkpoint: Checkpoint, done: Done): void {

@@ -12,6 +12,7 @@ import {
 } from '../../src/replication/raft-owner.ts'
 import { logBegin } from '../../src/storage/chain.ts'
 import { EntryType, type LogEntry } from '../../src/storage/log-entry.ts'
+import { missingEntry } from '../../src/storage/missing-entry.ts'
 import { LogBuilder } from '../partition/log-builder.ts'
 import { type FakeGroup, FakeStorage } from './fake-storage.ts'
 import { nodesOf } from './places.ts'
@@ -549,6 +550,96 @@ describe('a snapshot', () => {
     if (sent.message.type !== 'snapshot') throw new Error('no snapshot')
     const state = decodeSnapshot(sent.message.data)!
     expect(state).toMatchObject({ mark, configuration: { voters: [1], learners: [4] } })
+  })
+})
+
+describe('a hole', () => {
+  const builder = built(5)
+  const loss = { evidence: 'synced', fileNumber: 1, from: 0, to: 64 } as const
+  const third = builder.entries[2]!
+  const missing = missingEntry(3, third.term, loss, third.chain)
+  const damaged = (): Rig =>
+    new Rig({ ...three, hardState }, (fake) => {
+      fake.log.append({ entries: builder.entries.with(2, missing) })
+      fake.log.durableIndex = 5
+      fake.log.cleanThrough = 2
+    })
+  const mend = (rig: Rig): void => {
+    rig.fake.log.entries[2] = third
+    rig.fake.log.cleanThrough = Number.POSITIVE_INFINITY
+    rig.host.repaired([third])
+  }
+
+  test('is not applied over, and what lies behind follows its repair', () => {
+    const rig = damaged()
+    expect(rig.host.inspect()).toMatchObject({ condition: 'repairing', cleanThrough: 2 })
+    rig.append(1, [], 5)
+    expect(rig.host.commit).toBe(5)
+    expect(rig.applied).toEqual([1, 2])
+    expect(rig.halts).toEqual([])
+    mend(rig)
+    expect(rig.applied).toEqual([1, 2, 3, 4, 5])
+    expect(rig.host.inspect()).toMatchObject({ condition: 'clean' })
+  })
+
+  test('found by a read while it runs halts nobody', () => {
+    const rig = new Rig({ ...three, hardState }, (fake) => {
+      fake.log.append({ entries: builder.entries })
+      fake.log.durableIndex = 5
+      fake.log.coldIndex = 5
+    })
+    const { log } = rig.fake
+    log.readError = new QuorateError('QUORATE_STORAGE_DAMAGED', 'segment')
+    log.cleanThrough = 2
+    log.coldReads.shift()!()
+    rig.host.holesChanged()
+    rig.settle()
+    // What lies before it is asked for again, and read.
+    log.readError = undefined
+    for (const read of log.coldReads.splice(0)) read()
+    rig.settle()
+    expect(rig.halts).toEqual([])
+    expect(rig.applied).toEqual([1, 2])
+    log.cleanThrough = Number.POSITIVE_INFINITY
+    rig.host.holesChanged()
+    for (const read of log.coldReads.splice(0)) read()
+    rig.settle()
+    expect(rig.applied).toEqual([1, 2, 3, 4, 5])
+  })
+
+  test('nobody knows of makes a read that fails the end of the replica', () => {
+    const rig = new Rig({ ...three, hardState }, (fake) => {
+      fake.log.append({ entries: builder.entries })
+      fake.log.durableIndex = 5
+      fake.log.coldIndex = 5
+    })
+    rig.fake.log.readError = new QuorateError('QUORATE_STORAGE_DAMAGED', 'segment')
+    rig.fake.log.coldReads.shift()!()
+    rig.settle()
+    expect(rig.halts[0]).toContain('segment')
+  })
+
+  test('in a tail that is unknown is fenced, and that is made durable', () => {
+    const rig = new Rig({ ...three, hardState, condition: 'unknown-tail' }, (fake) => {
+      fake.log.append({ entries: builder.entries })
+      fake.log.durableIndex = 5
+    })
+    expect(rig.host.inspect()).toMatchObject({ condition: 'unknown-tail' })
+    rig.append(1, [], 5)
+    rig.settle()
+    rig.receive(2, { type: 'fence-passed', term: 1, session: 77 })
+    expect(rig.fake.tails).toEqual(['known'])
+    expect(rig.steps).toContain('replica.tail-known')
+  })
+
+  test('that swallowed what was acked makes the tail unknown, and that is made durable', () => {
+    const rig = new Rig(three)
+    rig.append(1, builder.entries, 0)
+    rig.settle()
+    rig.receive(2, { type: 'quarantine', term: 1, session: 77, index: 9 })
+    expect(rig.fake.tails).toHaveLength(1)
+    expect(rig.host.inspect()).toMatchObject({ condition: 'unknown-tail' })
+    expect(rig.steps).toContain('replica.tail-unknown')
   })
 })
 
