@@ -66,6 +66,8 @@ export class SimulatedCluster implements Aim {
   readonly alarms: string[] = []
   /** Processes that ended by themselves. */
   exits = 0
+  /** How often a replica was brought up by its peers, by the event of the node's log. */
+  readonly recoveries = { 'snapshot.installed': 0 }
   /** What nodes said when they stopped or refused to start over damage. */
   readonly reports: { readonly node: string; readonly text: string }[] = []
   /** Nodes that stay away for good: they need not serve, and nobody waits for them. */
@@ -229,6 +231,9 @@ export class SimulatedCluster implements Aim {
       this.simulation.note(`elected ${node} ${group} ${term}`)
       this.ledger.elected(node, group, term)
       this.roles.observe({ group, term, node, atMs: this.simulation.nowMs })
+    }
+    if (Object.hasOwn(this.recoveries, event)) {
+      this.recoveries[event as keyof typeof this.recoveries] += 1
     }
     if (naming.has(event)) this.reports.push({ node, text: `${event} ${textOf(fields)}` })
     if (!alarming.has(event)) return

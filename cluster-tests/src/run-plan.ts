@@ -50,6 +50,7 @@ export interface RunResult {
   readonly stopped: number
   /** Changes of members that the cluster agreed to. */
   readonly changes: Readonly<Record<MembershipChange, number>>
+  readonly recoveries: SimulatedCluster['recoveries']
   /** Acks whose copies were looked for on the disks. */
   readonly copiesChecked: number
   /** Processes that ended by themselves and were started again. */
@@ -429,6 +430,7 @@ class Run {
       away: this.#cluster.away.size,
       stopped: this.#stopped.size,
       changes: this.#membership.agreed,
+      recoveries: this.#cluster.recoveries,
       copiesChecked: copies.checked,
       exits,
       churned: this.#churn.done,

@@ -43,6 +43,7 @@ export class Totals {
     if (counts(result)) this.counted += 1
     const { acked, unknown, notApplied, retired, churned, elections, copiesChecked, exits } = result
     const { simulatedMs, events, applied, network, disks, damages, away, stopped, changes } = result
+    const { recoveries } = result
     const plain = {
       acked,
       unknown,
@@ -62,6 +63,7 @@ export class Totals {
     this.#add('met disk ', disks)
     this.#add('damage ', damages)
     this.#add('change ', changes)
+    this.#add('', recoveries)
   }
 
   of(name: string): number {

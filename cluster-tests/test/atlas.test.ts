@@ -35,6 +35,7 @@ function node(replicaId: number, last: number, change: Partial<IntactReplica> = 
     ...change,
   }
   return {
+    incarnation: 'a',
     identities: 2,
     hasSecret: true,
     manifest: twice(9),

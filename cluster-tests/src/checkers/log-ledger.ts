@@ -26,6 +26,8 @@ type Place = Pick<SyncedEntry, 'group' | 'header'>
 
 export class LogLedger {
   readonly violations: string[] = []
+  /** Node and incarnation of each replica of each group: an id is never used again. */
+  readonly #owners = new Map<string, string>()
   readonly #folder: string
   readonly #quorum: number
   readonly #disks = new Map<string, SyncedEntries>()
@@ -51,7 +53,13 @@ export class LogLedger {
 
   /** A node has opened its folder: what a killed process had left in the page cache is synced now. */
   opened(disk: SimulatedDisk): void {
-    this.#disks.get(disk.name)!.reload()
+    const { incarnation, replicas } = this.#disks.get(disk.name)!.reload()
+    for (const name of replicas.keys()) {
+      const owner = `${disk.name} ${incarnation}`
+      const known = this.#owners.get(name) ?? owner
+      this.#owners.set(name, known)
+      if (known !== owner) this.violations.push(`replica ${name} of ${known} is on ${owner} too`)
+    }
   }
 
   acked({ value, partition, offset }: Send): void {

@@ -54,6 +54,8 @@ export interface IntactReplica {
 }
 
 export interface IntactCopies {
+  /** Of the node the folder belongs to; empty without a readable identity. */
+  readonly incarnation: string
   readonly identities: number
   readonly hasSecret: boolean
   readonly manifest: Copies | undefined
@@ -79,12 +81,13 @@ export function syncedImage(disk: SimulatedDisk): DiskImage {
 
 export function intactCopies(image: DiskImage, folder: string): IntactCopies {
   const { identity, identities } = countIdentities(image, folder)
+  const incarnation = identity?.incarnation ?? ''
   const hasSecret = image.bytes(`${folder}/secret`) !== undefined
   const { manifest, copies } = newestManifest(image, folder)
   const empty = { batches: new Set<number>(), whole: false, replicas: new Map() }
   if (identity === undefined || manifest === undefined) {
     const none = { node: undefined, wal: empty, replicas: new Map() }
-    return { identities, hasSecret, manifest: copies, ...none }
+    return { incarnation, identities, hasSecret, manifest: copies, ...none }
   }
   const wal = readIntactWal(image, folder, manifest.walFiles)
   const { node, replicas: pairs } = readPairs(image, folder, identity)
@@ -93,7 +96,7 @@ export function intactCopies(image: DiskImage, folder: string): IntactCopies {
     const name = replicaName(pair.record)
     replicas.set(name, replicaOf(image, folder, identity, manifest, pair, wal))
   }
-  return { identities, hasSecret, manifest: copies, node, wal, replicas }
+  return { incarnation, identities, hasSecret, manifest: copies, node, wal, replicas }
 }
 
 function newestManifest(

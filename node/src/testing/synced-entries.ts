@@ -15,7 +15,7 @@ import {
   decodeWalFileHeader,
   RecordKind,
 } from '../storage/wal-format.ts'
-import { intactCopies, syncedImage } from './intact-copies.ts'
+import { type IntactCopies, intactCopies, syncedImage } from './intact-copies.ts'
 import type { SimulatedDisk } from './simulated-disk.ts'
 
 /** An entry that has reached the platter. */
@@ -59,14 +59,15 @@ export class SyncedEntries {
   }
 
   /** After the disk was opened again, or crashed: with what is synced now, from the files. */
-  reload(): void {
+  reload(): IntactCopies {
     // Another folder may stand in the place, and its WAL files count from 1 again.
     this.#salts.clear()
-    const { replicas } = intactCopies(syncedImage(this.#disk), this.#folder)
-    for (const replica of replicas.values()) {
+    const intact = intactCopies(syncedImage(this.#disk), this.#folder)
+    for (const replica of intact.replicas.values()) {
       const known = this.#entriesOf(replica)
       for (const [index, chain] of replica.entries) known.set(index, chain)
     }
+    return intact
   }
 
   #written(path: string, bytes: Uint8Array): void {
