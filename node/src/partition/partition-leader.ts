@@ -293,7 +293,10 @@ export class PartitionLeader {
       command.respond(this.#emptyReply('QUORATE_OFFSET_OUT_OF_RANGE'))
     } else {
       const code = error instanceof QuorateError ? error.code : 'QUORATE_STORAGE_FAILED'
-      command.respond(this.#emptyReply(code, error.message))
+      // A hole is filled by peers, or leadership goes to one of them: it is worth another attempt.
+      const isMended =
+        code === 'QUORATE_STORAGE_DAMAGED' && this.#around.host.log.holes().length > 0
+      command.respond(this.#emptyReply(isMended ? 'QUORATE_NOT_LEADER' : code, error.message))
     }
   }
 

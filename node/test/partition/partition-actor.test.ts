@@ -1,4 +1,5 @@
 import type { WriteResult } from '@quorate/protocol'
+import { QuorateError } from '@quorate/protocol'
 import type { RaftMessage } from '@quorate/raft'
 import { afterEach, describe, expect, test } from 'vitest'
 import { limits } from '../../src/limits.ts'
@@ -159,6 +160,30 @@ describe('a leader', () => {
     rig.fake.log.coldReads.shift()!()
     rig.turn()
     expect(answers).toMatchObject([{ error: 'QUORATE_NOT_LEADER', leader: { node: 'n2' } }])
+  })
+
+  test('a fetch that meets a hole is to be tried again; other damage is told by name', () => {
+    rig = new Rig().lead()
+    rig.write()
+    rig.settle()
+    rig.fake.log.readError = new QuorateError('QUORATE_STORAGE_DAMAGED', 'segment')
+    expect(rig.fetch(0)).toMatchObject([{ error: 'QUORATE_STORAGE_DAMAGED' }])
+    const at = { index: 2, term: 1, chain: { high: 1, low: 1 } }
+    rig.fake.log.holeList = [
+      {
+        firstIndex: 2,
+        lastIndex: 2,
+        term: 1,
+        before: undefined,
+        last: at,
+        evidence: 'synced',
+        where: 'segment',
+        file: 'f',
+        from: 0,
+        to: 1,
+      },
+    ]
+    expect(rig.fetch(0)).toMatchObject([{ error: 'QUORATE_NOT_LEADER' }])
   })
 
   test('positions wait for a quorum to confirm the leader', () => {
