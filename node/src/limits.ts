@@ -131,7 +131,25 @@ export const limitTable = {
     value: 32 * mib,
     unit: 'bytes',
     error: 'none',
-    about: 'bytes of snapshots a node sends in one second, to all peers together',
+    about: 'bytes of snapshots and repairs a node sends in one second, to all peers together',
+  },
+  repairBytesMax: {
+    value: mib,
+    unit: 'bytes',
+    error: 'none',
+    about: 'entries in one answer to a replica that fills a hole; one entry is given however large',
+  },
+  repairTimeoutMs: {
+    value: 5000,
+    unit: 'ms',
+    error: 'none',
+    about: 'time a peer has to give such an answer; after it the next peer is asked',
+  },
+  repairRetryMs: {
+    value: 1000,
+    unit: 'ms',
+    error: 'none',
+    about: 'time after which a replica with holes that no peer could fill asks again',
   },
   rollPointsMax: {
     value: 65_536,

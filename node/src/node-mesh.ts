@@ -15,6 +15,8 @@ import type { NodeEnvironment } from './node-environment.ts'
 import type { NodeLeadership } from './node-leadership.ts'
 import type { NodeMembers } from './node-members.ts'
 import type { PartitionDirectory } from './partition/partition-directory.ts'
+import { entriesQuestion } from './replication/repair-codec.ts'
+import { type RepairServerOptions, serveEntries } from './replication/repair-server.ts'
 import { metadataGroup } from './storage/log-entry.ts'
 import type { OpenedStorage } from './storage/storage.ts'
 
@@ -31,6 +33,7 @@ export interface MeshWiring {
   readonly directory: PartitionDirectory
   readonly leadership: NodeLeadership
   readonly handler: ApiHandler
+  readonly entries: RepairServerOptions
   /** Asked for when they are needed: they are built after the mesh. */
   metadata(): ActorRef<MetadataMessage>
   broker(): Broker
@@ -110,6 +113,10 @@ function servePeer(wiring: MeshWiring, request: PeerRequest): void {
   }
   try {
     const question = subject.slice(internalPrefix.length)
+    if (question === entriesQuestion) {
+      serveEntries(wiring.entries, jsonBody(payload), request.respond)
+      return
+    }
     answerNode(wiring.broker(), wiring.metadata(), question, jsonBody(payload), request.respond)
   } catch (error) {
     if (error instanceof QuorateError) request.respond(error)

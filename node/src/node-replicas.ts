@@ -21,6 +21,7 @@ import { PartitionSupervisor, type SupervisorMessage } from './partition/partiti
 import { ApplyHistory } from './replication/apply-history.ts'
 import { GroupNodes } from './replication/group-nodes.ts'
 import type { RaftTiming } from './replication/raft-owner.ts'
+import type { FetchEntries } from './replication/repair-driver.ts'
 import { type GroupKey, groupKey, metadataGroup } from './storage/log-entry.ts'
 import type { OpenedStorage, Storage } from './storage/storage.ts'
 
@@ -36,6 +37,7 @@ export interface ReplicaWiring {
   /** Boot session of the process. */
   readonly session: number
   readonly admitsSnapshot: (bytes: number) => boolean
+  readonly fetchEntries: FetchEntries
   metadata(): MetadataMachine
   /** The metadata moved. `topicsChanged`: who acts on topics has to look. */
   metadataApplied(machine: MetadataMachine, topicsChanged: boolean): void
@@ -65,6 +67,7 @@ export function spawnMetadata(wiring: ReplicaWiring): ActorRef<MetadataMessage> 
       initial: () => initialMetadata(plan),
       send: (...call) => mesh.sendRaft(...call),
       admitsSnapshot: wiring.admitsSnapshot,
+      fetchEntries: wiring.fetchEntries,
       forwarder: meshForwarder(() => wiring.broker()),
       lost: () => lost,
       replaced: () => {
@@ -131,6 +134,7 @@ export function spawnSupervisor(wiring: ReplicaWiring): ActorRef<SupervisorMessa
         metadata: () => wiring.metadata(),
         send: (...call) => mesh.sendRaft(...call),
         admitsSnapshot: wiring.admitsSnapshot,
+        fetchEntries: wiring.fetchEntries,
         addressOf: (node) => wiring.addressOf(node),
         trustedWallMs: () => leadership.trustedWallMs(),
         events: {

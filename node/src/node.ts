@@ -27,10 +27,11 @@ import { Metrics } from './observe/metrics.ts'
 import { registerNodeMetrics } from './observe/node-metrics.ts'
 import { PartitionDirectory } from './partition/partition-directory.ts'
 import type { SupervisorMessage } from './partition/partition-supervisor.ts'
+import { fetchOver } from './replication/repair-fetch.ts'
 import { SnapshotPacer } from './replication/snapshot-pacer.ts'
 import { type GroupKey, metadataGroup, parseGroupKey } from './storage/log-entry.ts'
 import { planNode } from './storage/plan.ts'
-import { type OpenedStorage, openStorage, type Storage } from './storage/storage.ts'
+import { type LogHole, type OpenedStorage, openStorage, type Storage } from './storage/storage.ts'
 
 /** Events a person should look at. */
 const alarming: ReadonlySet<string> = new Set([
@@ -46,6 +47,7 @@ const alarming: ReadonlySet<string> = new Set([
   'replication.damaged-message',
   'disk.stalled',
   'storage.damaged',
+  'storage.repair-failed',
 ])
 
 export class BrokerNode {
@@ -61,6 +63,7 @@ export class BrokerNode {
   readonly #health: NodeHealth
   readonly #later: ActorRef<LaterMessage>
   readonly #router: CoreRouter
+  readonly #pacer: SnapshotPacer
   #door!: NatsDoor
   #mesh!: Mesh
   #broker!: NodeBroker
@@ -89,10 +92,11 @@ export class BrokerNode {
       escalated: (error, path) => this.#fail(`${path}: ${String(error)}`),
     })
     this.#machine = initialMetadata(plan)
+    this.#pacer = new SnapshotPacer(host)
     this.#storage = opened.start(this.#system, {
       failed: (error) => this.#fail(error.message),
       event: ({ event, ...fields }) => log.warn(event, fields),
-      holeFound: (group) => this.#holeFound(group),
+      holeFound: (group, hole) => this.#holeFound(group, hole),
     })
     this.#members = membersOfNode(environment, options, opened.identity, () => this.#mesh)
     this.#leadership = new NodeLeadership({
@@ -259,6 +263,7 @@ export class BrokerNode {
       directory: this.#directory,
       leadership: this.#leadership,
       handler,
+      entries: { storage: this.#storage, admits: (bytes) => this.#pacer.admits(bytes) },
       metadata: () => this.#metadataActor,
       broker: () => this.#broker,
     })
@@ -284,9 +289,10 @@ export class BrokerNode {
   }
 
   #replicaWiring(): ReplicaWiring {
-    const pacer = new SnapshotPacer(this.#environment.host)
+    const pacer = this.#pacer
     return {
       admitsSnapshot: (bytes) => pacer.admits(bytes),
+      fetchEntries: fetchOver(this.#mesh),
       system: this.#system,
       storage: this.#storage,
       opened: this.#opened,
@@ -379,7 +385,9 @@ export class BrokerNode {
     this.#environment.log[alarming.has(name) ? 'warn' : 'info'](name, fields)
   }
 
-  #holeFound(key: GroupKey): void {
+  #holeFound(key: GroupKey, hole: LogHole): void {
+    const { file, from, to, firstIndex, lastIndex } = hole
+    this.#event('storage.damaged', { group: key, file, from, to, firstIndex, lastIndex })
     const group = parseGroupKey(key)
     if (group.topicId === metadataGroup.topicId) this.#metadataActor.reply({ type: 'holes' })
     else this.#directory.ref(group)?.reply({ type: 'holes' })

@@ -45,6 +45,7 @@ export type PartitionSurroundings = Pick<
   | 'storage'
   | 'send'
   | 'admitsSnapshot'
+  | 'fetchEntries'
   | 'addressOf'
   | 'trustedWallMs'
   | 'replicasChanged'

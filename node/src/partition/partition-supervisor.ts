@@ -224,7 +224,7 @@ export class PartitionSupervisor implements Actor<SupervisorMessage> {
   #run(replica: HostedReplica, assignment: Assignment, isNew: boolean): void {
     const { group, config, replicaId, initial, members } = assignment
     const { node, session, timing, storage, send, addressOf, trustedWallMs } = this.#options
-    const { metadata, events, admitsSnapshot, replicasChanged } = this.#options
+    const { metadata, events, admitsSnapshot, fetchEntries, replicasChanged } = this.#options
     const places = () => placesOf(metadata(), group)
     const { self } = this.#context
     const options: PartitionActorOptions = {
@@ -234,6 +234,7 @@ export class PartitionSupervisor implements Actor<SupervisorMessage> {
       storage,
       send,
       admitsSnapshot,
+      fetchEntries,
       addressOf,
       trustedWallMs,
       group,

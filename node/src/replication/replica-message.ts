@@ -35,8 +35,9 @@ export type ReplicaMessage =
   | { readonly type: 'members' }
   /** Storage found damage in the log. */
   | { readonly type: 'holes' }
-  /** Damaged entries are on disk again, and whole. */
-  | { readonly type: 'repaired'; readonly entries: readonly LogEntry[] }
+  /** The repair of a hole goes on: a peer or storage has answered. */
+  | { readonly type: 'repair'; readonly incarnation: number; run(): void }
+  | { readonly type: 'repair-due' }
   | { readonly type: 'connection-lost'; readonly node: string }
 
 /** Storage has the group's state ready for this incarnation (after the WAL barrier). */

@@ -28,6 +28,7 @@ import {
   type RaftHostOwner,
   replicaSession,
 } from './raft-owner.ts'
+import { type FetchEntries, peerNodes, RepairDriver } from './repair-driver.ts'
 import type { RecoveredMessage, ReplicaMessage } from './replica-message.ts'
 
 export interface ShellOptions
@@ -36,6 +37,8 @@ export interface ShellOptions
   readonly session: number
   /** Survives restarts of the actor. */
   readonly history: ApplyHistory
+  /** Asks a node for entries of this node's groups. */
+  readonly fetchEntries: FetchEntries
 }
 
 /** What a shell uses of its actor's context. */
@@ -85,6 +88,7 @@ export class ReplicaShell<Machine extends MaintainedMachine> implements RaftHost
   #maintenance: ReplicaMaintenance | undefined
   /** In the state of a snapshot that is not installed yet. */
   #prepared: Machine | undefined
+  #repair: RepairDriver | undefined
   /** Of this leadership. */
   #members: MembershipDriver | undefined
 
@@ -166,8 +170,27 @@ export class ReplicaShell<Machine extends MaintainedMachine> implements RaftHost
     this.#owner.restored?.(this.#machine)
     this.#maintenance.dropRetired()
     this.#host.start()
+    this.#repair = this.#repairOf(this.#host)
+    this.#repair.look()
     this.#context.setTimer('maintain', limits.maintainIntervalMs, { type: 'maintain' })
     this.#owner.begun(this.#host)
+  }
+
+  #repairOf(host: RaftHost): RepairDriver {
+    const { self, incarnation } = this.#context
+    const { storage, nodes, fetchEntries } = this.#options
+    return new RepairDriver({
+      key: this.#key,
+      log: host.log,
+      storage,
+      fetch: fetchEntries,
+      peers: () =>
+        peerNodes(host.inspect().configuration, host.replicaId, (replica) => nodes.nodeOf(replica)),
+      inTurn: (run) => self.reply({ type: 'repair', incarnation, run }),
+      lookAfter: (delayMs) => this.#context.setTimer('repair', delayMs, { type: 'repair-due' }),
+      repaired: (entries) => host.repaired(entries),
+      event: (name, fields) => this.#owner.event(name, fields),
+    })
   }
 
   #maintenanceOf(host: RaftHost, machine: Machine, checkpointIndex: number): ReplicaMaintenance {
@@ -233,9 +256,13 @@ export class ReplicaShell<Machine extends MaintainedMachine> implements RaftHost
         return
       case 'holes':
         host.holesChanged()
+        this.#repair?.look()
         return
-      case 'repaired':
-        host.repaired(message.entries)
+      case 'repair':
+        if (message.incarnation === this.#context.incarnation) message.run()
+        return
+      case 'repair-due':
+        this.#repair?.waited()
         return
       case 'connection-lost':
         host.connectionLost(message.node)

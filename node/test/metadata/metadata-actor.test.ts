@@ -50,6 +50,7 @@ class Rig {
           node: 'n1',
           nodes: nodesOf(1, 2, 3),
           admitsSnapshot: () => true,
+          fetchEntries: () => {},
           session: 1,
           history,
           storage: this.fake.storage,

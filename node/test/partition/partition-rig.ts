@@ -57,6 +57,7 @@ export class Rig {
       session: 5,
       nodes: nodesOf(1, 2, 3, 4, 5),
       admitsSnapshot: () => true,
+      fetchEntries: () => {},
       storage: this.fake.storage,
       timing,
       history: new ApplyHistory(),

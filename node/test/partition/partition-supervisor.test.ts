@@ -92,6 +92,7 @@ class Rig {
             storage,
             send: () => {},
             admitsSnapshot: () => true,
+            fetchEntries: () => {},
             addressOf: () => undefined,
             trustedWallMs: () => undefined,
             events: {

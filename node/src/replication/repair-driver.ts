@@ -1,0 +1,197 @@
+// Fills the holes of one replica, one after another: asks the other replicas in turn, leader or not,
+// for the entries, piece by piece, and has storage write them when all of a hole are there and their
+// chain ends where the hole's does. A peer that does not have them, or sends others, is passed over;
+// when all were, it waits. Decides nothing about what a damaged replica may do meanwhile (the core
+// does). Previous stop: replica-shell.ts; next stops: the peers' repair-server.ts, then storage.
+import type { LogPoint, ReplicaId } from '@quorate/raft'
+import { limits } from '../limits.ts'
+import { sameChain } from '../storage/chain.ts'
+import { verifyEntry, verifyPayload } from '../storage/entry-format.ts'
+import type { GroupKey, LogEntry } from '../storage/log-entry.ts'
+import type { GroupLog, LogHole, Storage } from '../storage/storage.ts'
+import type { EntriesWanted } from './repair-codec.ts'
+
+/** Undefined: this node has none of them to give. Called on a later turn. */
+export type FetchEntries = (
+  node: string,
+  wanted: EntriesWanted,
+  done: (entries: readonly LogEntry[] | undefined) => void,
+) => void
+
+export interface RepairOptions {
+  readonly key: GroupKey
+  readonly log: GroupLog
+  readonly storage: Pick<Storage, 'repair'>
+  readonly fetch: FetchEntries
+  /** Nodes of the group's other replicas, as far as they are known. */
+  peers(): readonly string[]
+  /** Runs it in the replica's own turn, if the replica still lives then. */
+  inTurn(run: () => void): void
+  /** Calls `look` after so long. */
+  lookAfter(delayMs: number): void
+  /** These are on disk again. */
+  repaired(entries: readonly LogEntry[]): void
+  event(name: string, fields: Readonly<Record<string, unknown>>): void
+}
+
+interface Work {
+  readonly hole: LogHole
+  readonly node: string
+  readonly entries: LogEntry[]
+  /** Of the last entry that came, or of the one before the hole; not always known. */
+  previous: LogPoint | undefined
+}
+
+export class RepairDriver {
+  readonly #options: RepairOptions
+  #work: Work | undefined
+  #isWaiting = false
+  /** Questions asked so far: the next one goes to the next node. */
+  #asked = 0
+  /** Peers that could not help with the present hole. */
+  #failures = 0
+  /** Holes before it were given up for this round. */
+  #fromIndex = 0
+
+  constructor(options: RepairOptions) {
+    this.#options = options
+  }
+
+  /** The list of holes may have changed. */
+  look(): void {
+    if (this.#work !== undefined || this.#isWaiting) return
+    // The state at a log start comes with a snapshot, not with entries.
+    const holes = this.#options.log.holes().filter(({ where }) => where !== 'checkpoint')
+    const hole = holes.find(({ firstIndex }) => firstIndex >= this.#fromIndex)
+    if (hole === undefined) {
+      this.#fromIndex = 0
+      if (holes.length > 0) this.#wait()
+      return
+    }
+    const nodes = this.#options.peers()
+    const node = nodes[this.#asked++ % Math.max(1, nodes.length)]
+    if (node === undefined) this.#wait()
+    else {
+      this.#work = { hole, node, entries: [], previous: hole.before }
+      this.#ask(this.#work)
+    }
+  }
+
+  /** The time that was asked for has passed. */
+  waited(): void {
+    this.#isWaiting = false
+    this.look()
+  }
+
+  #wait(): void {
+    this.#isWaiting = true
+    this.#options.lookAfter(limits.repairRetryMs)
+  }
+
+  #ask(work: Work): void {
+    const { key, fetch, inTurn } = this.#options
+    const { firstIndex, lastIndex } = work.hole
+    const wanted = { group: key, fromIndex: firstIndex + work.entries.length, lastIndex }
+    fetch(work.node, wanted, (entries) => inTurn(() => this.#came(work, entries ?? [])))
+  }
+
+  #came(work: Work, entries: readonly LogEntry[]): void {
+    if (work !== this.#work) return
+    const { hole } = work
+    for (const entry of entries) {
+      if (!follows(work, entry)) break
+      work.entries.push(entry)
+      work.previous = entry
+      if (entry.index === hole.lastIndex) {
+        this.#fill(work)
+        return
+      }
+    }
+    const isWhole = entries.length > 0 && work.entries.at(-1) === entries.at(-1)
+    if (isWhole) this.#ask(work)
+    else this.#passOver()
+  }
+
+  #fill(work: Work): void {
+    const { key, log, storage, inTurn } = this.#options
+    const { hole, entries } = work
+    const isThere = log
+      .holes()
+      .some((each) => each.firstIndex === hole.firstIndex && sameEnd(each, hole))
+    const last = entries.at(-1)!
+    const isIt = last.term === hole.last.term && sameChain(last.chain, hole.last.chain)
+    if (!isThere) this.#next()
+    else if (!isIt) this.#passOver()
+    else storage.repair(key, hole, entries, (error) => inTurn(() => this.#filled(work, error)))
+  }
+
+  #filled(work: Work, error: Error | undefined): void {
+    if (work !== this.#work) return
+    const { firstIndex, lastIndex, file, from, to } = work.hole
+    const { event, repaired } = this.#options
+    if (error !== undefined) {
+      event('storage.repair-failed', {
+        file,
+        from,
+        to,
+        firstIndex,
+        lastIndex,
+        error: error.message,
+      })
+      this.#passOver()
+      return
+    }
+    event('storage.repaired', { file, from, to, firstIndex, lastIndex, peer: work.node })
+    repaired(work.entries)
+    this.#next()
+  }
+
+  #next(): void {
+    this.#work = undefined
+    this.#failures = 0
+    this.look()
+  }
+
+  /** Whoever was asked could not help: the next peer, and after the last the next hole. */
+  #passOver(): void {
+    const { hole } = this.#work!
+    this.#work = undefined
+    this.#failures += 1
+    if (this.#failures >= this.#options.peers().length) {
+      this.#failures = 0
+      this.#fromIndex = hole.lastIndex + 1
+    }
+    this.look()
+  }
+}
+
+function sameEnd(one: LogHole, other: LogHole): boolean {
+  return one.lastIndex === other.lastIndex && sameChain(one.last.chain, other.last.chain)
+}
+
+/** Is this the next entry of the hole, as its maker wrote it? */
+function follows({ hole, entries, previous }: Work, entry: LogEntry): boolean {
+  if (entry.index !== hole.firstIndex + entries.length) return false
+  const fault = previous === undefined ? verifyPayload(entry) : verifyEntry(previous, entry)
+  return fault === undefined
+}
+
+/** Whom a replica of this configuration may ask, each node once. */
+export function peerNodes(
+  {
+    voters,
+    outgoing = [],
+    learners = [],
+  }: {
+    readonly voters: readonly ReplicaId[]
+    readonly outgoing?: readonly ReplicaId[]
+    readonly learners?: readonly ReplicaId[]
+  },
+  self: ReplicaId,
+  nodeOf: (replica: ReplicaId) => string | undefined,
+): readonly string[] {
+  const others = [...voters, ...outgoing, ...learners].filter((replica) => replica !== self)
+  const own = nodeOf(self)
+  const nodes = new Set(others.map(nodeOf))
+  return [...nodes].filter((node): node is string => node !== undefined && node !== own)
+}

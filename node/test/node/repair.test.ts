@@ -1,0 +1,99 @@
+// Damaged files of one node are filled from the others while they serve, whoever leads.
+import { decodeBatch, splitBatches } from '@quorate/protocol'
+import { afterEach, describe, expect, test } from 'vitest'
+import { verifyStorage } from '../../src/storage/verify.ts'
+import { damageableFiles } from '../../src/testing/damageable-files.ts'
+import type { TestClient } from './client.ts'
+import { TestCluster } from './cluster.ts'
+
+const decoder = new TextDecoder()
+const kib = 1024
+let cluster: TestCluster
+
+afterEach(() => {
+  expect(cluster.defects).toEqual([])
+})
+
+/** So large that a few fill a WAL file, and segments are made. */
+function value(number: number): string {
+  return `${number}:`.padEnd(60 * kib, 'x')
+}
+
+function produce(client: TestClient, from: number, to: number): void {
+  for (let number = from; number < to; number++) client.produce('orders', value(number))
+}
+
+function numbersIn(client: TestClient, topicId: number): number[] {
+  const numbers: number[] = []
+  for (let offset = 0; ; ) {
+    const { batches, error } = client.fetch(topicId, 0, offset)
+    expect(error).toBeUndefined()
+    const records = splitBatches(batches).flatMap(({ bytes }) => decodeBatch(bytes))
+    if (records.length === 0) return numbers
+    for (const record of records) numbers.push(Number.parseInt(decoder.decode(record.value!), 10))
+    offset = records.at(-1)!.offset + 1
+  }
+}
+
+/** Where the value with this number lies in the newest file of a kind that holds it. */
+function placeOf(
+  name: string,
+  kind: 'wal' | 'segment',
+  number: number,
+): { path: string; at: number } {
+  const { disk } = cluster.node(name)
+  const files = damageableFiles(disk, '/data').filter((file) => file.kind === kind)
+  for (const { path, sizeBytes } of files.reverse()) {
+    const bytes = Buffer.alloc(sizeBytes)
+    disk.syncedView().openSync(path, 'read').readSync(bytes, 0)
+    const at = bytes.lastIndexOf(value(number).slice(0, 100))
+    if (at >= 0) return { path, at }
+  }
+  throw new Error(`${name} has no ${kind} with value ${number}`)
+}
+
+/** A block of zeros inside of the value. Returns the file. */
+function damage(name: string, kind: 'wal' | 'segment', number: number): string {
+  const { path, at } = placeOf(name, kind, number)
+  const from = Math.ceil(at / 4096) * 4096
+  expect(cluster.node(name).disk.damage.apply({ kind: 'zero', path, from })).toBeDefined()
+  return path
+}
+
+function damagedRanges(name: string): readonly unknown[] {
+  const { ranges } = verifyStorage(cluster.node(name).disk.process(), '/data')
+  return ranges.filter(({ state }) => state === 'damaged' || state === 'missing')
+}
+
+function repaired(
+  name: string,
+): readonly { file: string; firstIndex: number; lastIndex: number }[] {
+  return cluster.events(name, 'storage.repaired').map(({ fields }) => fields as never)
+}
+
+describe('a node with damaged files', () => {
+  test('gets what it cannot read from the others, while records keep coming', () => {
+    cluster = TestCluster.ready('repair', 3)
+    const client = cluster.client('n1')
+    const topicId = client.create('orders', { partitions: 1 })
+    produce(client, 0, 60)
+    cluster.pass(3000)
+    produce(client, 60, 70)
+    cluster.crash('n2', 'power')
+    const segment = damage('n2', 'segment', 7)
+    const wal = damage('n2', 'wal', 64)
+    produce(client, 70, 75)
+    cluster.start('n2')
+    produce(client, 75, 80)
+    cluster.until('both files are whole', () => repaired('n2').length >= 2)
+    expect(
+      repaired('n2')
+        .map(({ file }) => file)
+        .sort(),
+    ).toEqual([segment, wal].sort())
+    expect(numbersIn(client, topicId)).toEqual(Array.from({ length: 80 }, (_, number) => number))
+    cluster.pass(2000)
+    cluster.stop('n2')
+    expect(damagedRanges('n2')).toEqual([])
+  })
+})
