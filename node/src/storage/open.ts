@@ -16,10 +16,10 @@ import { groupsFolder, replicaName } from './replica-files.ts'
 import type { WalStart } from './wal.ts'
 import { WalBatch, type WalWork } from './wal-batch.ts'
 import { createWalFileSync, WalFile, walFolder } from './wal-file.ts'
-import { BatchKind, blockBytes, RecordKind } from './wal-format.ts'
+import { BatchKind, blockBytes, type PreviousBatch, RecordKind } from './wal-format.ts'
 import { previousOf } from './wal-recovery.ts'
 import type { ReadRecord, ScannedFile } from './wal-scan.ts'
-import { isSealed } from './wal-sequence.ts'
+import { isSealed, type LastBatch } from './wal-sequence.ts'
 
 export interface OpenedStore {
   readonly store: RecoveredStore
@@ -111,18 +111,19 @@ function withoutLost(
 
 /**
  * The last batch again when it is not proven to be synced; and what must be known of damage also
- * after the next crash: which entries are missing, and where logs are cut. Undefined: a new WAL.
+ * after the next crash: which entries are missing, and where each log ends. Undefined: a new WAL.
  */
 function firstBatch(store: RecoveredStore): WalBatch | undefined {
-  const { last, lostPlaces } = store.wal
-  if (last === undefined && lostPlaces.length === 0) return undefined
+  const { last } = store.wal
+  const settles = isLosing(store)
+  if (last === undefined && !settles) return undefined
   const batch = new WalBatch()
   const add = (work: WalWork): void => batch.add(work, () => {})
   if (!isSealed(last)) for (const read of last!.read) for (const work of worksOf(read)) add(work)
-  for (const { log, cut } of store.replicas) {
+  for (const { log } of store.replicas) {
     const { group, replicaId, lastIndex } = log
     const work = { group, replicaId, drop: false, copied: false, truncateAfter: undefined }
-    if (cut) add({ ...work, truncateAfter: lastIndex, entries: [] })
+    if (settles) add({ ...work, truncateAfter: lastIndex, entries: [] })
     for (const run of log.damaged.missingRuns()) add({ ...work, copied: true, entries: run })
   }
   return batch
@@ -190,8 +191,9 @@ function isUsable(file: ScannedFile, { wal }: RecoveredStore): boolean {
   return wal.lostFiles.every((lost) => lost.number < number)
 }
 
-function walFileOf({ number, path, file, sizeBytes, salt }: ScannedFile): WalFile {
-  return new WalFile(number, path, file, sizeBytes, salt)
+/** One that was cut short is never recycled for what its header says it is. */
+function walFileOf({ number, path, file, sizeBytes, cutAt, salt }: ScannedFile): WalFile {
+  return new WalFile(number, path, file, cutAt ?? sizeBytes, salt)
 }
 
 /** Writes the first batch, and gives every entry of the WAL its place. */
@@ -217,18 +219,12 @@ function startWal(
     }
   }
   const start = { files: [...files, current], nextFileNumber: manifest.nextWalFile }
-  const { last } = store.wal
   if (batch === undefined) {
     return { ...start, nextBatchNumber: 1, previous: previousOf(undefined), sealed: true }
   }
-  const directory = last?.batch.directory
-  const sealed = isSealed(last)
-  const isSeal = sealed && batch.isEmpty
-  const lastNumber = directory?.batchNumber ?? 0
-  const batchNumber = sealed ? lastNumber + 1 : lastNumber
-  const previous = sealed ? previousOf(last) : directory!.previous
-  const settles = store.wal.lostPlaces.length > 0 || store.replicas.some(({ cut }) => cut)
-  const kind = settles ? BatchKind.recovered : isSeal ? BatchKind.seal : BatchKind.data
+  const { last } = store.wal
+  const { batchNumber, previous } = nextAfter(last)
+  const kind = kindOf(store, batch)
   const { directoryBytes, sizeBytes } = batch.measure(previous.records.length)
   const { pieces, crc } = batch.finish(kind, batchNumber, previous, current)
   const { position } = current
@@ -239,7 +235,7 @@ function startWal(
   }
   current.file.syncSync()
   current.position += sizeBytes
-  if (!sealed) placeAgain(store, last!.read, current, position + directoryBytes)
+  if (!isSealed(last)) placeAgain(store, last!.read, current, position + directoryBytes)
   return {
     ...start,
     nextBatchNumber: batchNumber + 1,
@@ -252,6 +248,30 @@ function startWal(
     },
     sealed: kind === BatchKind.seal,
   }
+}
+
+/** The last batch is written again unless it is known to be synced. */
+function nextAfter(last: LastBatch | undefined): {
+  readonly batchNumber: number
+  readonly previous: PreviousBatch
+} {
+  if (last === undefined) return { batchNumber: 1, previous: previousOf(undefined) }
+  const { directory } = last.batch
+  if (!isSealed(last)) return directory
+  return { batchNumber: directory.batchNumber + 1, previous: previousOf(last) }
+}
+
+function kindOf(store: RecoveredStore, batch: WalBatch): BatchKind {
+  const { last } = store.wal
+  if (isLosing(store)) return BatchKind.recovered
+  if (isSealed(last)) return batch.isEmpty ? BatchKind.seal : BatchKind.data
+  return last!.batch.directory.kind
+}
+
+/** Something is lost, if only a file that held nothing we miss: no manifest names it from now on. */
+function isLosing({ wal, replicas }: RecoveredStore): boolean {
+  const isLost = wal.lostPlaces.length > 0 || wal.lostFiles.length > 0
+  return isLost || replicas.some(({ cut }) => cut)
 }
 
 function placeAgain(

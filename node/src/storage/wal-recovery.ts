@@ -7,10 +7,10 @@ import type { Manifest } from './manifest.ts'
 import type { StorageSettings } from './options.ts'
 import { replicaName } from './replica-files.ts'
 import type { LogMark } from './tail.ts'
-import type { WalIdentity } from './wal-file.ts'
+import { type WalIdentity, walPath } from './wal-file.ts'
 import { noPreviousBatch, type PreviousBatch, RecordKind } from './wal-format.ts'
 import { ReplicaReplay } from './wal-replay.ts'
-import { type LostFile, type ScannedFile, scanWalFileSync } from './wal-scan.ts'
+import { type LostFile, type ReadRecord, type ScannedFile, scanWalFileSync } from './wal-scan.ts'
 import {
   isScanned,
   type LastBatch,
@@ -64,9 +64,11 @@ export function recoverWalSync(
   }
   const strangers = new Set<string>()
   let lostPlaces: LostPlace[] = []
+  let settles = false
   for (const step of steps) {
     if (step.kind === 'recovered') {
       lostPlaces = []
+      settles = true
       for (const replica of replicas.values()) replica.settleLosses()
       continue
     }
@@ -78,10 +80,13 @@ export function recoverWalSync(
     for (const read of step.read) {
       const name = replicaName(read.record)
       const replica = replicas.get(name)
-      if (replica !== undefined) replica.play(read)
+      if (replica !== undefined && settles && read.record.kind === RecordKind.truncateAfter) {
+        replica.endedAt(read.record.index, placeOf(folder, read))
+      } else if (replica !== undefined) replica.play(read)
       else if (read.record.kind === RecordKind.dropReplica) strangers.delete(name)
       else strangers.add(name)
     }
+    settles = false
   }
   const files = found.filter(isScanned)
   return {
@@ -93,6 +98,11 @@ export function recoverWalSync(
     lostPlaces,
     events: [...droppedTail(dropped), ...tornTails(files, last), ...lostPlaces.map(lostEvent)],
   }
+}
+
+function placeOf(folder: string, { record, fileNumber }: ReadRecord): LostPlace {
+  const detail = `an earlier start found entries up to ${record.index}`
+  return { path: walPath(folder, fileNumber), from: 0, to: 0, detail }
 }
 
 function droppedTail(dropped: ScannedBatchPlace | undefined): StorageEvent[] {

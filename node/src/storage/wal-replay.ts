@@ -29,7 +29,7 @@ export interface Replayed {
   readonly reset: LogMark | undefined
   /** Why promised entries may be missing at the end. */
   readonly unknown: string | undefined
-  /** Records in the WAL go on after `entries` and are not believed: they are to be cut off. */
+  /** The log ends with `entries`, whatever else the WAL holds: that is to be noted there. */
   readonly cut: boolean
 }
 
@@ -42,7 +42,7 @@ export class ReplicaReplay {
   readonly #entries = new Map<number, ReplayedEntry>()
   #last: number
   /** Batches were lost, and nothing since has shown that they changed nothing here. */
-  #doubt: LostPlace | undefined
+  #doubt: (LostPlace & { readonly endedAt?: number }) | undefined
   /** Nothing that follows is believed. */
   #unknown: string | undefined
 
@@ -61,6 +61,16 @@ export class ReplicaReplay {
   settleLosses(): void {
     this.#doubt = undefined
     this.#unknown = undefined
+  }
+
+  /**
+   * A start that settled losses noted where the log ended then. A log that ends earlier now has lost
+   * something since, unless what is missing is cut off later in the WAL.
+   */
+  endedAt(index: number, place: LostPlace): void {
+    if (this.#unknown !== undefined) return
+    if (index > this.#last) this.#doubt ??= { ...place, endedAt: index }
+    else this.#truncateAfter(index)
   }
 
   play(read: ReadRecord): void {
@@ -98,9 +108,11 @@ export class ReplicaReplay {
       live.push(found)
       previous = found.entry
     }
-    const { path, detail } = this.#doubt ?? {}
-    if (this.#doubt !== undefined) unknown ??= `${path}: ${detail}`
-    const cut = this.#unknown !== undefined || index <= this.#last
+    const { path, detail, endedAt } = this.#doubt ?? {}
+    // What had been there may have been copied forward before its file was released.
+    const isThere = endedAt !== undefined && endedAt <= this.#last
+    if (path !== undefined && !isThere) unknown ??= `${path}: ${detail}`
+    const cut = unknown !== undefined || index <= this.#last
     return { entries: live, reset: this.#reset, unknown, cut }
   }
 
@@ -198,6 +210,7 @@ export class ReplicaReplay {
   }
 
   #truncateAfter(index: number): void {
+    if (this.#doubt?.endedAt !== undefined && index <= this.#last) this.#doubt = undefined
     for (let each = this.#last; each > index && each > this.#settled.index; each -= 1) {
       this.#entries.delete(each)
     }
