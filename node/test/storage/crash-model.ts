@@ -1,21 +1,13 @@
 // A model of what storage promises across crashes, and an interpreter that plays drawn operations
 // on a node and the model alike. Every operation is total: one that makes no sense now does nothing,
 // so any subset of a failing run is a run too.
-import type { GroupKey, LogEntry } from '../../src/storage/log-entry.ts'
+import { type GroupKey, groupKey, type LogEntry } from '../../src/storage/log-entry.ts'
 import type { GroupLog } from '../../src/storage/storage.ts'
 import { type CrashPoint, DiskCrash } from '../../src/testing/crash-points.ts'
-import {
-  endOf,
-  kindOfOperation,
-  type Operation,
-  type Point,
-  pointOf,
-  pointOfOperation,
-  Replica,
-  samePoint,
-  text,
-} from './crash-replica.ts'
-import { makeRecords, metadata, type TestNode } from './harness.ts'
+import { kindOfOperation, type Operation, pointOfOperation, Replica } from './crash-replica.ts'
+import { applyDamage } from './damage-plan.ts'
+import { folder, makeRecords, metadata, type TestNode } from './harness.ts'
+import { checkReplica, type Seen } from './replica-check.ts'
 
 const keys = [metadata, '5-0', '6-0']
 
@@ -29,8 +21,14 @@ export class CrashModel {
   #crashed = false
   /** For the starts to come: each is cut off there. */
   readonly #startPoints: { readonly point: CrashPoint; readonly kind: 'kill' | 'power' }[] = []
+  /** Damage for the time before the next start. */
+  readonly #toDamage: Operation[] = []
+  /** Files were damaged since the last check. */
+  #damaged = false
+  readonly #amnesiac: Replica[] = []
   crashes = 0
   startsCutOff = 0
+  readonly seen: Seen = { holes: 0, begun: 0, unknownTails: 0, checkpointsLost: 0 }
 
   constructor(node: TestNode) {
     this.node = node
@@ -67,6 +65,9 @@ export class CrashModel {
           point: pointOfOperation(operation),
           kind: kindOfOperation(operation),
         })
+        return
+      case 'damage':
+        this.#toDamage.push(operation)
         return
       case 'close':
         this.#close()
@@ -124,7 +125,9 @@ export class CrashModel {
     this.node.disk.crashPoints.clear()
     // A full disk cannot be opened when no spare file is left; that is another test's subject.
     this.node.disk.capacityBytes = Number.POSITIVE_INFINITY
+    this.#damaged = applyDamage(this.node.disk, folder, this.#toDamage.splice(0))
     this.#open()
+    this.node.disk.clearFaults()
     this.check()
   }
 
@@ -174,67 +177,33 @@ export class CrashModel {
     this.#dropped.length = 0
     for (const replica of [...this.#replicas.values()]) {
       if (groups.get(replica.key)?.replicaId !== replica.replicaId) {
-        if (replica.creation === 'done') throw new Error(`replica ${replica.replicaId} is lost`)
+        if (replica.creation === 'done') this.#expectAmnesiac(replica)
         this.#replicas.delete(replica.key)
         continue
       }
       replica.creation = 'done'
-      this.#checkReplica(replica)
+      checkReplica(this.node, replica, this.#damaged, this.seen)
     }
     for (const { group, replicaId } of groups.values()) {
       const key = `${group.topicId}-${group.partition}`
       if (this.#replicas.get(key)?.replicaId !== replicaId) throw new Error(`${key} from nowhere`)
     }
+    for (const { key, replicaId } of this.#amnesiac) this.#isAmnesiac(key, replicaId)
+    this.#damaged = false
   }
 
-  #checkReplica(replica: Replica): void {
-    const found = this.node.storage.groups.get(replica.key)!
-    const log = this.node.log(replica.key)
-    const { term } = found.hardState
-    if (term < replica.promisedTerm || !replica.terms.includes(term)) {
-      throw new Error(`${replica.key}: term ${term}, promised ${replica.promisedTerm}`)
-    }
-    if (log.start.index < replica.promisedStart) {
-      throw new Error(`${replica.key}: start ${log.start.index}, promised ${replica.promisedStart}`)
-    }
-    const last: Point = pointOf(log.pointAt(log.lastIndex)!)
-    const version = replica.versions.findIndex((each, number) => {
-      return number >= replica.promised && samePoint(endOf(each.entries), last)
-    })
-    if (version === -1) {
-      const promised = endOf(replica.versions[replica.promised]!.entries)
-      throw new Error(
-        `${replica.key}: ends at ${JSON.stringify(last)}, promised ${JSON.stringify(promised)}`,
-      )
-    }
-    const { entries } = replica.versions[version]!
-    const read = this.node.readAll(replica.key)
-    const expected = entries.slice(log.start.index)
-    if (read.map(text).join() !== expected.map(text).join()) {
-      throw new Error(
-        `${replica.key}: read ${read.map(text).join()}, expected ${expected.map(text).join()}`,
-      )
-    }
-    this.#checkCheckpoints(replica, log)
-    replica.versions = [{ entries }]
-    replica.promised = 0
-    replica.terms = [term]
-    replica.promisedTerm = term
-    // What was committed is never cut off, also after a crash.
-    replica.commit = Math.min(replica.commit, log.lastIndex)
-    if (replica.lastRoll > replica.commit) replica.lastRoll = 0
-    replica.promisedStart = log.start.index
-    replica.checkpoints = [...log.checkpoints()]
+  /** Lost only by damage, and then for good. */
+  #expectAmnesiac(replica: Replica): void {
+    if (!this.#damaged) throw new Error(`replica ${replica.replicaId} is lost`)
+    this.#isAmnesiac(replica.key, replica.replicaId)
+    this.#amnesiac.push(replica)
   }
 
-  #checkCheckpoints(replica: Replica, log: GroupLog): void {
-    const newest = replica.checkpoints.at(-1)
-    const found = this.node.opened.groups.get(replica.key)?.checkpoint
-    if (newest !== undefined && (found === undefined || found.index < newest)) {
-      throw new Error(`${replica.key}: checkpoint ${newest} is lost, ${found?.index} is there`)
-    }
-    if (found !== undefined && found.state[0] !== found.index % 251) throw new Error('other state')
-    if (log.start.index > 0 && found === undefined) throw new Error('no checkpoint at log start')
+  #isAmnesiac(key: GroupKey, replicaId: number): void {
+    const named = this.node.opened.amnesiac.some(
+      (each) => groupKey(each.group) === key && each.replicaId === replicaId,
+    )
+    if (!named) throw new Error(`replica ${replicaId} of ${key} is lost and nothing says so`)
   }
 
   #append(replica: Replica, { count, size }: Operation, after: number | undefined): void {

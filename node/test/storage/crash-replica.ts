@@ -22,10 +22,13 @@ export interface Operation {
     | 'cut-power'
     | 'crash-soon'
     | 'crash-in-start'
+    | 'damage'
     | 'close'
   readonly group: number
   readonly size: number
   readonly count: number
+  /** Of damage: which of the menu, and where in the file, in millionths. */
+  readonly damage?: { readonly choice: number; readonly number: number; readonly at: number }
 }
 
 export interface Point {

@@ -22,6 +22,7 @@ const weighted: Record<Operation['kind'], number> = {
   'cut-power': 1,
   'crash-soon': 1,
   'crash-in-start': 1,
+  damage: 0,
   close: 1,
 }
 
@@ -50,13 +51,15 @@ test(
         fc.array(operation, { maxLength: 120, size: 'max' }),
         fc.nat(1_000_000),
         fc.constantFrom(2, 3, 100),
-        (operations, seed, copyForwardFiles) => {
+        fc.constantFrom('keep', 'drop'),
+        (operations, seed, copyForwardFiles, undecided) => {
           const node = new TestNode(`model-${seed}`, {
             walFileBytes: 48 * 1024,
             walBatchBytesMax: 12 * 1024,
             cacheBytesMax: 6 * 1024,
             indexIntervalBytes: 1500,
             copyForwardFiles,
+            undecided,
           }).open()
           const model = new CrashModel(node)
           for (const each of operations) model.play(each)

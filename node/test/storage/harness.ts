@@ -146,16 +146,25 @@ export class TestNode {
     if (error !== undefined) throw error
   }
 
+  /** Some entries from the index on, at least one; or why there are none. */
+  readSome(index: number, key: string = metadata): readonly LogEntry[] | Error {
+    const log = this.log(key)
+    const limit = { index: log.lastIndex, bytes: 4096 }
+    const [error, , entries] = this.wait<[Error | undefined, LogPoint, readonly LogEntry[]]>(
+      (done) => log.read({ index }, limit, done),
+    )
+    if (error !== undefined) return error
+    return entries.length > 0 ? entries : new Error(`nothing at ${index}`)
+  }
+
   /** The whole retained log, read through the reader. */
   readAll(key: string = metadata): LogEntry[] {
     const log = this.log(key)
     const entries: LogEntry[] = []
     let index = log.firstIndex
     while (index <= log.lastIndex) {
-      const [error, , some] = this.wait<[Error | undefined, LogPoint, readonly LogEntry[]]>(
-        (done) => log.read({ index }, { index: log.lastIndex, bytes: 4096 }, done),
-      )
-      if (error !== undefined) throw error
+      const some = this.readSome(index, key)
+      if (some instanceof Error) throw some
       entries.push(...some)
       index = entries.at(-1)!.index + 1
     }

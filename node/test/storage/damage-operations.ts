@@ -1,0 +1,38 @@
+// The operations that are drawn for the damage property, and how often each.
+import fc from 'fast-check'
+import type { Operation } from './crash-replica.ts'
+
+const weighted: Record<Operation['kind'], number> = {
+  append: 10,
+  replace: 2,
+  vote: 2,
+  commit: 6,
+  roll: 4,
+  checkpoint: 3,
+  retain: 2,
+  create: 3,
+  drop: 1,
+  read: 1,
+  run: 8,
+  'fill-disk': 0,
+  'free-disk': 0,
+  kill: 2,
+  'cut-power': 2,
+  'crash-soon': 1,
+  'crash-in-start': 1,
+  damage: 4,
+  close: 1,
+}
+
+export const operation: fc.Arbitrary<Operation> = fc.record<Operation>({
+  kind: fc.oneof(
+    ...Object.entries(weighted).map(([kind, weight]) => ({
+      weight,
+      arbitrary: fc.constant(kind as Operation['kind']),
+    })),
+  ),
+  group: fc.nat(2),
+  size: fc.nat(20_000),
+  count: fc.nat(12),
+  damage: fc.record({ choice: fc.nat(1000), number: fc.nat(20), at: fc.nat(1_000_000) }),
+})

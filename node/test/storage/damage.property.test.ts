@@ -1,0 +1,46 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { CrashModel } from './crash-model.ts'
+import { operation } from './damage-operations.ts'
+import { TestNode } from './harness.ts'
+
+/** More, and other ones each time, for a long search. */
+const runs = Number(process.env['RUNS'] ?? 150)
+const seed = process.env['RUNS'] === undefined ? { seed: 1 } : {}
+
+test(
+  'what was promised is readable and unchanged or reported as damaged, and repairs to what it was',
+  () => {
+    const seen = { holes: 0, begun: 0, unknownTails: 0, checkpointsLost: 0 }
+    fc.assert(
+      fc.property(
+        fc.array(operation, { maxLength: 100, size: 'max' }),
+        fc.nat(1_000_000),
+        fc.constantFrom(2, 100),
+        (operations, seed, copyForwardFiles) => {
+          const node = new TestNode(`damage-${seed}`, {
+            walFileBytes: 48 * 1024,
+            walBatchBytesMax: 12 * 1024,
+            cacheBytesMax: 6 * 1024,
+            indexIntervalBytes: 1500,
+            copyForwardFiles,
+            undecided: 'keep',
+          }).open()
+          const model = new CrashModel(node)
+          for (const each of operations) model.play(each)
+          model.crash('power')
+          node.run(100)
+          model.crash('kill')
+          expect(node.failure).toBeUndefined()
+          for (const name of Object.keys(seen) as (keyof typeof seen)[]) {
+            seen[name] += model.seen[name]
+          }
+        },
+      ),
+      { numRuns: runs, ...seed },
+    )
+    const { holes, begun, unknownTails } = seen
+    expect(Math.min(holes, begun, unknownTails)).toBeGreaterThan(0)
+  },
+  Math.max(60_000, runs * 600),
+)
