@@ -117,6 +117,15 @@ export interface ReplicaState {
   readonly halted?: string
   /** On the leader: why retention waits. */
   readonly retentionHeldBy?: string
+  /** It receives the log and has no vote. */
+  readonly learner?: true
+  /**
+   * `repairing`: entries of its log cannot be read and come from another replica. `unknown-tail`: it
+   * may lack entries it has confirmed, and counts for nothing until it has them again.
+   */
+  readonly condition?: 'repairing' | 'unknown-tail'
+  /** Nodes without which it cannot be decided whether a damaged last entry was ever committed. */
+  readonly waitsFor?: readonly string[]
 }
 
 /** A replica whose node did not answer. */

@@ -309,6 +309,7 @@ export class PartitionActor implements Actor<PartitionMessage>, ShellOwner<Parti
       machine: this.#shell.machine,
       halted: this.#halted,
       heldBy: this.#shell.heldBy,
+      nodes: this.#options.nodes,
     })
   }
 }

@@ -1,5 +1,6 @@
 // One replica as `topic describe` shows it. Reads, decides nothing.
 import type { ReplicaState } from '@quorate/protocol'
+import type { GroupNodes } from '../replication/group-nodes.ts'
 import type { RaftHost } from '../replication/raft-host.ts'
 import { chainText } from '../storage/chain.ts'
 import type { GroupId } from '../storage/log-entry.ts'
@@ -16,10 +17,11 @@ export interface DescribedReplica {
   readonly machine: PartitionMachine | undefined
   readonly halted: string | undefined
   readonly heldBy: string | undefined
+  readonly nodes: GroupNodes
 }
 
 export function describeReplica(replica: DescribedReplica): ReplicaDescription {
-  const { group, node, host, machine, halted, heldBy } = replica
+  const { group, node, host, machine, halted, heldBy, nodes } = replica
   const point = host?.log.pointAt(host.commit)
   return {
     ...group,
@@ -38,5 +40,22 @@ export function describeReplica(replica: DescribedReplica): ReplicaDescription {
     sizeBytes: host?.log.sizeBytes ?? 0,
     ...(halted === undefined ? {} : { halted }),
     ...(heldBy === undefined ? {} : { retentionHeldBy: heldBy }),
+    ...(host === undefined ? {} : standingOf(host, nodes)),
+  }
+}
+
+/** What makes it less than a voter with a whole log. */
+function standingOf(
+  host: RaftHost,
+  nodes: GroupNodes,
+): Pick<ReplicaState, 'learner' | 'condition' | 'waitsFor'> {
+  const { configuration, condition, waitsFor } = host.inspect()
+  const isLearner = configuration.learners?.includes(host.replicaId) === true
+  return {
+    ...(isLearner ? { learner: true } : {}),
+    ...(condition === 'clean' ? {} : { condition }),
+    ...(waitsFor.length === 0
+      ? {}
+      : { waitsFor: waitsFor.map((id) => nodes.nodeOf(id) ?? `replica ${id}`) }),
   }
 }

@@ -160,7 +160,8 @@ export class ReplicaMaintenance {
       preferredMatch: peer.match,
       lastIndex: host.log.lastIndex,
       sinceLeaderMs: work.sinceLeaderMs,
-      preferredUp: work.monotonicMs - peer.heardMs < silenceMs,
+      // A learner, or one that is not sure of its own log, cannot lead.
+      preferredUp: !peer.learner && !peer.recovering && work.monotonicMs - peer.heardMs < silenceMs,
     })
     if (hand) work.transfer(preferred)
   }

@@ -15,6 +15,7 @@ interface Replica {
   readonly node: string
   readonly replicaId: number
   readonly role: string
+  readonly learner?: true
 }
 
 function replicas(client: TestClient, topic: string, partition = 0): Replica[] {

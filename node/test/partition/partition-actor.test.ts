@@ -4,6 +4,7 @@ import type { RaftMessage } from '@quorate/raft'
 import { afterEach, describe, expect, test } from 'vitest'
 import { limits } from '../../src/limits.ts'
 import { EntryType, type LogEntry } from '../../src/storage/log-entry.ts'
+import { missingEntry } from '../../src/storage/missing-entry.ts'
 import { batchOf, headerOf, LogBuilder } from './log-builder.ts'
 import { group, Rig } from './partition-rig.ts'
 
@@ -244,6 +245,23 @@ describe('start, failure and end', () => {
     expect(answers).toMatchObject([{ error: 'QUORATE_NOT_LEADER' }])
     expect(rig.describe().term).toBe(0)
     expect(rig.settled).toBe(1)
+  })
+
+  test('a replica with a hole says so until it is repaired', () => {
+    rig = new Rig([1, 2, 3])
+    const builder = new LogBuilder()
+    for (let at = 0; at < 5; at++) builder.records()
+    const third = builder.entries[2]!
+    const loss = { evidence: 'synced', fileNumber: 1, from: 0, to: 64 } as const
+    const hole = missingEntry(3, third.term, loss, third.chain)
+    rig.fake.hardState = { term: 1, votedFor: 0 }
+    rig.fake.log.append({ entries: builder.entries.with(2, hole) })
+    rig.fake.log.cleanThrough = 2
+    rig.begin()
+    expect(rig.describe()).toMatchObject({ condition: 'repairing', lastIndex: 5 })
+    rig.fake.log.cleanThrough = Number.POSITIVE_INFINITY
+    rig.ref.reply({ type: 'repaired', entries: [third] })
+    expect(rig.describe()).not.toHaveProperty('condition')
   })
 
   test('a replica that cannot be read back halts, says why, and refuses', () => {
