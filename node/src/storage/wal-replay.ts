@@ -120,9 +120,12 @@ export class ReplicaReplay {
   #fillGap(index: number, previous: LogMark | LogEntry): string | undefined {
     if (this.#entries.has(index)) return undefined
     let next = index + 1
-    while (!this.#entries.has(next)) next += 1
-    const { entry, place } = this.#entries.get(next)!
+    while (next <= this.#last && !this.#entries.has(next)) next += 1
+    const found = this.#entries.get(next)
     const what = `entries ${index} to ${next - 1} are lost`
+    // The log was cut off among them: no entry behind tells their chain.
+    if (found === undefined) return `${what}, and the log ends there`
+    const { entry, place } = found
     if (entry.term !== previous.term) return `${what}, and the term changes there`
     const loss: Loss = {
       evidence: 'synced',

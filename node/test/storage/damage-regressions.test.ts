@@ -86,3 +86,20 @@ test('a WAL file that was cut short is not used again for what its header says',
   node.run(200).crash('power').open()
   expect([condition(node), node.log().holes()]).toEqual(['clean', []])
 })
+
+test('a log cut off among entries that were lost without a trace ends before them', () => {
+  const node = new TestNode('cut among lost').open()
+  for (const sizes of [[100, 100], [100, 100], [100], [100]]) node.append(sizes, 1)
+  node.wait<[Error?]>((done) => {
+    node.storage.persist(metadata, { truncateAfter: 4, entries: [] }, done)
+  })
+  node.crash('kill')
+  // Batches of two blocks, the second and the third: only the third names the entries of the second.
+  const from = 3 * 4096
+  node.disk.damage.apply({ kind: 'zero', path: walPath(node, 0), from, byteLength: 4 * 4096 })
+  node.open()
+  expect([condition(node), node.log().lastIndex]).toEqual(['unknown-tail', 2])
+  settleTail(node)
+  node.crash('power').open()
+  expect([condition(node), node.log().lastIndex]).toEqual(['clean', 2])
+})
