@@ -338,6 +338,9 @@ export class ReplicaShell<Machine extends MaintainedMachine> implements RaftHost
     history.applied()
     this.#maintenance!.runApplied()
     this.#owner.applied(entries)
+    // A leader that has just begun goes on with what the one before has left.
+    const isNew = this.#members === undefined && this.#owner.leading
+    if (isNew) this.#context.self.reply({ type: 'members' })
   }
 
   /** False when this replica disagrees with what its leader decided and has halted. */

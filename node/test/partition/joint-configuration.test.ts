@@ -36,6 +36,14 @@ function leadJoint(): void {
   expect(configurations()).toEqual([learning, joint])
 }
 
+test('a leader that begins goes on at once with what is left to do', () => {
+  rig = new Rig([1, 2, 3])
+  rig.desired = { voters: [1, 4, 5].map(place), learners: [], removing: [2, 3].map(place) }
+  rig.leadThree()
+  rig.turn()
+  expect(configurations()).toEqual([learning])
+})
+
 function confirm(from: number): void {
   const reads = rig.sent.map(({ message }) => (message.type === 'heartbeat' ? message.read : 0))
   const extent = { index: rig.fake.log.lastIndex, term: 1 }
