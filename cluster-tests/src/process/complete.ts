@@ -5,8 +5,21 @@ import type { LocalCluster } from './local-cluster.ts'
 
 const timeoutMs = 120_000
 
-export async function complete(cluster: LocalCluster, client: Client): Promise<void> {
+export async function complete(
+  cluster: LocalCluster,
+  client: Client,
+  topics: readonly string[],
+): Promise<void> {
   const look = async () => {
+    for (const topic of topics) {
+      for (const { partition, replicas } of (await cluster.describe(client, topic))
+        .partitionStates) {
+        for (const replica of replicas) {
+          const is = replica.role === 'unreachable' ? replica.role : replica.condition
+          if (is !== undefined) throw new Error(`${topic}/${partition}: ${replica.node} is ${is}`)
+        }
+      }
+    }
     const { nodes, leaving, movesCount, underReplicatedCount } = await client.admin.clusterStatus()
     const missing = nodes.filter((node) => !node.up || !node.ready || node.amnesiac.length > 0)
     const left = {

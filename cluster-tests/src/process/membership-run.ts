@@ -79,7 +79,7 @@ export class MembershipRun {
 
   /** Every group has all its voters, up and caught up, and records flow in every partition. */
   async settled(): Promise<void> {
-    await complete(this.cluster, this.#client)
+    await complete(this.cluster, this.#client, [topicName])
     await this.#flows(performance.now())
   }
 
@@ -103,7 +103,7 @@ export class MembershipRun {
       const found = await this.load.problems()
       problems.push(...found.map((problem) => `without ${node.id}: ${problem}`))
       await this.cluster.restart(node.id)
-      await complete(this.cluster, this.#client)
+      await complete(this.cluster, this.#client, [topicName])
     }
     return problems
   }

@@ -1,7 +1,71 @@
-// Damage to real files between SIGKILL and restart, while the other nodes carry the load.
+// Damage to real files, of every kind, between SIGKILL and restart, while the other nodes carry the
+// load.
 import { expect, test } from 'vitest'
-import { DamageRun } from '../../src/process/damage-run.ts'
+import { DamageRun, type FileDamage } from '../../src/process/damage-run.ts'
 import { stoppedAfterwards } from './support.ts'
+
+/** One after the other, on one node after the other. */
+const healing: readonly (readonly FileDamage[])[] = [
+  [{ kind: 'wal', damage: 'flip' }],
+  [{ kind: 'wal', damage: 'truncate' }],
+  [{ kind: 'wal', damage: 'delete' }],
+  [
+    { kind: 'segment', damage: 'zero' },
+    { kind: 'hard.B', damage: 'flip' },
+    { kind: 'manifest.B', damage: 'delete' },
+    { kind: 'identity', damage: 'flip' },
+    { kind: 'wal/secret', damage: 'delete' },
+  ],
+  [
+    { kind: 'segment', damage: 'delete' },
+    { kind: 'checkpoint', damage: 'flip' },
+    { kind: 'hard.A', damage: 'zero' },
+    { kind: 'manifest.A', damage: 'truncate' },
+  ],
+  [
+    { kind: 'checkpoint', damage: 'delete' },
+    { kind: 'wal/identity', damage: 'truncate' },
+    { kind: 'secret', damage: 'zero' },
+  ],
+  // Term and vote of all its replicas: they are replaced.
+  [
+    { kind: 'hard.A', damage: 'delete' },
+    { kind: 'hard.B', damage: 'delete' },
+  ],
+]
+
+test('a node whose files are damaged, of any kind, comes back by itself and heals while the others carry the load, and nothing acknowledged is lost', async () => {
+  const run = stoppedAfterwards(await DamageRun.start(1))
+  for (const [index, files] of healing.entries()) {
+    const [report] = await run.damage([{ node: `n${1 + (index % 3)}`, files }])
+    expect(report).toMatchObject({ outcome: 'ready' })
+    if (files[0]!.kind === 'segment') expect(report!.repaired).toBeGreaterThan(0)
+  }
+  expect(await run.finish()).toEqual([])
+})
+
+test('two nodes whose files are damaged at once in different ranges heal each other', async () => {
+  const run = stoppedAfterwards(await DamageRun.start(2))
+  const reports = await run.damage([
+    {
+      node: 'n1',
+      files: [
+        { kind: 'segment', damage: 'zero', which: 0.3 },
+        { kind: 'wal', damage: 'flip' },
+      ],
+    },
+    {
+      node: 'n2',
+      files: [
+        { kind: 'segment', damage: 'delete', which: 0.5 },
+        { kind: 'segment', damage: 'truncate', which: 0.8 },
+      ],
+    },
+  ])
+  expect(reports).toMatchObject([{ outcome: 'ready' }, { outcome: 'ready' }])
+  for (const { repaired } of reports) expect(repaired).toBeGreaterThan(0)
+  expect(await run.finish()).toEqual([])
+})
 
 test('nodes without any copy of identity, manifest or secret end with the error that names the files, the others serve, and replace-node brings them back', async () => {
   const run = stoppedAfterwards(await DamageRun.start(3))
