@@ -134,8 +134,10 @@ export function onHeartbeat<Entry extends RaftEntry>(
   message: Heartbeat,
 ): void {
   if (!followLeader(raft, from)) return
-  // The leader names no index beyond what this replica has acked in this term.
-  if (message.commit <= raft.log.lastIndex) commitUpTo(raft, message.commit)
+  // The leader names no index beyond what this replica has acked in this term; but that may have been
+  // in another life, and what was acked may be lost: only what agreed in this one is committed.
+  const { agreedTerm, agreedIndex } = raft.recovery
+  if (agreedTerm === raft.term) commitUpTo(raft, Math.min(message.commit, agreedIndex))
   replyToHeartbeat(raft, from, message.read)
 }
 

@@ -46,6 +46,15 @@ describe('a replica with an unknown tail', () => {
     expect(solo.raft.role).toBe('follower')
   })
 
+  test('takes nothing for committed that it acked before it lost its tail', () => {
+    // Entry 2 was cut off and written again in term 2, and acked; that is what was lost.
+    const solo = new Solo({ log: [1, 1], term: 2, condition: 'unknown-tail' })
+    expect(only(solo.receive(2, heartbeat(2, 2)), 'commit')).toEqual([])
+    const log = makeLog([1, 2])
+    solo.receive(2, append(2, log[0]!, log.slice(1)))
+    expect(only(solo.receive(2, heartbeat(2, 2)), 'commit')).toEqual([{ type: 'commit', index: 2 }])
+  })
+
   test('is fed, and says what it is in every reply', () => {
     const solo = lost()
     solo.receive(2, append(1, makeLog([1, 1])[1]!, makeLog([1, 1, 1]).slice(2)))
