@@ -18,6 +18,8 @@ export type Answers = ReadonlyMap<ReplicaId, Holding>
  * (leaving a joint configuration: of one half of it) whatever configuration came with or after it.
  */
 export function isNeverCommitted(configuration: Configuration, answers: Answers): boolean {
+  // A replica that joined later does not know who was in force before its first configuration.
+  if (configuration.voters.length === 0) return false
   const lacks = (voter: ReplicaId) => answers.get(voter) === 'lack'
   if (isQuorum(configuration, lacks)) return true
   return everyVoter(configuration, (voter) => lacks(voter) || answers.get(voter) === 'undecided')

@@ -6,6 +6,7 @@
 // for that term only, and so does the decision. The rule itself is round-decision.ts.
 import { enterTerm, persistTruncation, send, sendReply, sendReplyWhenAllStored } from './persist.ts'
 import type { Raft } from './raft.ts'
+import { followConfiguration } from './reconfigure.ts'
 import { becomeFollower, isInContact, reportRole, restartElectionTimer } from './role.ts'
 import { awaitedVoters, isNeverCommitted } from './round-decision.ts'
 import type {
@@ -48,9 +49,10 @@ function startRound<Entry extends RaftEntry>(raft: Raft<Entry>, last: Round | un
   if (last !== undefined) {
     raft.recovery.waitsFor = awaitedVoters(configurationOf(raft, last), last.answers)
   }
-  // What is committed must be repaired, however long that takes: nobody is asked about it.
-  const entry = raft.log.firstMissingAfter(raft.log.commit)
-  if (entry !== undefined) openRound(raft, true, entry)
+  // What is committed must be repaired, however long that takes: nobody is asked about it, nor about
+  // what follows it. It may be a configuration, and then this replica does not know whom to ask.
+  const entry = raft.log.firstMissingAfter(raft.log.base.index)
+  if (entry !== undefined && entry.index > raft.log.commit) openRound(raft, true, entry)
 }
 
 function openRound<Entry extends RaftEntry>(
@@ -181,6 +183,7 @@ function answered<Entry extends RaftEntry>(
     recovery.round = undefined
     recovery.waitsFor = []
     persistTruncation(raft, round.index - 1)
+    followConfiguration(raft)
     raft.effects.push({ type: 'dropped', index: round.index })
   }
 }

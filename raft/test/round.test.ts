@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { type Holding, inspectRaft } from '../src/index.ts'
 import { awaitedVoters, isNeverCommitted } from '../src/round-decision.ts'
-import { makeLog } from '../src/testing/index.ts'
+import { makeConfigurationEntry, makeLog } from '../src/testing/index.ts'
 import {
   append,
   type Effect,
@@ -184,9 +184,50 @@ describe('a repairing replica without a leader', () => {
     expect(sent(solo.timeOut(), 'hole-request')).toEqual([])
   })
 
-  test('asks about the first missing entry above the commit index', () => {
-    const solo = new Solo({ log: [1, 1, 1, 1], hole: [2, 4], commit: 2 })
+  test('asks about the first missing entry', () => {
+    const solo = new Solo({ log: [1, 1, 1, 1], hole: [3, 4], commit: 2 })
     expect(sent(solo.timeOut(), 'hole-request')[0]?.[1].index).toBe(3)
+  })
+
+  test('takes back the configuration that is dropped with the entry', () => {
+    const [first, second] = makeLog([1, 1])
+    const third = makeConfigurationEntry(second!, 1, { voters: [1, 2, 3], learners: [4] })
+    const solo = asker({ entries: [first!, second!, third] })
+    expect(inspectRaft(solo.raft).configuration.learners).toEqual([4])
+    solo.timeOut()
+    for (const pre of [true, false]) {
+      answer(solo, 2, 'lack', pre)
+      answer(solo, 3, 'lack', pre)
+      solo.store()
+    }
+    expect(inspectRaft(solo.raft)).toMatchObject({
+      lastIndex: 1,
+      configuration: { voters: [1, 2, 3] },
+    })
+    expect(inspectRaft(solo.raft).configuration.learners).toBeUndefined()
+  })
+
+  test('decides nothing while a configuration may be missing below', () => {
+    // It led alone; entry 2, which is missing, may have made others voters.
+    const configuration = { voters: [1] }
+    const damage = { hole: [2, 4], undecided: true } as const
+    const solo = new Solo({ log: [1, 1, 1, 1], ...damage, commit: 2, configuration })
+    solo.timeOut()
+    solo.store()
+    solo.timeOut()
+    expect(inspectRaft(solo.raft)).toMatchObject({ lastIndex: 4, term: 1 })
+  })
+
+  test('decides nothing about entries of before its first configuration', () => {
+    // A replica that joined as learner: the first configuration it knows is that of entry 3.
+    const [first, second] = makeLog([1, 1])
+    const third = makeConfigurationEntry(second!, 1, { voters: [1, 2, 3] })
+    const entries = [first!, second!, third]
+    const solo = new Solo({ entries, hole: [2, 2], configuration: { voters: [] } })
+    solo.timeOut()
+    solo.store()
+    solo.timeOut()
+    expect(inspectRaft(solo.raft)).toMatchObject({ lastIndex: 3, condition: 'repairing', term: 1 })
   })
 
   test('asks nobody while its own tail is unknown', () => {
