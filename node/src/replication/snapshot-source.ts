@@ -73,6 +73,8 @@ export class SnapshotSource {
       if (checkpoint === undefined || log.start.index !== mark.index) return
       if (!sameChain(checkpoint.chain, mark.chain)) return
       const configuration = committed()
+      // A replica that joined later, just elected: nobody could use a snapshot that names no voters.
+      if (configuration.voters.length === 0) return
       const { index, term, chain } = mark
       const snapshot = { mark, configuration, state: checkpoint.state }
       this.#held = {

@@ -344,6 +344,7 @@ export class SegmentActor implements Actor<SegmentMessage> {
     index: number,
     done: (error: Error | undefined, startIndex: number) => void,
   ): void {
+    const { epoch } = log
     const checkpoints = new Set(log.checkpointList)
     // One that has not ended may be growing at this moment.
     const start = log.segmentList.findLast(
@@ -358,6 +359,11 @@ export class SegmentActor implements Actor<SegmentMessage> {
       change: (manifest) => (log.dropped ? manifest : withStart(manifest, log, start)),
       done: () => {
         this.#continue(() => {
+          // The log began anew meanwhile, and the files are forgotten with what it was.
+          if (log.epoch !== epoch) {
+            done(undefined, log.start.index)
+            return
+          }
           const gone = log.segmentList.filter((segment) => segment.last.index <= start.index)
           log.moveStart(
             start,

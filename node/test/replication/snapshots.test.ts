@@ -130,6 +130,18 @@ describe('a leader that sends snapshots', () => {
     expect(rig.pieces).toEqual([])
   })
 
+  test('gives nothing before it knows a committed configuration', () => {
+    const rig = new Source()
+    const known = rig.committed
+    rig.committed = { voters: [], learners: [] }
+    rig.ask(0)
+    rig.found()
+    rig.committed = known
+    rig.ask(0, 10_000)
+    rig.found()
+    expect(rig.pieces.map(({ data }) => decodeSnapshot(data)?.configuration)).toEqual([known])
+  })
+
   test('lets the bytes go when nobody asked between two looks', () => {
     const rig = new Source()
     rig.ask(0)

@@ -216,6 +216,20 @@ describe('a snapshot', () => {
     expect(names).not.toContain('seg-0000000000000001')
   })
 
+  test('is not undone by a log start that was on its way', () => {
+    for (let step = 0; step < 12; step += 1) {
+      const { node } = withSegment(`install-retention-${step}`, [])
+      const { term, chain } = node.log().pointAt(10)!
+      const checkpoint = { index: 10, term, chain, state: new Uint8Array(5) }
+      node.wait<[Error?]>((done) => node.storage.saveCheckpoint(metadata, checkpoint, done))
+      node.log().dropBelow(10, () => {})
+      for (let event = 0; event < step; event += 1) node.simulation.step()
+      node.wait<[Error?]>((done) => install(node, [], done))
+      node.run(100)
+      expect(node.log().start).toEqual(mark)
+    }
+  })
+
   test('interrupted anywhere leaves the old log or the new one', () => {
     let olds = 0
     let news = 0
