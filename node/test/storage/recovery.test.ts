@@ -3,7 +3,7 @@ import type { Disk } from '../../src/storage/disk.ts'
 import type { LogEntry } from '../../src/storage/log-entry.ts'
 import { walPath } from '../../src/storage/wal-file.ts'
 import { blockBytes } from '../../src/storage/wal-format.ts'
-import { folder, metadata, smallOptions, TestNode } from './harness.ts'
+import { folder, makeRecords, metadata, smallOptions, TestNode } from './harness.ts'
 
 const indexes = (entries: readonly LogEntry[]) => entries.map((entry) => entry.index)
 
@@ -254,6 +254,33 @@ describe('files that must be there', () => {
     expect(condition()).toBe('clean')
     expect(indexes(node.append([10], 1))).toEqual([1])
     expect(indexes(node.crash('power').open().readAll())).toEqual([1])
+  })
+
+  test('batches lost in the middle are settled, also by a start that ended at once', () => {
+    const node = new TestNode('lost-middle').open()
+    node.setTerm(2)
+    node.append([10, 10], 1)
+    // What is lost begins with a truncation: nothing that follows continues the log as it is then.
+    const before = node.log().pointAt(1)!
+    const [second, ...others] = makeRecords(before, 1, [20, 20, 20], 2)
+    node.wait<[Error?]>((done) => {
+      node.storage.persist(metadata, { truncateAfter: 1, entries: [second!] }, done)
+    })
+    for (const entry of others) node.persist([entry])
+    const [, third, fourth] = batchesOf(node.crash('kill'))
+    for (const { position } of [third!, fourth!]) {
+      overwrite(node.disk.process(), walPath(folder, 1), position, new Uint8Array(blockBytes))
+    }
+    const condition = () => node.open().opened.groups.get(metadata)!.condition
+    expect(condition()).toBe('unknown-tail')
+    node.crash('kill')
+    expect(condition()).toBe('unknown-tail')
+    expect(node.log().lastIndex).toBe(2)
+    node.wait<[Error?]>((done) => node.storage.setTailKnown(metadata, done))
+    node.append([10, 10], 4)
+    node.crash('power')
+    expect(condition()).toBe('clean')
+    expect(indexes(node.readAll())).toEqual([1, 2, 3, 4])
   })
 
   test('a lost replica folder is made again, and what it held is a hole', () => {
