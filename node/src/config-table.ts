@@ -140,4 +140,14 @@ export const optionTable: readonly OptionRow[] = [
       'all data are read once a day, or as often as this allows; 4 MiB/s is 4.6 TiB in 14 days',
     about: 'how fast stored data are read again, at most, to find damage',
   },
+  {
+    name: 'diskReserveBytes',
+    flag: '--disk-reserve-bytes N',
+    variable: 'QUORATE_DISK_RESERVE_BYTES',
+    unit: 'bytes',
+    default: '268435456 (256 MiB)',
+    range: '0 to 1099511627776, 0 refuses nothing',
+    relation: 'records are taken again at 1.25 times as much',
+    about: 'free space of the disk below which records are refused',
+  },
 ]

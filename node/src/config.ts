@@ -26,6 +26,7 @@ export interface ServerConfig {
   readonly electionTimeoutMinMs: number
   readonly electionTimeoutMaxMs: number
   readonly scrubBytesPerSecond: number
+  readonly diskReserveBytes: number
 }
 
 const address = z.string().transform(addressFrom)
@@ -61,6 +62,7 @@ const schema = z.strictObject({
   electionTimeoutMinMs: wholeNumber(50, 60_000).default(600),
   electionTimeoutMaxMs: wholeNumber(50, 120_000).default(900),
   scrubBytesPerSecond: wholeNumber(65_536, 1_073_741_824).default(4_194_304),
+  diskReserveBytes: wholeNumber(0, 1_099_511_627_776).default(268_435_456),
 })
 
 export interface ConfigInput {

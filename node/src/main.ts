@@ -145,7 +145,8 @@ class ServerProcess {
 
   #nodeOptions(): NodeOptions {
     const config = this.#config
-    const { heartbeatMs, electionTimeoutMinMs, electionTimeoutMaxMs, scrubBytesPerSecond } = config
+    const { heartbeatMs, electionTimeoutMinMs, electionTimeoutMaxMs } = config
+    const { scrubBytesPerSecond, diskReserveBytes } = config
     const httpAddress = this.#http?.address
     return {
       folder: config.data,
@@ -157,7 +158,7 @@ class ServerProcess {
       autoCreateTopics: config.autoCreateTopics,
       version,
       timing: { heartbeatMs, electionTimeoutMinMs, electionTimeoutMaxMs },
-      storage: { scrubBytesPerSecond },
+      storage: { scrubBytesPerSecond, diskReserveBytes },
       ...(httpAddress === undefined ? {} : { httpAddress }),
     }
   }

@@ -1,7 +1,7 @@
-// A disk that really runs full: a node whose data lie on a small file system in memory. Mounting one
-// needs root.
+// A disk that really runs full, or down to the reserve: a node whose data lie on a small file system
+// in memory. Mounting one needs root.
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Client, topic } from '@quorate/client'
 import { apiSubject, chunksOf, joinChunks } from '@quorate/protocol'
@@ -12,8 +12,6 @@ import { RawConnection } from '../../src/process/raw-connection.ts'
 import { stoppedAfterwards } from './support.ts'
 
 const mebibyte = 1024 * 1024
-const diskBytes = 320 * mebibyte
-const ballastBytes = 64 * mebibyte
 const valueBytes = 256 * 1024
 
 const canMount = process.platform === 'linux' && process.getuid?.() === 0
@@ -27,53 +25,88 @@ interface ProduceAnswer {
 test.skipIf(!canMount)(
   'on a full disk produce is refused as not applied, reads go on, and with new space everything goes on, nothing acknowledged is lost',
   async () => {
-    const disk = smallDisk()
-    const ballast = join(disk, 'ballast')
-    writeFileSync(ballast, new Uint8Array(ballastBytes))
-    const options = { nodes: 1, folder: join(disk, 'cluster') } as const
-    const cluster = stoppedAfterwards(await PlannedCluster.start(options))
-    const [node] = cluster.nodes
-    const client = await cluster.connect()
-    await client.admin.createTopic('orders', { partitions: 1, replicas: 1 })
-    const connection = await RawConnection.connect(node!.address)
-    const acknowledged: number[] = []
-    const produce = async (): Promise<ProduceAnswer> => {
-      const value = new Uint8Array(valueBytes)
-      new DataView(value.buffer).setUint32(0, acknowledged.length)
-      const reply = await connection.request(apiSubject('produce', 'orders'), chunksOf(value))
-      const answer = JSON.parse(new TextDecoder().decode(joinChunks(reply.payload)))
-      if (answer.error === undefined) acknowledged.push(answer.offset)
-      return answer
-    }
-
-    const refused = await untilRefused(produce)
-    expect(refused).toMatchObject({ code: 'QUORATE_DISK_FULL', outcome: 'not-applied' })
-    expect(acknowledged.length).toBeGreaterThan(100)
-    expect(await numbersIn(client)).toEqual([...acknowledged.keys()])
-    const { nodes } = await client.admin.clusterStatus()
-    expect(nodes).toMatchObject([{ node: 'n1', up: true, refusing: 'QUORATE_DISK_FULL' }])
-
-    rmSync(ballast)
-    await cluster.waitUntil('produce goes on', async () => {
-      const { error } = await produce()
-      if (error !== undefined) throw new Error(error.code)
-      return true
-    })
-    expect(await numbersIn(client)).toEqual([...acknowledged.keys()])
-
-    await node!.kill('SIGKILL')
-    await cluster.restart(node!.id)
-    expect(await numbersIn(client)).toEqual([...acknowledged.keys()])
-    expect(acknowledged).toEqual([...acknowledged.keys()])
-    connection.close()
+    await fillAndFree({ diskBytes: 320 * mebibyte, ballastBytes: 64 * mebibyte, reserveBytes: 0 })
   },
 )
+
+test.skipIf(!canMount)(
+  'below the reserve produce is refused while there is room for everything else',
+  async () => {
+    const reserveBytes = 160 * mebibyte
+    const setting = { diskBytes: 512 * mebibyte, ballastBytes: 128 * mebibyte, reserveBytes }
+    await fillAndFree(setting, async (disk, client) => {
+      const { bavail, bsize } = statfsSync(disk)
+      expect(bavail * bsize).toBeGreaterThan(reserveBytes / 4)
+      expect(bavail * bsize).toBeLessThan(reserveBytes)
+      await client.admin.createTopic('invoices', { partitions: 8, replicas: 1 })
+    })
+  },
+)
+
+interface Setting {
+  readonly diskBytes: number
+  /** What an operator finds to remove. */
+  readonly ballastBytes: number
+  readonly reserveBytes: number
+}
+
+async function fillAndFree(
+  { diskBytes, ballastBytes, reserveBytes }: Setting,
+  whileRefusing?: (disk: string, client: Client) => Promise<void>,
+): Promise<void> {
+  const disk = smallDisk(diskBytes)
+  const ballast = join(disk, 'ballast')
+  writeFileSync(ballast, new Uint8Array(ballastBytes))
+  const cluster = stoppedAfterwards(
+    await PlannedCluster.start({
+      nodes: 1,
+      folder: join(disk, 'cluster'),
+      arguments: ['--disk-reserve-bytes', String(reserveBytes)],
+    }),
+  )
+  const [node] = cluster.nodes
+  const client = await cluster.connect()
+  await client.admin.createTopic('orders', { partitions: 1, replicas: 1 })
+  const connection = await RawConnection.connect(node!.address)
+  const acknowledged: number[] = []
+  const produce = async (): Promise<ProduceAnswer> => {
+    const value = new Uint8Array(valueBytes)
+    new DataView(value.buffer).setUint32(0, acknowledged.length)
+    const reply = await connection.request(apiSubject('produce', 'orders'), chunksOf(value))
+    const answer = JSON.parse(new TextDecoder().decode(joinChunks(reply.payload)))
+    if (answer.error === undefined) acknowledged.push(answer.offset)
+    return answer
+  }
+
+  const refused = await untilRefused(produce, (2 * diskBytes) / valueBytes)
+  expect(refused).toMatchObject({ code: 'QUORATE_DISK_FULL', outcome: 'not-applied' })
+  expect(acknowledged.length).toBeGreaterThan(100)
+  expect(await numbersIn(client)).toEqual([...acknowledged.keys()])
+  const { nodes } = await client.admin.clusterStatus()
+  expect(nodes).toMatchObject([{ node: 'n1', up: true, refusing: 'QUORATE_DISK_FULL' }])
+  await whileRefusing?.(disk, client)
+
+  rmSync(ballast)
+  await cluster.waitUntil('produce goes on', async () => {
+    const { error } = await produce()
+    if (error !== undefined) throw new Error(error.code)
+    return true
+  })
+  expect(await numbersIn(client)).toEqual([...acknowledged.keys()])
+
+  await node!.kill('SIGKILL')
+  await cluster.restart(node!.id)
+  expect(await numbersIn(client)).toEqual([...acknowledged.keys()])
+  expect(acknowledged).toEqual([...acknowledged.keys()])
+  connection.close()
+}
 
 /** The error that tells that the disk is full. What is acknowledged before stays. */
 async function untilRefused(
   produce: () => Promise<ProduceAnswer>,
+  countMax: number,
 ): Promise<ProduceAnswer['error']> {
-  for (let count = 0; count < (2 * diskBytes) / valueBytes; count++) {
+  for (let count = 0; count < countMax; count++) {
     const { error } = await produce()
     if (error !== undefined) return error
   }
@@ -90,7 +123,7 @@ async function numbersIn(client: Client): Promise<number[]> {
   return numbers
 }
 
-function smallDisk(): string {
+function smallDisk(diskBytes: number): string {
   const folder = temporaryFolder('disk')
   const disk = join(folder, 'disk')
   mkdirSync(disk)

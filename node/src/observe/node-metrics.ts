@@ -106,4 +106,8 @@ function registerStorageMetrics(metrics: Metrics, storage: Storage): void {
   gauge('disk_full', 'Whether produce is refused for want of disk.', () =>
     storage.metrics().diskFull ? 1 : 0,
   )
+  metrics.gauge('quorate_disk_free_bytes', 'Free bytes of the volume of the data folder.', () => {
+    const value = storage.metrics().diskFreeBytes
+    return value === undefined ? [] : [{ value }]
+  })
 }

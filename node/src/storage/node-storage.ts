@@ -32,7 +32,7 @@ import type {
   StorageHandlers,
   StorageMetrics,
 } from './storage.ts'
-import { closeParts, type StorageParts, startParts } from './storage-parts.ts'
+import { closeParts, metricsOf, type StorageParts, startParts } from './storage-parts.ts'
 import type { TailRecord } from './tail.ts'
 import { copyForward, feedWal } from './wal-feed.ts'
 
@@ -261,21 +261,7 @@ export class NodeStorage implements Storage {
   }
 
   metrics(): StorageMetrics {
-    const { walActor, segmentActor, scrubberActor } = this.#parts
-    const { batches, bytes, entries, seals, pendingBytes, outstandingSinceMs } = walActor.metrics
-    return {
-      walOutstandingSinceMs: outstandingSinceMs,
-      walBatches: batches,
-      walSeals: seals,
-      walBytes: bytes,
-      walEntries: entries,
-      walFiles: walActor.files.count,
-      pendingBytes,
-      cachedBytes: this.#cache.bytes,
-      ...segmentActor.metrics,
-      diskFull: this.#full.size > 0,
-      scrub: scrubberActor.metrics,
-    }
+    return metricsOf(this.#parts, this.#cache.bytes, this.#full.size > 0)
   }
 
   close(done: Done): void {

@@ -11,8 +11,10 @@ export interface StorageOptions {
   readonly walBatchBytesMax?: number
   /** Idle time in milliseconds after which the last batch is sealed. Default 10. */
   readonly sealIdleMs?: number
-  /** Pause in milliseconds before a full disk is tried again. Default 1000. */
+  /** Milliseconds between looks at the free space, and before a full disk is tried again. Default 1000. */
   readonly diskRetryMs?: number
+  /** Free bytes of the volume below which records are refused; 0 for never. Default 256 MiB. */
+  readonly diskReserveBytes?: number
   /** Payload bytes of committed entries kept in memory, all groups together. Default 128 MiB. */
   readonly cacheBytesMax?: number
   /** Bytes waiting for the WAL from which on admission is refused. Default 64 MiB. */
@@ -52,6 +54,7 @@ export function storageSettings(options: StorageOptions): StorageSettings {
     walBatchBytesMax: options.walBatchBytesMax ?? 4 * mebibyte,
     sealIdleMs: options.sealIdleMs ?? 10,
     diskRetryMs: options.diskRetryMs ?? 1000,
+    diskReserveBytes: options.diskReserveBytes ?? 256 * mebibyte,
     cacheBytesMax: options.cacheBytesMax ?? 128 * mebibyte,
     pendingBytesMax: options.pendingBytesMax ?? 64 * mebibyte,
     walFilesMax: options.walFilesMax ?? 16,

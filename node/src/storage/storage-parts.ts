@@ -1,7 +1,8 @@
 // Starts and closes the parts of a running node's storage: the four actors that own files, the
-// scrubber, and what they share. Knows nothing of replicas; node-storage.ts does and puts these to work.
+// scrubber, the watch on free space, and what they share. Knows nothing of replicas; node-storage.ts does and puts these to work.
 import type { ActorRef } from '@quorate/actors'
 import type { Disk, DiskError } from './disk.ts'
+import { DiskSpaceActor, type DiskSpaceMessage } from './disk-space.ts'
 import type { GroupLogState } from './group-log.ts'
 import { HardStateActor, type HardStateMessage } from './hard-state.ts'
 import type { Identity } from './identity.ts'
@@ -17,7 +18,7 @@ import type { ScrubFinding } from './scrub-items.ts'
 import { ScrubberActor, type ScrubberMessage } from './scrubber.ts'
 import type { MovedConfiguration } from './segment-move.ts'
 import { SegmentActor, type SegmentMessage } from './segment-writer.ts'
-import type { Spawner } from './storage.ts'
+import type { Spawner, StorageMetrics } from './storage.ts'
 import { WalActor, type WalMessage } from './wal.ts'
 
 export interface StorageParts {
@@ -30,10 +31,12 @@ export interface StorageParts {
   readonly wal: ActorRef<WalMessage>
   readonly segments: ActorRef<SegmentMessage>
   readonly scrubber: ActorRef<ScrubberMessage>
+  readonly space: ActorRef<DiskSpaceMessage>
   /** The actors themselves, for what may be looked at from outside. */
   readonly walActor: WalActor
   readonly segmentActor: SegmentActor
   readonly scrubberActor: ScrubberActor
+  readonly spaceActor: DiskSpaceActor
   readonly reader: LogReader
   readonly openFiles: OpenFiles
   readonly remover: Remover
@@ -116,13 +119,44 @@ export function startParts(
     found: owner.scrubFound,
   })
   const scrubber = spawner.spawn('scrubber', () => scrubberActor, spawnOptions)
-  const refs = { hardState, manifest, wal, segments, scrubber }
-  return { ...shared, ...refs, walActor, segmentActor, scrubberActor, reader }
+  const spaceActor = new DiskSpaceActor({
+    disk,
+    folder,
+    reserveBytes: settings.diskReserveBytes,
+    everyMs: settings.diskRetryMs,
+    belowReserve: (below) => owner.diskFull('reserve', below),
+  })
+  const space = spawner.spawn('disk-space', () => spaceActor, spawnOptions)
+  const refs = { hardState, manifest, wal, segments, scrubber, space }
+  return { ...shared, ...refs, walActor, segmentActor, scrubberActor, spaceActor, reader }
 }
 
-/** In the order of who feeds whom: the scrubber, which only reads, then segments, WAL, hard state, manifest; then what is left. */
+export function metricsOf(
+  parts: StorageParts,
+  cachedBytes: number,
+  diskFull: boolean,
+): StorageMetrics {
+  const { walActor, segmentActor, scrubberActor, spaceActor } = parts
+  const { batches, bytes, entries, seals, pendingBytes, outstandingSinceMs } = walActor.metrics
+  return {
+    walOutstandingSinceMs: outstandingSinceMs,
+    walBatches: batches,
+    walSeals: seals,
+    walBytes: bytes,
+    walEntries: entries,
+    walFiles: walActor.files.count,
+    pendingBytes,
+    cachedBytes,
+    ...segmentActor.metrics,
+    diskFull,
+    diskFreeBytes: spaceActor.freeBytes,
+    scrub: scrubberActor.metrics,
+  }
+}
+
+/** In the order of who feeds whom: scrubber and disk space, which only read, then segments, WAL, hard state, manifest; then what is left. */
 export function closeParts(parts: StorageParts, done: () => void): void {
-  const { scrubber, wal, segments, hardState, manifest, openFiles, pending } = parts
+  const { scrubber, space, wal, segments, hardState, manifest, openFiles, pending } = parts
   const closeManifest = (): void => {
     close(manifest, () => {
       pending.whenIdle(() => {
@@ -133,7 +167,8 @@ export function closeParts(parts: StorageParts, done: () => void): void {
   }
   // Reads from WAL files and checkpoints under way end before their files are closed.
   const closeFiles = (): void => close(wal, () => close(hardState, closeManifest))
-  close(scrubber, () => close(segments, () => pending.whenIdle(closeFiles)))
+  const closeSegments = (): void => close(segments, () => pending.whenIdle(closeFiles))
+  close(scrubber, () => close(space, closeSegments))
 }
 
 function close(

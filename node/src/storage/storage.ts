@@ -79,6 +79,8 @@ export interface StorageMetrics {
   readonly segmentEntries: number
   readonly copiedForwardEntries: number
   readonly diskFull: boolean
+  /** Of the volume, as of the last look; undefined before the first. */
+  readonly diskFreeBytes: number | undefined
   readonly scrub: Readonly<ScrubMetrics>
 }
 

@@ -91,15 +91,13 @@ export class ProcessDisk implements Disk {
   }
 
   freeBytes(path: string, done: (error: DiskError | undefined, bytes: number) => void): void {
-    const free = Math.max(this.disk.capacityBytes - this.disk.usedBytes(), 0)
-    this.perform(
-      'open',
-      path,
-      () => {},
-      (error) => {
-        done(error, Number.isFinite(free) ? free : Number.MAX_SAFE_INTEGER)
-      },
-    )
+    let free = 0
+    const look = (): void => {
+      const { capacityBytes } = this.disk
+      if (capacityBytes === Number.POSITIVE_INFINITY) free = capacityBytes
+      else free = Math.max(capacityBytes - this.disk.usedBytes(), 0)
+    }
+    this.perform('open', path, look, (error) => done(error, free))
   }
 
   #open(path: string, mode: OpenMode): DiskFile {

@@ -139,6 +139,8 @@ export class TestCluster {
           walFileBytes: 1024 * kib,
           walBatchBytesMax: 256 * kib,
           cacheBytesMax: this.#options.cacheBytesMax ?? 1024 * kib,
+          // A full disk is one that has no byte left.
+          diskReserveBytes: 0,
         },
         ...options,
       },

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import type { LogEntry } from '../../src/storage/log-entry.ts'
-import { makeMark, metadata, TestNode } from './harness.ts'
+import { makeMark, metadata, smallOptions, TestNode } from './harness.ts'
 
 const indexes = (entries: readonly LogEntry[]) => entries.map((entry) => entry.index)
 
-/** Fills the disk up to the last byte, with a spare still there. */
+/** Fills the disk up to the last byte, with a spare still there; nothing is refused before that. */
 function full(name: string): TestNode {
-  const node = new TestNode(name).open()
+  const node = new TestNode(name, { ...smallOptions, diskReserveBytes: 0 }).open()
   node.append([100], 1)
   node.run(100)
   node.disk.capacityBytes = node.disk.usedBytes()
@@ -116,6 +116,86 @@ describe('a full disk', () => {
     expect(node.failure).toBeUndefined()
     node.create(90, 2001)
     expect(node.crash('power').open().storage.groups.get('90-0')!.replicaId).toBe(2001)
+  })
+})
+
+describe('a reserve of free space', () => {
+  const kib = 1024
+  const reserved = (name: string): TestNode => {
+    const options = { ...smallOptions, diskReserveBytes: 400 * kib }
+    const node = new TestNode(name, options).open()
+    node.append([100], 1)
+    node.run(100)
+    return node
+  }
+  const leave = (node: TestNode, bytes: number): void => {
+    node.disk.capacityBytes = node.disk.usedBytes() + bytes
+    node.run(1100)
+  }
+
+  test('refuses records below it, and takes them again with a quarter more', () => {
+    const node = reserved('hysteresis')
+    leave(node, 400 * kib)
+    expect(node.storage.writable()).toBeUndefined()
+    expect(node.storage.metrics()).toMatchObject({ diskFreeBytes: 400 * kib, diskFull: false })
+    leave(node, 400 * kib - 1)
+    expect(node.storage.writable()).toBe('QUORATE_DISK_FULL')
+    expect(node.storage.metrics()).toMatchObject({ diskFreeBytes: 400 * kib - 1, diskFull: true })
+    expect(node.events).toContainEqual({ event: 'disk.full', part: 'reserve' })
+    leave(node, 500 * kib - 1)
+    expect(node.storage.writable()).toBe('QUORATE_DISK_FULL')
+    leave(node, 500 * kib)
+    expect(node.storage.writable()).toBeUndefined()
+    expect(node.events).toContainEqual({ event: 'disk.writable-again' })
+    expect(node.events.filter(({ event }) => event.startsWith('disk.')).length).toBe(2)
+  })
+
+  test('leaves room for everything else: terms, segments, checkpoints, new replicas', () => {
+    const node = reserved('room')
+    for (let round = 0; round < 6; round += 1) node.append([3000, 3000], 1)
+    leave(node, 300 * kib)
+    expect(node.storage.writable()).toBe('QUORATE_DISK_FULL')
+    node.setTerm(2)
+    const previous = node.log().pointAt(node.log().lastIndex)!
+    const mark = makeMark(previous, 2)
+    node.persist([mark])
+    node.log().roll(mark.index)
+    node.log().commit(mark.index)
+    node.run(500)
+    expect(node.log().segments().at(-1)!.lastIndex).toBe(mark.index)
+    const [error] = node.wait<[Error?]>((done) => {
+      const { index, term, chain } = mark
+      const checkpoint = { index, term, chain, state: new Uint8Array(10 * kib) }
+      node.storage.saveCheckpoint(metadata, checkpoint, done)
+    })
+    expect(error).toBeUndefined()
+    node.create(5, 1001)
+    const events = node.events.filter(({ event }) => event === 'disk.full')
+    expect(events).toEqual([{ event: 'disk.full', part: 'reserve' }])
+    expect(node.disk.counters.full).toBe(0)
+    node.crash('power').open()
+    expect(node.log().lastIndex).toBe(mark.index)
+    node.run(10)
+    expect(node.storage.writable()).toBe('QUORATE_DISK_FULL')
+  })
+
+  test('of 0 refuses nothing', () => {
+    const node = full('none')
+    node.run(1100)
+    expect(node.storage.metrics().diskFreeBytes).toBe(0)
+    expect(node.storage.writable()).toBeUndefined()
+  })
+
+  test('stays as it was while the disk does not say what is free', () => {
+    const node = reserved('silent')
+    leave(node, 100)
+    node.disk.fail({ operation: 'open', path: /n1$/, code: 'EIO', times: 1000 })
+    leave(node, 800 * kib)
+    expect(node.storage.writable()).toBe('QUORATE_DISK_FULL')
+    expect(node.failure).toBeUndefined()
+    node.disk.clearFaults()
+    node.run(1100)
+    expect(node.storage.writable()).toBeUndefined()
   })
 })
 
