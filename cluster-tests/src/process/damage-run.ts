@@ -46,6 +46,8 @@ const bulk = { partitions: 2, producers: 1, everyMs: 4, valueBytes: 100_000, inF
 const segmentBytes = 4 * 1024 * 1024
 const segmentsMin = 4
 const fillTimeoutMs = 60_000
+/** A preferred leader takes over when all is calm, one partition after the other. */
+const leadTimeoutMs = 60_000
 
 export class DamageRun {
   readonly #cluster: PlannedCluster
@@ -105,6 +107,24 @@ export class DamageRun {
       said: node.lastWords().slice(before[index]!.said),
       repaired: repairsOf(node) - before[index]!.repaired,
     }))
+  }
+
+  /** Makes the node the leader of the large topic and reads all of it there; gives what is wrong. */
+  async readAt(id: string): Promise<string[]> {
+    const others = this.#cluster.others(id).map((other) => other.id)
+    for (let partition = 0; partition < bulk.partitions; partition += 1) {
+      const replicas = [id, ...others].join(',')
+      const words = ['bulk', String(partition), '--replicas', replicas]
+      await this.#cluster.command('move-partition', ...words)
+      await this.#cluster.waitUntil(
+        `${id} leads bulk/${partition}`,
+        async () => {
+          return (await this.#cluster.leaderOf(this.#client, 'bulk', partition)).id === id
+        },
+        { timeoutMs: leadTimeoutMs },
+      )
+    }
+    return this.#bulk.problems()
   }
 
   /** Ends the load and the nodes. What is wrong with records or files; empty when nothing is. */

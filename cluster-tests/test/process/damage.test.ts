@@ -44,7 +44,7 @@ test('a node whose files are damaged, of any kind, comes back by itself and heal
   expect(await run.finish()).toEqual([])
 })
 
-test('two nodes whose files are damaged at once in different ranges heal each other', async () => {
+test('two nodes whose files are damaged at once in different ranges heal each other, and a bit that flipped unseen is found by a read', async () => {
   const run = stoppedAfterwards(await DamageRun.start(2))
   const reports = await run.damage([
     {
@@ -64,6 +64,11 @@ test('two nodes whose files are damaged at once in different ranges heal each ot
   ])
   expect(reports).toMatchObject([{ outcome: 'ready' }, { outcome: 'ready' }])
   for (const { repaired } of reports) expect(repaired).toBeGreaterThan(0)
+
+  // A start looks at the ends of segments, not into them.
+  const flipped: FileDamage = { kind: 'segment', damage: 'flip', which: 0.5 }
+  await run.damage([{ node: 'n3', files: [flipped] }])
+  expect(await run.readAt('n3')).toEqual([])
   expect(await run.finish()).toEqual([])
 })
 
