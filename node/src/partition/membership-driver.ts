@@ -5,11 +5,13 @@
 import type { Clock } from '@quorate/actors'
 import type { ReplicaId } from '@quorate/raft'
 import type { DesiredConfiguration } from '../metadata/places.ts'
+import type { GroupNodes } from '../replication/group-nodes.ts'
 import type { RaftHost } from '../replication/raft-host.ts'
 import { type MembershipStep, nextStep } from './membership.ts'
 
 export interface DriverSurroundings {
   readonly host: RaftHost
+  readonly nodes: GroupNodes
   readonly clock: Clock
   /** A peer that has not answered for so long counts as silent. */
   readonly silenceMs: number
@@ -53,6 +55,10 @@ export class MembershipDriver {
         this.#around.transfer(step.to)
         return true
       case 'propose':
+        // The entry says where its members live: so do the places that are wanted.
+        for (const { replicaId, nodeId } of [...wanted.voters, ...wanted.learners]) {
+          this.#around.nodes.learn(replicaId, nodeId)
+        }
         this.#around.host.proposeConfiguration(step.configuration)
         return true
       case 'wait':

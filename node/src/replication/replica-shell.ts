@@ -281,6 +281,7 @@ export class ReplicaShell<Machine extends MaintainedMachine> implements RaftHost
     const owner = this.#owner
     return new MembershipDriver({
       host,
+      nodes: this.#options.nodes,
       clock: this.#context.clock,
       silenceMs: this.#options.timing.electionTimeoutMinMs,
       desired: () => owner.desired(),

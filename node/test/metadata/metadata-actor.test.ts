@@ -1,5 +1,6 @@
 import { type ActorRef, ActorSystem } from '@quorate/actors'
 import { Simulation } from '@quorate/actors/testing'
+import type { RaftMessage } from '@quorate/raft'
 import { describe, expect, test } from 'vitest'
 import { limits } from '../../src/limits.ts'
 import { initialMetadata } from '../../src/metadata/initial.ts'
@@ -12,7 +13,7 @@ import type {
 } from '../../src/metadata/metadata-message.ts'
 import type { MetadataRequest } from '../../src/metadata/metadata-request.ts'
 import { ApplyHistory } from '../../src/replication/apply-history.ts'
-import { EntryType, metadataGroup } from '../../src/storage/log-entry.ts'
+import { EntryType, type LogEntry, metadataGroup } from '../../src/storage/log-entry.ts'
 import { LogBuilder } from '../partition/log-builder.ts'
 import { FakeStorage } from '../replication/fake-storage.ts'
 import { nodesOf } from '../replication/places.ts'
@@ -36,6 +37,7 @@ class Rig {
   readonly ref: ActorRef<MetadataMessage>
   machine: MetadataMachine | undefined
   leader: string | undefined
+  readonly reads: number[] = []
   lost: number | undefined
   #requests = 0
 
@@ -56,7 +58,9 @@ class Rig {
           storage: this.fake.storage,
           timing: { heartbeatMs: 100, electionTimeoutMinMs: 600, electionTimeoutMaxMs: 900 },
           initial: () => initialMetadata(plan),
-          send: () => {},
+          send: (_to, _group, _from, _replica, message) => {
+            if (message.type === 'heartbeat') this.reads.push(message.read)
+          },
           isUp: () => true,
           lost: () => this.lost,
           replaced: () => {
@@ -117,6 +121,37 @@ class Rig {
       MetadataRequest,
       'requestId'
     >)
+  }
+
+  receive(from: number, message: RaftMessage<LogEntry>): void {
+    this.ref.send({ type: 'raft', from, node: `n${from}`, message })
+    this.pass(0)
+  }
+  vote(from: number, pre: boolean): void {
+    this.receive(from, { type: 'vote-reply', pre, term: 1, granted: true, session: 7 })
+  }
+  /** Has the whole log on disk. */
+  ack(from: number): void {
+    const { lastIndex: match } = this.fake.log
+    const extent = { index: match, term: 1 }
+    const place = { match, reached: match, hintTerm: 0, rejected: 0, extent }
+    const reply = { term: 1, success: true, session: 7, recovering: false, ...place }
+    this.receive(from, { type: 'append-reply', ...reply })
+  }
+  /** These get all there is, again and again, until a joint configuration is in the log. */
+  follow(replicas: readonly number[]): void {
+    for (let round = 0; round < 8; round += 1) {
+      this.settle()
+      if (this.fake.log.entries.some(({ configuration }) => configuration?.outgoing)) return
+      for (const replica of replicas) this.ack(replica)
+      this.pass(250)
+    }
+  }
+  confirm(from: number): void {
+    const read = Math.max(0, ...this.reads)
+    const extent = { index: this.fake.log.lastIndex, term: 1 }
+    const reply = { term: 1, read, extent, session: 7, recovering: false }
+    this.receive(from, { type: 'heartbeat-reply', ...reply })
   }
 
   crash(): void {
@@ -242,6 +277,35 @@ describe('metadata actor', () => {
     rig.settle()
     expect(rig.fake.log.entries.filter(({ type }) => type === EntryType.logStart)).toHaveLength(1)
     expect(rig.fake.log.drops.length).toBeGreaterThan(0)
+  })
+
+  test('under a joint configuration a read is answered when both halves confirm the leader', () => {
+    const rig = new Rig([1, 2, 3]).begin()
+    rig.pass(1000)
+    rig.vote(2, true)
+    rig.settle()
+    rig.vote(2, false)
+    rig.settle()
+    rig.ack(2)
+    for (const name of ['n4', 'n5']) {
+      const node = { nodeId: name, incarnation: `${name.slice(1)}`.padStart(16, 'a') }
+      rig.propose({ kind: 'add-node', ...node, address: `${name}:1` } as never)
+      rig.follow([2])
+    }
+    // With five nodes all of them are to vote.
+    const places = rig.machine!.metadataReplicas()
+    const idOn = (name: string) => places.find(({ nodeId }) => nodeId === name)!.replicaId
+    rig.follow([2, 3, idOn('n4'), idOn('n5')])
+    const joint = rig.fake.log.entries.findLast((entry) => entry.configuration !== undefined)
+    expect(joint?.configuration?.outgoing).toEqual([1, 2, 3])
+    const answers: Outcome<number>[] = []
+    const deadlineMs = rig.host.monotonicMs() + 10_000
+    rig.ref.send({ type: 'read', deadlineMs, respond: (outcome) => answers.push(outcome) })
+    rig.pass(100)
+    rig.confirm(2)
+    expect(answers).toEqual([])
+    rig.confirm(idOn('n4'))
+    expect(answers).toMatchObject([{ value: rig.machine!.applied.index }])
   })
 
   test('an entry no leader could have made halts it', () => {
