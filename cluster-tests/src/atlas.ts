@@ -17,11 +17,6 @@ export type Verdict =
 /** `extent`: the replica knows that it has lost entries, and not which. */
 type Loss = 'term' | 'extent'
 
-export interface AtlasOptions {
-  /** A node that finds damage does not start: one damage costs all replicas of the node. */
-  readonly wholeNodes: boolean
-}
-
 type Images = ReadonlyMap<string, IntactCopies>
 /** By replica folder name. */
 type Losses = ReadonlyMap<string, Loss>
@@ -38,17 +33,12 @@ interface Group {
 }
 
 export class FaultAtlas {
-  readonly #options: AtlasOptions
   readonly #images = new Map<string, IntactCopies>()
   readonly #groups = new Map<string, Group>()
   /** Losses that last. */
   readonly #lost = new Map<string, Loss>()
   /** Nodes that cannot start any more. */
   readonly #out = new Set<string>()
-
-  constructor(options: AtlasOptions) {
-    this.#options = options
-  }
 
   /** What all disks hold now; to be called before each question. */
   look(images: Images): void {
@@ -85,7 +75,7 @@ export class FaultAtlas {
   /** The disk of the node has become this. */
   accept(node: string, after: IntactCopies): void {
     const before = this.#images.get(node)!
-    if (this.#isOut(after)) this.#out.add(node)
+    if (isOut(after)) this.#out.add(node)
     for (const [name, loss] of this.#losses(node, before, after)) {
       if (this.#lost.get(name) !== 'term') this.#lost.set(name, loss)
     }
@@ -142,19 +132,18 @@ export class FaultAtlas {
     return group
   }
 
-  #isOut(after: IntactCopies): boolean {
-    if (after.identities === 0 || !after.hasSecret) return true
-    if (after.manifest === undefined || after.node === undefined) return true
-    return this.#options.wholeNodes
-  }
-
   #losses(node: string, before: IntactCopies, after: IntactCopies): Losses {
-    if (!this.#isOut(after)) return lossesBetween(before, after)
+    if (!isOut(after)) return lossesBetween(before, after)
     const names = [...this.#groups].flatMap(([key, { nodes }]) =>
       [...nodes].filter(([, place]) => place === node).map(([id]) => `${key}.${id}`),
     )
     return new Map(names.map((name) => [name, 'term']))
   }
+}
+
+/** What is left does not say whose folder it is, or which files it must have. */
+function isOut({ identities, hasSecret, manifest }: IntactCopies): boolean {
+  return identities === 0 || !hasSecret || manifest === undefined
 }
 
 /** Entries held by a quorum count as committed from now on. */

@@ -11,7 +11,8 @@ import { type PlanKind, planKinds, planOfSeed, shrinkPlan } from './plan-of-seed
 import { membershipChaos, membershipUsage } from './process/membership-chaos.ts'
 import { storageChaos, storageUsage } from './process/storage-chaos.ts'
 import { wholeNumber } from './process/whole-number.ts'
-import { type RunResult, runPlan } from './run-plan.ts'
+import { runPlan } from './run-plan.ts'
+import type { RunResult } from './run-result.ts'
 import { counts, Totals } from './totals.ts'
 
 const folder = resolve(import.meta.dirname, '..')

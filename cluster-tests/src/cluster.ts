@@ -72,8 +72,8 @@ export class SimulatedCluster implements Aim {
   readonly reports: { readonly node: string; readonly text: string }[] = []
   /** Nodes that stay away for good: they need not serve, and nobody waits for them. */
   away: ReadonlySet<string> = new Set()
-  /** Whether a node with damaged files may end; set by what does the damage. */
-  mayEnd: (node: string) => boolean = () => false
+  /** Whether a node may end, or stop a replica, over damage; set by what does the damage. */
+  mayStop: (node: string) => boolean = () => false
   /** Id of the topic under test, and nodes of each of its partitions; set once it exists. */
   topic: { readonly id: number; readonly members: readonly (readonly string[])[] } | undefined
   readonly #trace: Trace | undefined
@@ -239,7 +239,7 @@ export class SimulatedCluster implements Aim {
     if (!alarming.has(event)) return
     const text = `${node}: ${level} ${event} ${textOf(fields)}`
     // A replica whose files are damaged may stop; it says why.
-    if (event.endsWith('.halted') && this.mayEnd(node)) this.reports.push({ node, text })
+    if (event.endsWith('.halted') && this.mayStop(node)) this.reports.push({ node, text })
     else this.alarms.push(text)
   }
 
@@ -248,10 +248,10 @@ export class SimulatedCluster implements Aim {
     this.simulation.note(`exit ${node}`)
     this.trace('node.exited', { node, code, reason })
     const isDamage = damageCodes.has(code ?? '') || reason.includes('stored data are damaged')
-    if (isDamage || this.mayEnd(node)) this.reports.push({ node, text: reason })
+    if (isDamage || this.mayStop(node)) this.reports.push({ node, text: reason })
     // A node may refuse to start on a full disk, and ends when an operation of its disk fails.
     if (code === 'QUORATE_DISK_FULL' || reason.includes('injected into')) return
-    if (this.mayEnd(node)) return
+    if (this.mayStop(node)) return
     this.alarms.push(`${node} ended by itself: ${reason}`)
   }
 }

@@ -39,7 +39,7 @@ const walHeaderBytes = 4096
 const zeroBytes: readonly number[] = [512, 4096, 16_384, 65_536]
 
 export class Damages {
-  readonly atlas: FaultAtlas
+  readonly atlas = new FaultAtlas()
   readonly done: Damaged[] = []
   /** Damages that were left out because of what they would have cost. */
   refused = 0
@@ -50,15 +50,15 @@ export class Damages {
   /** Bytes of files as they were, for `stale`: by node and path. */
   readonly #remembered = new Map<string, Uint8Array>()
 
-  constructor(cluster: SimulatedCluster, profile: 'within' | 'beyond', wholeNodes: boolean) {
+  constructor(cluster: SimulatedCluster, profile: 'within' | 'beyond') {
     this.#cluster = cluster
     this.#profile = profile
-    this.atlas = new FaultAtlas({ wholeNodes })
   }
 
-  /** Nodes with damage that may keep them down. */
-  hit(node: string): boolean {
-    return this.done.some((each) => each.node === node)
+  /** Whether the damage done so far may end the node, or stop one of its replicas. */
+  mayStop(node: string): boolean {
+    if (this.atlas.out.has(node)) return true
+    return this.beyond.length > 0 && this.done.some((each) => each.node === node)
   }
 
   counts(): Partial<Record<DamageName | 'refused', number>> {

@@ -2,8 +2,7 @@
 // topic is made, producers send under faults, everything is healed, every send must settle and every
 // partition take writes again, and then all is read back and compared. Bounded in simulated time and
 // in events. The same plan gives the same result and the same hash.
-import type { ClusterStatus, ListReply, TopicDescription, TopicSummary } from '@quorate/protocol'
-import type { NetworkFault } from 'quorate/testing'
+import type { ClusterStatus, ListReply } from '@quorate/protocol'
 import { checkAckedOnce } from './checkers/acked-once.ts'
 import { checkDenseOffsets } from './checkers/dense-offsets.ts'
 import { checkEqualReplicas } from './checkers/equal-replicas.ts'
@@ -14,53 +13,17 @@ import { checkPositions } from './checkers/positions.ts'
 import { checkStableReads } from './checkers/stable-reads.ts'
 import { checkSurvivingCopies } from './checkers/surviving-copies.ts'
 import { SimulatedCluster, type Trace } from './cluster.ts'
-import { type DamageName, Damages } from './damage.ts'
-import type { FaultName } from './fault-table.ts'
+import { Damages } from './damage.ts'
 import { Faults } from './faults.ts'
 import { healthProblems, staysAway } from './healing.ts'
-import { type History, withoutPartitions } from './history.ts'
-import { isChange, Membership, type MembershipChange } from './membership.ts'
+import { withoutPartitions } from './history.ts'
+import { isChange, Membership } from './membership.ts'
 import type { Plan } from './plan.ts'
+import type { RunResult } from './run-result.ts'
 import { dataFolder } from './simulated-node.ts'
 import { TopicChurn } from './topic-churn.ts'
-import { topicName, Workload } from './workload.ts'
-
-export interface RunResult {
-  /** Empty when everything held. */
-  readonly violations: readonly string[]
-  /** Equal for equal plans and code. */
-  readonly hash: string
-  readonly simulatedMs: number
-  readonly events: number
-  readonly acked: number
-  readonly unknown: number
-  readonly notApplied: number
-  readonly elections: number
-  /** Steps that found something to break, by fault. */
-  readonly applied: Readonly<Record<FaultName, number>>
-  /** Network faults that something met. */
-  readonly network: Readonly<Record<NetworkFault, number>>
-  /** Operations that met a fault of their disk. */
-  readonly disks: { readonly stalled: number; readonly full: number }
-  /** Damages that changed something, by kind, and those left out because of their cost. */
-  readonly damages: Readonly<Partial<Record<DamageName | 'refused', number>>>
-  /** Nodes that stayed away for good when the rest was healed. */
-  readonly away: number
-  /** Partitions that did not serve any more, and said so. */
-  readonly stopped: number
-  /** Changes of members that the cluster agreed to. */
-  readonly changes: Readonly<Record<MembershipChange, number>>
-  readonly recoveries: SimulatedCluster['recoveries']
-  /** Acks whose copies were looked for on the disks. */
-  readonly copiesChecked: number
-  /** Processes that ended by themselves and were started again. */
-  readonly exits: number
-  /** Topics created and deleted beside the traffic. */
-  readonly churned: number
-  /** Records that retention deleted. */
-  readonly retired: number
-  readonly history: History
-}
+import { noteStarts, TopicUnderTest } from './topic-under-test.ts'
+import { Workload } from './workload.ts'
 
 /** Bounds of the phases without faults: a cluster that takes longer is not alive. */
 const formMs = 60_000
@@ -70,13 +33,9 @@ const readMs = 120_000
 const equalMs = 60_000
 const healthyMs = 120_000
 const askAgainMs = 500
-const followMs = 1_000
 const askOptions = { deadlineMs: 5_000, repeatable: true }
 /** A leader looks at retention every 5 s; a second look follows what the first has closed. */
 const retentionMs = 11_000
-
-/** A node that finds damage does not start. */
-const damageStopsNodes = true
 
 /** More than these say nothing new. */
 const violationsMax = 10
@@ -96,6 +55,7 @@ class Run {
   readonly #workload: Workload
   readonly #churn: TopicChurn
   readonly #membership: Membership
+  readonly #topic: TopicUnderTest
   readonly #violations: string[] = []
   #differences: readonly string[] = []
   /** Partitions that took no write after healing: damage beyond the bound may do that. */
@@ -104,9 +64,10 @@ class Run {
   constructor(plan: Plan, trace: Trace | undefined) {
     this.#plan = plan
     this.#cluster = new SimulatedCluster(plan, trace)
-    this.#damages = new Damages(this.#cluster, plan.damage ?? 'within', damageStopsNodes)
-    this.#cluster.mayEnd = (node) => this.#damages.hit(node)
+    this.#damages = new Damages(this.#cluster, plan.damage ?? 'within')
+    this.#cluster.mayStop = (node) => this.#damages.mayStop(node)
     this.#workload = new Workload(this.#cluster)
+    this.#topic = new TopicUnderTest(this.#cluster, this.#workload.reader)
     this.#membership = new Membership(this.#cluster, this.#damages, this.#workload.reader)
     this.#faults = new Faults(this.#cluster, this.#damages, this.#membership)
     this.#churn = new TopicChurn(this.#cluster, this.#workload.reader)
@@ -181,7 +142,7 @@ class Run {
     const { clients, reader } = this.#workload
     const connected = () => [...clients, reader].every((client) => client.connected)
     if (!this.#cluster.waitUntil(connected, formMs)) return false
-    this.#createTopic()
+    this.#topic.create()
     const led = () =>
       this.#cluster.topic !== undefined &&
       Array.from({ length: partitions }, (_, partition) => partition).every(
@@ -190,49 +151,12 @@ class Run {
     return this.#cluster.waitUntil(led, formMs)
   }
 
-  #createTopic(): void {
-    const { reader } = this.#workload
-    const { partitions, replicas } = this.#plan.workload
-    const { segmentBytes, retentionBytes } = this.#plan.settings
-    const retention = retentionBytes === 0 ? {} : { retentionBytes }
-    const body = { partitions, replicas, segmentBytes, ...retention }
-    const options = { deadlineMs: 10_000, repeatable: false }
-    reader.call<TopicSummary>('create', topicName, body, options, (_reply, error) => {
-      // An attempt whose outcome was unknown may have made it.
-      if (error === undefined || error.code === 'QUORATE_TOPIC_EXISTS') this.#describe()
-      else reader.host.setTimer(() => this.#createTopic(), askAgainMs)
-    })
-  }
-
-  #describe(): void {
-    const { reader } = this.#workload
-    this.#ask((description) => {
-      if (description === undefined) {
-        reader.host.setTimer(() => this.#describe(), askAgainMs)
-        return
-      }
-      const { topicId, partitionStates } = description
-      const members = partitionStates.map(({ replicas }) => replicas.map(({ node }) => node))
-      this.#cluster.topic = { id: topicId, members }
-    })
-  }
-
-  /** Where the replicas are now, while they move. */
-  #follow(): void {
-    this.#describe()
-    this.#workload.reader.host.setTimer(() => this.#follow(), followMs)
-  }
-
-  #ask(done: (description: TopicDescription | undefined) => void): void {
-    this.#workload.reader.call<TopicDescription>('describe', topicName, undefined, askOptions, done)
-  }
-
   #underFaults(): boolean {
     const { durationMs } = this.#plan.workload
     this.#faults.schedule(this.#plan.steps)
     this.#workload.start()
     this.#churn.start()
-    if (this.#plan.steps.some(({ fault }) => isChange(fault))) this.#follow()
+    if (this.#plan.steps.some(({ fault }) => isChange(fault))) this.#topic.follow()
     this.#cluster.waitUntil(() => false, durationMs)
     this.#workload.stopSending()
     this.#churn.stop()
@@ -315,14 +239,12 @@ class Run {
     const { history, reader } = this.#workload
     let equal = false
     const compare = (): void => {
-      this.#ask((description) => {
+      this.#topic.ask((description) => {
         const { away } = this.#cluster
         const differences = description === undefined ? [''] : checkEqualReplicas(description, away)
         equal = differences.length === 0
         if (description === undefined || !equal) reader.host.setTimer(compare, askAgainMs)
-        else
-          for (const [partition, start] of startsOf(description))
-            history.starts.set(partition, start)
+        else noteStarts(description, history)
         this.#differences = differences
       })
     }
@@ -337,14 +259,12 @@ class Run {
   #findStarts(): boolean {
     const { history } = this.#workload
     let found = !history.retention
-    const ask = (): void => {
-      this.#ask((description) => {
-        if (description === undefined) return
-        found = true
-        for (const [partition, start] of startsOf(description)) history.starts.set(partition, start)
+    if (!found) {
+      this.#topic.ask((description) => {
+        found = description !== undefined
+        if (description !== undefined) noteStarts(description, history)
       })
     }
-    if (!found) ask()
     return this.#cluster.waitUntil(() => found, settleMs)
   }
 
@@ -438,12 +358,4 @@ class Run {
       history,
     }
   }
-}
-
-/** Where each partition begins. */
-function startsOf({ partitionStates }: TopicDescription): [partition: number, offset: number][] {
-  return partitionStates.map(({ partition, replicas }) => {
-    const starts = replicas.map((each) => ('startOffset' in each ? each.startOffset : 0))
-    return [partition, Math.max(...starts)]
-  })
 }

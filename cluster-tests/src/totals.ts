@@ -1,6 +1,6 @@
 // Sums over many runs: how many counted, what was sent, and how often each fault took effect. A run
 // counts only if it was long enough, acknowledged enough and something really broke.
-import type { RunResult } from './run-plan.ts'
+import type { RunResult } from './run-result.ts'
 
 export const countedMs = 10_000
 export const countedAcks = 100

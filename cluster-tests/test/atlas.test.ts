@@ -53,7 +53,7 @@ function without(image: IntactCopies, indexes: readonly number[]): IntactCopies 
 
 /** n1 and n2 hold entries 1 to 5, n3 only 1 to 3. */
 function atlas(): FaultAtlas {
-  const made = new FaultAtlas({ wholeNodes: false })
+  const made = new FaultAtlas()
   made.look(
     new Map([
       ['n1', node(1, 5)],
@@ -110,7 +110,7 @@ describe('the fault atlas', () => {
 
   test('counts the state at the log start as an entry', () => {
     const retired = (id: number) => without(node(id, 5, { start: 2 }), [1, 2])
-    const made = new FaultAtlas({ wholeNodes: false })
+    const made = new FaultAtlas()
     made.look(new Map([1, 2, 3].map((id) => [`n${id}`, retired(id)])))
     const damaged = (id: number) => without(node(id, 5, { start: 2, startState: false }), [1, 2])
     expect(made.judge('n1', damaged(1)).kind).toBe('within')

@@ -74,12 +74,12 @@ export class LogLedger {
         header.baseOffset <= offset &&
         offset < header.nextOffset,
     )
-    const copies = places.map(({ group, header }) => this.#holders(group, header).length)
-    const place = places[copies.findIndex((count) => count >= this.#quorum)]
+    const place = places.find((each) => this.#isHeldByQuorum(each))
     if (place === undefined) {
+      const copies = places.map(({ group, header }) => this.#holders(group, header).length)
       this.violations.push(
-        `${mark} was acked at ${partition}@${offset}; entries synced there are on ` +
-          `[${copies.join()}] disks, not on ${this.#quorum}`,
+        `${mark} was acked at ${partition}@${offset}; the entries synced there, on ` +
+          `[${copies.join()}] disks, are on no quorum of voters`,
       )
       return
     }
@@ -135,18 +135,33 @@ export class LogLedger {
         undefined,
       )
     if (before === undefined) return
-    const { voters, outgoing = [] } = before.configuration
-    for (const half of [voters, outgoing]) {
+    if (this.#isHeldBy(before, group, before.header)) return
+    this.violations.push(
+      `${disk} changes members of ${group} at ${header.index} while no quorum holds the change at ` +
+        `${before.header.index}`,
+    )
+  }
+
+  /** Of the voters in force when it was written, or of any that came later. */
+  #isHeldByQuorum({ group, header }: Place): boolean {
+    const changes = this.#changes.get(group) ?? []
+    const before = changes.filter((each) => each.header.index <= header.index)
+    const isFirst = before.length === 0
+    if (isFirst && this.#holders(group, header).length >= this.#quorum) return true
+    const from = Math.max(0, ...before.map((each) => each.header.index))
+    return changes.some((each) => each.header.index >= from && this.#isHeldBy(each, group, header))
+  }
+
+  /** Both halves of the change's configuration have a majority with the entry. */
+  #isHeldBy({ nodes, configuration }: Change, group: GroupKey, { index, chain }: Header): boolean {
+    const { voters, outgoing = [] } = configuration
+    return [voters, outgoing].every((half) => {
       const holders = half.filter((voter) => {
-        const entries = this.#disks.get(before.nodes.get(voter) ?? '')?.of(group, voter)
-        return entries?.get(before.header.index) === chainText(before.header.chain)
+        const entries = this.#disks.get(nodes.get(voter) ?? '')?.of(group, voter)
+        return entries?.get(index) === chainText(chain)
       })
-      if (half.length === 0 || holders.length > half.length / 2) continue
-      this.violations.push(
-        `${disk} changes members of ${group} at ${header.index} while the change at ` +
-          `${before.header.index} is held by ${holders.length} of ${half.length}`,
-      )
-    }
+      return half.length === 0 || holders.length > half.length / 2
+    })
   }
 
   #holders(group: GroupKey, { index, chain }: Header): string[] {
