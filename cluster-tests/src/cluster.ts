@@ -46,6 +46,7 @@ const damageCodes = new Set([
 /** Events that say what a node has lost. */
 const naming = new Set([
   'storage.damaged',
+  'storage.repair-failed',
   'wal.batches-lost',
   'replica.amnesiac',
   'replica.tail-unknown',
@@ -67,7 +68,7 @@ export class SimulatedCluster implements Aim {
   /** Processes that ended by themselves. */
   exits = 0
   /** How often a replica was brought up by its peers, by the event of the node's log. */
-  readonly recoveries = { 'snapshot.installed': 0 }
+  readonly recoveries = { 'snapshot.installed': 0, 'storage.repaired': 0 }
   /** What nodes said when they stopped or refused to start over damage. */
   readonly reports: { readonly node: string; readonly text: string }[] = []
   /** Nodes that stay away for good: they need not serve, and nobody waits for them. */

@@ -347,6 +347,7 @@ class Run {
         full: disks.reduce((sum, { full }) => sum + full, 0),
       },
       damages: this.#damages.counts(),
+      beyond: this.#damages.beyond.length,
       away: this.#cluster.away.size,
       stopped: this.#stopped.size,
       changes: this.#membership.agreed,

@@ -26,6 +26,8 @@ export interface RunResult {
   readonly disks: { readonly stalled: number; readonly full: number }
   /** Damages that changed something, by kind, and those left out because of their cost. */
   readonly damages: Readonly<Partial<Record<DamageName | 'refused', number>>>
+  /** Damages that went beyond what a cluster must survive. */
+  readonly beyond: number
   /** Nodes that stayed away for good when the rest was healed. */
   readonly away: number
   /** Partitions that did not serve any more, and said so. */

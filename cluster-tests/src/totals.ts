@@ -43,7 +43,7 @@ export class Totals {
     if (counts(result)) this.counted += 1
     const { acked, unknown, notApplied, retired, churned, elections, copiesChecked, exits } = result
     const { simulatedMs, events, applied, network, disks, damages, away, stopped, changes } = result
-    const { recoveries } = result
+    const { recoveries, beyond } = result
     const plain = {
       acked,
       unknown,
@@ -53,6 +53,7 @@ export class Totals {
       elections,
       copiesChecked,
       exits,
+      beyond,
       away,
       stopped,
       events,

@@ -13,11 +13,12 @@ test('a cluster keeps its promises while files are damaged within the bound', {
   const done = damages.map((kind) => totals.of(`damage ${kind}`))
   expect(done.reduce((sum, count) => sum + count, 0)).toBeGreaterThan(damagePlans / 2)
   expect(totals.of('away')).toBeGreaterThan(0)
+  expect(totals.of('storage.repaired')).toBeGreaterThan(0)
 })
 
-test('a cluster that is damaged beyond the bound stops where data are missing and says so', {
+test('a cluster that is damaged beyond the bound serves all, or stops and names what it lacks', {
   timeout: 300_000,
 }, () => {
   const totals = exceed(firstSeed, beyondPlans)
-  expect(totals.of('stopped')).toBeGreaterThan(0)
+  expect(totals.of('beyond')).toBeGreaterThan(beyondPlans / 4)
 })

@@ -2,12 +2,8 @@
 // `file`, and the patched file must really be loaded, else the test fails. They are put in while a
 // child process loads its modules (loader.ts): no product file knows of them and none is changed.
 
-import type { PlanKind } from '../plan-of-seed.ts'
-
 export interface Mutant {
   readonly name: string
-  /** Plans among which it is found; default those without damage. */
-  readonly kind?: PlanKind
   /** What a user would lose. */
   readonly harm: string
   /** From the repository's folder. */
@@ -44,37 +40,5 @@ export const mutants: readonly Mutant[] = [
     file: 'raft/src/replication.ts',
     find: 'if (index <= log.commit || log.termAt(index) !== raft.term) return',
     replace: 'if (index <= log.commit) return',
-  },
-  {
-    name: 'learner-counted',
-    kind: 'sim-membership',
-    harm: 'copies on replicas that only learn count for an acknowledgement',
-    file: 'raft/src/quorum.ts',
-    find: '    peers: peers.filter(({ id }) => ids.includes(id)),\n',
-    replace: '    peers,\n',
-  },
-  {
-    name: 'tail-taken-for-known',
-    kind: 'sim-storage',
-    harm: 'a replica that lost an unknown part of its log votes and acknowledges as before',
-    file: 'raft/src/recovery.ts',
-    find: "tailKnown: restore.condition !== 'unknown-tail'",
-    replace: 'tailKnown: true',
-  },
-  {
-    name: 'lost-batches-ignored',
-    kind: 'sim-storage',
-    harm: 'recovery goes on behind a lost batch as if it had held nothing',
-    file: 'node/src/storage/wal-recovery.ts',
-    find: '      for (const replica of replicas.values()) replica.lost(step.place)\n',
-    replace: '',
-  },
-  {
-    name: 'change-kept-on-truncation',
-    kind: 'sim-membership',
-    harm: 'a change of members stays in force when its entry is cut off',
-    file: 'raft/src/configurations.ts',
-    find: '    while (this.placed.length > 1 && this.latest.index > index) this.placed.pop()\n',
-    replace: '',
   },
 ]
