@@ -65,7 +65,7 @@ const typeNames = new Map<number, string>(
 
 /** Throws as `openStorage` does; iterating `rows` throws QUORATE_STORAGE_DAMAGED at damage. */
 export function dumpStorage(disk: Disk, folder: string): Dump {
-  const store = readStoreSync(disk, folder, 'read', 'keep')
+  const store = readStoreSync(disk, folder, 'read')
   for (const file of store.hard.files) file.close()
   for (const { file } of store.wal.files) file.close()
   const groups = store.replicas.map((replica): DumpedGroup => {

@@ -31,7 +31,7 @@ export interface OpenedStore {
 /** Throws QuorateError; see `openStorage`. */
 export function openStoreSync(disk: Disk, folder: string, settings: StorageSettings): OpenedStore {
   try {
-    const store = readStoreSync(disk, folder, 'write', settings.undecided)
+    const store = readStoreSync(disk, folder, 'write')
     syncWhatWasRead(disk, folder, store)
     // Before the first write to the WAL: what recovery decided is decided for good.
     const hard = settleHardStateSync(store.hard, contentsOf(store))

@@ -30,11 +30,6 @@ export interface StorageOptions {
   readonly indexIntervalBytes?: number
   /** Background reads and writes outstanding, all groups together. Default 2. */
   readonly backgroundIoMax?: number
-  /**
-   * Entries of a last batch that a crash may have torn: `keep` them as a hole that replicas decide
-   * on, or `drop` them as never written. Default drop, until replicas repair their holes.
-   */
-  readonly undecided?: 'keep' | 'drop'
   /** Segment files kept open for reading. Default 128. */
   readonly openFilesMax?: number
   /** Bytes a second at most that are read again to find damage. Default 4 MiB. */
@@ -61,7 +56,6 @@ export function storageSettings(options: StorageOptions): StorageSettings {
     copyForwardFiles: options.copyForwardFiles ?? 3,
     indexIntervalBytes: options.indexIntervalBytes ?? 128 * 1024,
     backgroundIoMax: options.backgroundIoMax ?? 2,
-    undecided: options.undecided ?? 'drop',
     openFilesMax: options.openFilesMax ?? 128,
     scrubBytesPerSecond: options.scrubBytesPerSecond ?? 4 * mebibyte,
     scrubCycleMs: options.scrubCycleMs ?? 24 * 60 * 60 * 1000,

@@ -12,7 +12,6 @@ import { type Identity, recoverIdentitySync } from './identity.ts'
 import { groupKey, metadataGroup } from './log-entry.ts'
 import type { DamageReport } from './log-hole.ts'
 import { type FoundManifest, type Manifest, readManifestSync } from './manifest.ts'
-import type { StorageSettings } from './options.ts'
 import {
   groupsFolder,
   parseReplicaFolderName,
@@ -47,12 +46,7 @@ export interface RecoveredStore {
 }
 
 /** In `read` mode nothing is changed; in `write` mode copies are made again from each other. */
-export function readStoreSync(
-  disk: Disk,
-  folder: string,
-  mode: 'read' | 'write',
-  undecided: StorageSettings['undecided'],
-): RecoveredStore {
+export function readStoreSync(disk: Disk, folder: string, mode: 'read' | 'write'): RecoveredStore {
   const { identity, reports } = recoverIdentitySync(disk, folder, mode)
   const secret = readSecretSync(disk, folder, mode)
   const hard = recoverHardStateSync(disk, folder, identity, mode)
@@ -64,7 +58,7 @@ export function readStoreSync(
       return [replicaName(record), { start, settled: segments.at(-1)?.last ?? start }]
     }),
   )
-  const wal = recoverWalSync(disk, folder, manifest, identity, settled, mode, undecided)
+  const wal = recoverWalSync(disk, folder, manifest, identity, settled, mode)
   const events: StorageEvent[] = [...wal.events]
   const replicas: RecoveredReplica[] = []
   const droppedPairs: number[] = []

@@ -104,7 +104,7 @@ function readStore(
   ranges: VerifiedRange[],
 ): RecoveredStore | undefined {
   try {
-    const store = readStoreSync(disk, folder, 'read', 'drop')
+    const store = readStoreSync(disk, folder, 'read')
     for (const file of store.hard.files) file.close()
     for (const { file } of store.wal.files) file.close()
     return store
@@ -168,10 +168,12 @@ function walRanges({ wal, replicas }: RecoveredStore): VerifiedRange[] {
     damaged.push({ kind, file, from, to, state: 'damaged', detail })
   }
   for (const { log } of replicas) {
-    for (const { where, file, from, to, firstIndex, lastIndex } of log.holes()) {
+    for (const { where, file, from, to, firstIndex, lastIndex, evidence } of log.holes()) {
       if (where !== 'wal') continue
       const what = { group: log.key, replicaId: log.replicaId, firstIndex, lastIndex }
-      damaged.push({ kind, file, from, to, state: 'damaged', ...what })
+      // The replicas of the group decide together whether it was ever written.
+      if (evidence === 'begun') torn.push({ kind, file, from, to, state: 'torn', ...what })
+      else damaged.push({ kind, file, from, to, state: 'damaged', ...what })
     }
   }
   const found = [...damaged, ...torn]

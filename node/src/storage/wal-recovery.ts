@@ -4,20 +4,13 @@
 // the logs from it.
 import type { Disk } from './disk.ts'
 import type { Manifest } from './manifest.ts'
-import type { StorageSettings } from './options.ts'
 import { replicaName } from './replica-files.ts'
 import type { LogMark } from './tail.ts'
 import { type WalIdentity, walPath } from './wal-file.ts'
 import { noPreviousBatch, type PreviousBatch, RecordKind } from './wal-format.ts'
 import { ReplicaReplay } from './wal-replay.ts'
 import { type LostFile, type ReadRecord, type ScannedFile, scanWalFileSync } from './wal-scan.ts'
-import {
-  isScanned,
-  type LastBatch,
-  type LostPlace,
-  type ScannedBatchPlace,
-  sequenceOf,
-} from './wal-sequence.ts'
+import { isScanned, type LastBatch, type LostPlace, sequenceOf } from './wal-sequence.ts'
 
 export interface StorageEvent {
   readonly event: string
@@ -52,12 +45,11 @@ export function recoverWalSync(
   identity: WalIdentity,
   settled: ReadonlyMap<string, SettledReplica>,
   mode: 'read' | 'write',
-  undecided: StorageSettings['undecided'],
 ): RecoveredWal {
   const found = manifest.walFiles.map((number) => {
     return scanWalFileSync(disk, folder, number, identity, mode)
   })
-  const { steps, last, dropped } = sequenceOf(found, undecided)
+  const { steps, last } = sequenceOf(found)
   const replicas = new Map<string, ReplicaReplay>()
   for (const [name, { start, settled: mark }] of settled) {
     replicas.set(name, new ReplicaReplay(start, mark))
@@ -96,22 +88,13 @@ export function recoverWalSync(
     strangers,
     last,
     lostPlaces,
-    events: [...droppedTail(dropped), ...tornTails(files, last), ...lostPlaces.map(lostEvent)],
+    events: [...tornTails(files, last), ...lostPlaces.map(lostEvent)],
   }
 }
 
 function placeOf(folder: string, { record, fileNumber }: ReadRecord): LostPlace {
   const detail = `an earlier start found entries up to ${record.index}`
   return { path: walPath(folder, fileNumber), from: 0, to: 0, detail }
-}
-
-function droppedTail(dropped: ScannedBatchPlace | undefined): StorageEvent[] {
-  if (dropped === undefined) return []
-  const { directory, position: from } = dropped.batch
-  const place = { file: dropped.file.path, from, to: from + directory.sizeBytes }
-  const { batchNumber } = directory
-  const reason = 'its entries are not readable'
-  return [{ event: 'wal.tail-dropped', ...place, batchNumber, reason }]
 }
 
 /** A directory that was begun after the last batch and is not whole: a torn write, cut off. */

@@ -3,7 +3,6 @@
 // known of it. Decides by batch numbers and directory CRCs alone; what it means for a replica is
 // decided in wal-replay.ts.
 import { sameChain } from './chain.ts'
-import type { StorageSettings } from './options.ts'
 import { replicaName } from './replica-files.ts'
 import {
   BatchKind,
@@ -41,8 +40,6 @@ export interface LastBatch {
 export interface WalSequence {
   readonly steps: readonly WalStep[]
   readonly last: LastBatch | undefined
-  /** The last batch was torn, and is as if it had never been written. */
-  readonly dropped: ScannedBatchPlace | undefined
 }
 
 export interface ScannedBatchPlace {
@@ -59,10 +56,7 @@ export function isScanned(file: FoundFile): file is ScannedFile {
 }
 
 /** `files`: those the manifest names, oldest first. */
-export function sequenceOf(
-  files: readonly FoundFile[],
-  undecided: StorageSettings['undecided'],
-): WalSequence {
+export function sequenceOf(files: readonly FoundFile[]): WalSequence {
   const steps: WalStep[] = []
   const { counting, replaced } = countingBatches(files.filter(isScanned))
   const complete = (read: readonly ReadRecord[], batchNumber: number): readonly ReadRecord[] => {
@@ -71,7 +65,6 @@ export function sequenceOf(
     return older.reduce(filledFrom, read)
   }
   let last: LastBatch | undefined
-  let dropped: Counting | undefined
   for (const [number, each] of counting.entries()) {
     const { kind, batchNumber } = each.batch.directory
     for (const step of stepsBetween(files, counting[number - 1], each)) {
@@ -80,16 +73,12 @@ export function sequenceOf(
     }
     const evidence = number === counting.length - 1 ? 'begun' : 'synced'
     const read = complete(readBatchSync(knownBatch(each), evidence), batchNumber)
-    if (evidence === 'begun' && undecided === 'drop' && !isWhole(read)) {
-      dropped = each
-      break
-    }
     if (kind === BatchKind.recovered) steps.push({ kind: 'recovered' })
     steps.push({ kind: 'batch', read })
     last = { ...each, read }
   }
   for (const place of lostAtTheEnd(files, last)) steps.push({ kind: 'lost', place })
-  return { steps, last, dropped }
+  return { steps, last }
 }
 
 /**

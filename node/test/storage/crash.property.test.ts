@@ -51,15 +51,13 @@ test(
         fc.array(operation, { maxLength: 120, size: 'max' }),
         fc.nat(1_000_000),
         fc.constantFrom(2, 3, 100),
-        fc.constantFrom('keep', 'drop'),
-        (operations, seed, copyForwardFiles, undecided) => {
+        (operations, seed, copyForwardFiles) => {
           const node = new TestNode(`model-${seed}`, {
             walFileBytes: 48 * 1024,
             walBatchBytesMax: 12 * 1024,
             cacheBytesMax: 6 * 1024,
             indexIntervalBytes: 1500,
             copyForwardFiles,
-            undecided,
           }).open()
           const model = new CrashModel(node)
           for (const each of operations) model.play(each)

@@ -24,7 +24,6 @@ test(
             cacheBytesMax: 6 * 1024,
             indexIntervalBytes: 1500,
             copyForwardFiles,
-            undecided: 'keep',
           }).open()
           const model = new CrashModel(node)
           for (const each of operations) model.play(each)

@@ -157,6 +157,20 @@ export class TestNode {
     return entries.length > 0 ? entries : new Error(`nothing at ${index}`)
   }
 
+  /**
+   * What a group decides when nobody has a copy: entries that nothing proves to have been written
+   * never were.
+   */
+  dropUndecided(): this {
+    for (const [key, { log }] of this.storage.groups) {
+      const hole = log.holes().find(({ evidence }) => evidence === 'begun')
+      if (hole === undefined) continue
+      const request = { truncateAfter: hole.firstIndex - 1, entries: [] }
+      this.wait<[Error?]>((done) => this.storage.persist(key, request, done))
+    }
+    return this
+  }
+
   /** The whole retained log, read through the reader. */
   readAll(key: string = metadata): LogEntry[] {
     const log = this.log(key)

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { walPath } from '../../src/storage/wal-file.ts'
 import { blockBytes } from '../../src/storage/wal-format.ts'
-import { folder, metadata, smallOptions, TestNode } from './harness.ts'
+import { folder, metadata, TestNode } from './harness.ts'
 
 /** Where entry n of the metadata group begins: batches of one directory and one payload block. */
 const directoryOf = (batch: number) => blockBytes * (1 + 2 * (batch - 1))
@@ -128,8 +128,7 @@ const rows: readonly Row[] = [
 ]
 
 function damaged(row: Row): TestNode {
-  const options = { ...smallOptions, undecided: 'keep' } as const
-  const node = new TestNode(row.name, options).open()
+  const node = new TestNode(row.name).open()
   node.create(5, 1001)
   node.append([100], 1)
   node.append([100], 1)

@@ -129,7 +129,7 @@ describe('damage that a read finds in a segment', () => {
 
 describe('a hole in the WAL', () => {
   function withHole(name: string) {
-    const node = new TestNode(name, { ...smallOptions, undecided: 'keep' }).open()
+    const node = new TestNode(name).open()
     const entries = [...node.append([100], 1), ...node.append([900], 1), ...node.append([300], 1)]
     node.crash('kill')
     // Header block, batch 1 of two blocks, directory of batch 2.
@@ -241,7 +241,10 @@ describe('a snapshot', () => {
         isDone = true
       })
       for (let event = 0; event < step; event += 1) node.simulation.step()
-      node.crash(step % 2 === 0 ? 'power' : 'kill').open()
+      node
+        .crash(step % 2 === 0 ? 'power' : 'kill')
+        .open()
+        .dropUndecided()
       const found = indexes(node.readAll())
       if (found[0] === 1) {
         olds += 1
