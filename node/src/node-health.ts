@@ -1,12 +1,14 @@
 // What a node says of itself: whether it is ready, and its row in the cluster's status. Collects
 // what replicas report and looks at the rest when asked. Decides nothing.
+import type { NodeDamage } from '@quorate/protocol'
 import type { HealthCheck } from './doors/http/routes.ts'
 import type { NodeStatus } from './handlers/status.ts'
+import { limits } from './limits.ts'
 import type { MetadataMachine } from './metadata/machine.ts'
 import type { NodeLeadership } from './node-leadership.ts'
 import type { PartitionDirectory } from './partition/partition-directory.ts'
 import { type GroupId, type GroupKey, groupKey } from './storage/log-entry.ts'
-import type { Storage } from './storage/storage.ts'
+import type { DamageReport, Storage } from './storage/storage.ts'
 
 export interface MetadataLeader {
   readonly node: string | undefined
@@ -91,8 +93,16 @@ export class NodeHealth {
       halted: [...this.#halted],
       amnesiac: directory.amnesiac(),
       retentionHeld: [...this.#retentionHeld].map(([group, reason]) => ({ group, reason })),
+      ...damageOf(storage.damage()),
       refusing: storage.writable() ?? null,
       peersUp: [...leadership.peersUp].sort(),
     }
   }
+}
+
+function damageOf(reports: readonly DamageReport[]): Pick<NodeStatus, 'damage' | 'damageCount'> {
+  const open = reports.flatMap(({ state, ...place }): NodeDamage[] =>
+    state === 'repaired' ? [] : [{ state, ...place }],
+  )
+  return { damage: open.slice(0, limits.listedGroupsMax), damageCount: open.length }
 }

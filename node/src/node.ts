@@ -40,6 +40,7 @@ const alarming: ReadonlySet<string> = new Set([
   'replica.amnesiac',
   'replica.tail-unknown',
   'replica.tail-dropped',
+  'replica.waits-for',
   'replica.create-failed',
   'replica.drop-failed',
   'checkpoint.failed',

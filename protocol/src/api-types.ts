@@ -171,9 +171,26 @@ export interface NodeState {
   readonly amnesiac: readonly string[]
   /** Partitions it leads whose retention waits for a replica. */
   readonly retentionHeld: readonly { readonly group: string; readonly reason: string }[]
+  /** Damage to its files that is not repaired: the first ones, of `damageCount`. */
+  readonly damage: readonly NodeDamage[]
+  readonly damageCount: number
   /** The code with which it refuses produce at the moment. */
   readonly refusing: ErrorCode | null
   readonly peersUp: readonly string[]
+}
+
+/** A damaged range of a file, or a replica of which more than a range is lost. */
+export interface NodeDamage {
+  readonly state: 'faulty' | 'unknown-tail' | 'amnesiac'
+  /** Absent when the file belongs to the whole node. */
+  readonly group?: string
+  readonly file: string
+  readonly from: number
+  readonly to: number
+  /** Log entries that cannot be read. */
+  readonly firstIndex?: number
+  readonly lastIndex?: number
+  readonly detail: string
 }
 
 export type NodeStatus = NodeState | { readonly node: string; readonly up: false }

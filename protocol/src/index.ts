@@ -33,6 +33,7 @@ export type {
   NodeAddReply,
   NodeAddRequest,
   NodeAddress,
+  NodeDamage,
   NodeOfLeader,
   NodeRequest,
   NodeState,

@@ -1,5 +1,6 @@
 // `quorate cluster status`: nodes, leaders, and what needs attention.
 import type { ClusterStatus, NodeStatus } from '@quorate/client'
+import type { NodeDamage } from '@quorate/protocol'
 import { groupText } from './cluster-moves.ts'
 import { outputFormat, printRows, type Row } from './output.ts'
 import { type ClientOptions, withClient } from './session.ts'
@@ -78,13 +79,35 @@ function firstOf(
 function attention(node: NodeStatus): string[] {
   if (!node.up) return [`! ${node.node} does not answer`]
   const { node: name, halted, amnesiac, retentionHeld, refusing, ready } = node
+  const { damage, damageCount } = node
+  const moreDamage = (count: number) => `! ${name}: ${count} more damaged ranges`
   return [
     ...(ready ? [] : [`! ${name} is not ready: see /readyz on ${node.http ?? 'its HTTP port'}`]),
     ...halted.map((group) => `! ${name}: replica of ${group} has halted; its log says why`),
     ...amnesiac.map((group) => `! ${name}: the files of its replica of ${group} are missing`),
+    ...firstOf(
+      damage.map((each) => `! ${name}: ${damageText(each)}`),
+      damageCount,
+      moreDamage,
+    ),
     ...retentionHeld.map(
       ({ group, reason }) => `! ${name}: retention of ${group} waits: ${reason}`,
     ),
     ...(refusing === null ? [] : [`! ${name} refuses produce: ${refusing}`]),
   ]
+}
+
+function damageText(damage: NodeDamage): string {
+  const { state, group, file, from, to, firstIndex, lastIndex, detail } = damage
+  const place = `${file} bytes ${from} to ${to}`
+  switch (state) {
+    case 'faulty':
+      return firstIndex === undefined
+        ? `${place}: ${detail}`
+        : `entries ${firstIndex} to ${lastIndex} of ${group} cannot be read (${place}) and are fetched from other nodes`
+    case 'unknown-tail':
+      return `its replica of ${group} may have lost its latest entries; it gets them from its leader`
+    case 'amnesiac':
+      return `its replica of ${group} is lost and is replaced: ${detail}`
+  }
 }

@@ -4,7 +4,7 @@ import type { CoreRouter } from '../core-messaging/router.ts'
 import { registerDoorMetrics, registerRouterMetrics } from '../doors/nats/door-metrics.ts'
 import type { NatsDoor } from '../doors/nats/listener.ts'
 import type { Mesh } from '../mesh/mesh.ts'
-import type { Storage } from '../storage/storage.ts'
+import type { DamageReport, Storage } from '../storage/storage.ts'
 import type { Metrics } from './metrics.ts'
 
 export interface NodeMetricSources {
@@ -103,6 +103,7 @@ function registerStorageMetrics(metrics: Metrics, storage: Storage): void {
     'When the last complete check began, in seconds since 1970; 0 before there is one.',
     () => storage.metrics().scrub.cycleStartedMs / 1000,
   )
+  registerDamageMetrics(metrics, storage)
   gauge('disk_full', 'Whether produce is refused for want of disk.', () =>
     storage.metrics().diskFull ? 1 : 0,
   )
@@ -110,4 +111,27 @@ function registerStorageMetrics(metrics: Metrics, storage: Storage): void {
     const value = storage.metrics().diskFreeBytes
     return value === undefined ? [] : [{ value }]
   })
+}
+
+function registerDamageMetrics(metrics: Metrics, storage: Storage): void {
+  const inState = (state: DamageReport['state']) =>
+    storage.damage().filter((report) => report.state === state)
+  const entriesOf = ({ firstIndex, lastIndex }: DamageReport) =>
+    firstIndex === undefined || lastIndex === undefined ? 0 : lastIndex - firstIndex + 1
+  const sum = (state: DamageReport['state']) =>
+    inState(state).reduce((total, report) => total + entriesOf(report), 0)
+  metrics.gauge('quorate_storage_holes', 'Damaged ranges that are not repaired.', () => {
+    return inState('faulty').length
+  })
+  metrics.gauge('quorate_storage_missing_entries', 'Log entries in damaged ranges.', () => {
+    return sum('faulty')
+  })
+  metrics.gauge('quorate_storage_unknown_tails', 'Replicas that do not know their own end.', () => {
+    return inState('unknown-tail').length
+  })
+  metrics.counterRead(
+    'quorate_storage_repaired_entries_total',
+    'Log entries that were fetched from other nodes and written again.',
+    () => sum('repaired'),
+  )
 }

@@ -89,6 +89,7 @@ export class ReplicaShell<Machine extends MaintainedMachine> implements RaftHost
   /** In the state of a snapshot that is not installed yet. */
   #prepared: Machine | undefined
   #repair: RepairDriver | undefined
+  #waitsFor = ''
   /** Of this leadership. */
   #members: MembershipDriver | undefined
 
@@ -248,6 +249,7 @@ export class ReplicaShell<Machine extends MaintainedMachine> implements RaftHost
       case 'maintain':
         this.#context.setTimer('maintain', limits.maintainIntervalMs, { type: 'maintain' })
         maintenance.look()
+        this.#lookAtHoles(host)
         this.#owner.maintained(maintenance)
         this.#lookAtMembers()
         return
@@ -268,6 +270,18 @@ export class ReplicaShell<Machine extends MaintainedMachine> implements RaftHost
         host.connectionLost(message.node)
         return
     }
+  }
+
+  /** Says who is waited for when nobody may lead and nothing can be decided about a hole. */
+  #lookAtHoles(host: RaftHost): void {
+    if (host.log.cleanThrough === Infinity) return
+    const { waitsFor } = host.inspect()
+    const names = waitsFor.map((replica) => this.#options.nodes.nodeOf(replica) ?? `${replica}`)
+    if (names.join() === this.#waitsFor) return
+    this.#waitsFor = names.join()
+    if (names.length === 0) return
+    const index = host.log.cleanThrough + 1
+    this.#owner.event('replica.waits-for', { nodes: names, index })
   }
 
   #lookAtMembers(): void {

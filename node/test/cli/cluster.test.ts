@@ -230,3 +230,52 @@ test('the status names what is on the move and what is missing, the first ones a
     '! orders/1 has 3 replicas; down or behind: n2, n3',
   ])
 })
+
+test('damage of a node is named with its place until it is repaired', () => {
+  const place = { file: 'seg-1', from: 100, to: 200, detail: 'entries cannot be read' }
+  const node = {
+    node: 'n1',
+    up: true,
+    incarnation: fresh,
+    address: 'h:1',
+    http: null,
+    version: '1',
+    ready: true,
+    replicas: 3,
+    leaders: 1,
+    halted: [],
+    amnesiac: [],
+    retentionHeld: [],
+    damage: [
+      { state: 'faulty', group: '5-0', firstIndex: 7, lastIndex: 9, ...place },
+      { state: 'unknown-tail', group: '6-0', ...place },
+      { state: 'amnesiac', group: '7-0', ...place, detail: 'hard state' },
+      { state: 'faulty', ...place, detail: 'header' },
+    ],
+    damageCount: 6,
+    refusing: null,
+    peersUp: [],
+  } as const
+  const status = {
+    clusterId: 'c',
+    answeredBy: 'n1',
+    metadataLeader: 'n1',
+    metadataTerm: 2,
+    metadataVoters: ['n1'],
+    topics: 1,
+    nodes: [node],
+    leaving: [],
+    moves: [],
+    movesCount: 0,
+    underReplicated: [],
+    underReplicatedCount: 0,
+    rebalancing: false,
+  }
+  expect(statusLines(status).slice(1)).toEqual([
+    '! n1: entries 7 to 9 of 5-0 cannot be read (seg-1 bytes 100 to 200) and are fetched from other nodes',
+    '! n1: its replica of 6-0 may have lost its latest entries; it gets them from its leader',
+    '! n1: its replica of 7-0 is lost and is replaced: hard state',
+    '! n1: seg-1 bytes 100 to 200: header',
+    '! n1: 2 more damaged ranges',
+  ])
+})

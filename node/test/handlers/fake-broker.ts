@@ -117,6 +117,8 @@ export class FakeBroker implements Broker {
       halted: [],
       amnesiac: [],
       retentionHeld: [],
+      damage: [],
+      damageCount: 0,
       refusing: null,
       peersUp: [],
     }
