@@ -7,7 +7,7 @@ import { type CrashPoint, DiskCrash } from '../../src/testing/crash-points.ts'
 import { kindOfOperation, type Operation, pointOfOperation, Replica } from './crash-replica.ts'
 import { applyDamage } from './damage-plan.ts'
 import { folder, makeRecords, metadata, type TestNode } from './harness.ts'
-import { checkReplica, type Seen } from './replica-check.ts'
+import { checkReplica, type Seen, stateAt } from './replica-check.ts'
 
 const keys = [metadata, '5-0', '6-0']
 
@@ -28,7 +28,7 @@ export class CrashModel {
   readonly #amnesiac: Replica[] = []
   crashes = 0
   startsCutOff = 0
-  readonly seen: Seen = { holes: 0, begun: 0, unknownTails: 0, checkpointsLost: 0 }
+  readonly seen: Seen = { holes: 0, begun: 0, cutOff: 0, unknownTails: 0, checkpointsLost: 0 }
 
   constructor(node: TestNode) {
     this.node = node
@@ -71,6 +71,17 @@ export class CrashModel {
         return
       case 'close':
         this.#close()
+        return
+      case 'trim':
+        for (const kind of ['append', 'roll', 'checkpoint', 'retain'] as const) {
+          this.play({ ...operation, kind, count: 12 })
+          this.play({ ...operation, kind: 'run', count: 40 })
+        }
+        return
+      case 'crash-after-append':
+        this.play({ ...operation, kind: 'append' })
+        this.play({ ...operation, kind: 'run', count: 2 })
+        this.crash(kindOfOperation({ ...operation, group: operation.count % 2 }))
         return
       case 'create':
         this.#create(keys[1 + (operation.group % 2)]!)
@@ -267,7 +278,7 @@ export class CrashModel {
     const point = log.pointAt(index)
     if (index === 0 || point === undefined || replica.checkpoints.includes(index)) return
     const life = this.#life
-    const state = new Uint8Array(10 + index).fill(index % 251)
+    const state = stateAt(index)
     this.node.storage.saveCheckpoint(replica.key, { ...point, state }, (error) => {
       if (error === undefined && life === this.#life && !replica.checkpoints.includes(index)) {
         replica.checkpoints.push(index)

@@ -12,6 +12,10 @@ export interface Operation {
     | 'roll'
     | 'checkpoint'
     | 'retain'
+    /** What moves the log start, in one: append, roll, checkpoint, retain. */
+    | 'trim'
+    /** An append and a crash before a seal can follow. */
+    | 'crash-after-append'
     | 'create'
     | 'drop'
     | 'read'

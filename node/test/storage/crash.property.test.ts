@@ -12,6 +12,8 @@ const weighted: Record<Operation['kind'], number> = {
   roll: 4,
   checkpoint: 3,
   retain: 2,
+  trim: 1,
+  'crash-after-append': 0,
   create: 3,
   drop: 1,
   read: 3,

@@ -10,6 +10,8 @@ const weighted: Record<Operation['kind'], number> = {
   roll: 4,
   checkpoint: 3,
   retain: 2,
+  trim: 3,
+  'crash-after-append': 2,
   create: 3,
   drop: 1,
   read: 1,

@@ -17,12 +17,23 @@ import type { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 import type { Operation } from './crash-replica.ts'
 
 type Choice = readonly [
-  kind: 'flip' | 'zero' | 'truncate' | 'delete' | 'swap' | 'unreadable' | 'both-slots',
+  kind:
+    | 'flip'
+    | 'zero'
+    | 'truncate'
+    | 'delete'
+    | 'swap'
+    | 'unreadable'
+    | 'both-slots'
+    | 'last-payload',
   file: DamageableKind,
 ]
 
 export const damageMenu: readonly Choice[] = [
   ['flip', 'wal'],
+  ['last-payload', 'wal'],
+  ['last-payload', 'wal'],
+  ['last-payload', 'wal'],
   ['flip', 'segment'],
   ['flip', 'checkpoint'],
   ['flip', 'hard.A'],
@@ -107,6 +118,12 @@ function apply(
     case 'swap': {
       const other = files[(number + 1) % files.length]!
       return disk.damage.apply({ kind, path, with: other.path }) !== undefined
+    }
+    case 'last-payload': {
+      const last = lastDirectory(disk, folder)
+      if (last === undefined) return false
+      const from = last.from + last.bytes.byteLength
+      return disk.damage.apply({ kind: 'zero', path: last.path, from }) !== undefined
     }
     case 'truncate': {
       const to = Math.floor((sizeBytes * at) / 1_000_000)

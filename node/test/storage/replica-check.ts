@@ -2,9 +2,10 @@
 // for it: holes are filled with the entries of the model or, where nothing proves that they were
 // synced, cut off; a lost checkpoint is installed again. Afterwards the log is whole and equals the
 // model's. Without damage nothing that was promised may be missing.
+import type { LogPoint } from '@quorate/raft'
 import { sameChain } from '../../src/storage/chain.ts'
 import { verifyPayload } from '../../src/storage/entry-format.ts'
-import type { LogEntry } from '../../src/storage/log-entry.ts'
+import type { GroupKey, LogEntry } from '../../src/storage/log-entry.ts'
 import type { GroupLog, LogHole } from '../../src/storage/storage.ts'
 import { endOf, pointOf, type Replica, samePoint, text } from './crash-replica.ts'
 import type { TestNode } from './harness.ts'
@@ -12,6 +13,8 @@ import type { TestNode } from './harness.ts'
 export interface Seen {
   holes: number
   begun: number
+  /** Of those, cut off. */
+  cutOff: number
   unknownTails: number
   checkpointsLost: number
 }
@@ -24,10 +27,11 @@ export function checkReplica(node: TestNode, replica: Replica, damaged: boolean,
   if (term < replica.promisedTerm || (!damaged && !replica.terms.includes(term))) {
     throw new Error(`${replica.key}: term ${term}, promised ${replica.promisedTerm}`)
   }
-  if (log.start.index < replica.promisedStart) {
+  const isTailUnknown = found.condition === 'unknown-tail'
+  // With the record that a snapshot was installed goes its log start, too.
+  if (log.start.index < replica.promisedStart && !isTailUnknown) {
     throw new Error(`${replica.key}: start ${log.start.index}, promised ${replica.promisedStart}`)
   }
-  const isTailUnknown = found.condition === 'unknown-tail'
   if (isTailUnknown && !damaged) throw new Error(`${replica.key}: its tail is unknown`)
   let entries = isTailUnknown ? anyVersion(replica, log) : promisedVersion(replica, log)
   readWithHoles(node, replica, log, entries)
@@ -164,20 +168,14 @@ function settle(
   const { firstIndex, lastIndex, where, evidence } = hole
   if (where === 'checkpoint') {
     seen.checkpointsLost += 1
-    const { configuration } = node.storage.groups.get(key)!
-    const state = new Uint8Array(10 + log.start.index).fill(log.start.index % 251)
-    const request = {
-      snapshot: { mark: log.start, configuration, state },
-      entries: entries.slice(log.start.index),
-    }
-    succeed(node, (done) => node.storage.persist(key, request, done))
-    return entries
+    return replaceState(node, replica, log, entries)
   }
   seen.holes += 1
   if (evidence === 'begun') seen.begun += 1
   const isDropped =
     evidence === 'begun' && lastIndex === log.lastIndex && firstIndex > replica.commit
   if (isDropped && firstIndex % 2 === 0) {
+    seen.cutOff += 1
     const request = { truncateAfter: firstIndex - 1, entries: [] }
     succeed(node, (done) => node.storage.persist(key, request, done))
     return entries.slice(0, firstIndex - 1)
@@ -189,6 +187,37 @@ function settle(
   const hasGrown = grown !== undefined && grown.lastIndex > lastIndex
   if (error !== undefined && !hasGrown) throw error
   return entries
+}
+
+/** The state at the log start again, or what a leader sends whose log begins later. */
+function replaceState(
+  node: TestNode,
+  { key, commit }: Replica,
+  log: GroupLog,
+  entries: readonly LogEntry[],
+): readonly LogEntry[] {
+  const at = entries[Math.min(commit, log.lastIndex) - 1]
+  const { start } = log
+  if (at === undefined || at.index <= start.index) {
+    const checkpoint = { ...start, state: stateAt(start.index) }
+    succeed(node, (done) => node.storage.saveCheckpoint(key, checkpoint, done))
+  } else install(node, key, at, entries.slice(at.index))
+  return entries
+}
+
+function install(node: TestNode, key: GroupKey, at: LogEntry, entries: readonly LogEntry[]): void {
+  const { configuration } = node.storage.groups.get(key)!
+  const mark = { ...pointAfter(at), endOffset: at.nextOffset, appendTimeMs: at.appendTimeMs }
+  const request = { snapshot: { mark, configuration, state: stateAt(at.index) }, entries }
+  succeed(node, (done) => node.storage.persist(key, request, done))
+}
+
+function pointAfter({ index, term, chain }: LogEntry): LogPoint {
+  return { index, term, chain }
+}
+
+export function stateAt(index: number): Uint8Array {
+  return new Uint8Array(10 + index).fill(index % 251)
 }
 
 function succeed(node: TestNode, start: (done: (error?: Error) => void) => void): void {
