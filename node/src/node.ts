@@ -92,6 +92,10 @@ export class BrokerNode {
       },
       escalated: (error, path) => this.#fail(`${path}: ${String(error)}`),
     })
+    for (const { state, ...report } of opened.damage) {
+      // Replicas that may not run tell so themselves.
+      if (state !== 'amnesiac') log.warn('storage.damaged', { state, ...report })
+    }
     this.#machine = initialMetadata(plan)
     this.#pacer = new SnapshotPacer(host)
     this.#storage = opened.start(this.#system, {

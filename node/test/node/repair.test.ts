@@ -85,6 +85,8 @@ describe('a node with damaged files', () => {
     produce(client, 70, 75)
     cluster.start('n2')
     produce(client, 75, 80)
+    const files = cluster.events('n2', 'storage.damaged').map(({ fields }) => fields['file'])
+    expect(files).toContain(wal)
     cluster.until('both files are whole', () => repaired('n2').length >= 2)
     expect(
       repaired('n2')
