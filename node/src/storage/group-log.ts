@@ -177,6 +177,8 @@ export class GroupLogState implements GroupLog {
 
   /** Entries that follow the last one; durable when the WAL says so. */
   append(entries: readonly LogEntry[]): void {
+    // A hole that ends here gets a chain to be filled against.
+    if (this.tail.get(this.lastIndex)?.isMissing === true) this.damaged.changed()
     for (const entry of entries) {
       this.tail.append(entry)
       this.cachedBytes += entry.sizeBytes
@@ -190,11 +192,12 @@ export class GroupLogState implements GroupLog {
     for (const entry of entries) {
       const record = this.tail.get(entry.index)
       if (record?.coming !== entry) continue
+      const { isMissing } = record
       this.#tailBytes += entry.sizeBytes - record.sizeBytes
       record.fill(entry)
       this.#keepConfiguration(entry)
       if (entry.index < this.#cachedFrom) record.entry = undefined
-      else bytes += entry.sizeBytes
+      else if (isMissing) bytes += entry.sizeBytes
     }
     this.tail.carryOffsets(entries[0]!.index)
     this.damaged.changed()

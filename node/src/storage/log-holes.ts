@@ -2,6 +2,7 @@
 // the WAL as the tail's missing entries say. Kept as one rising list, made again when something
 // changed. Owned by group-log.ts; asked by reads, segment moves and the replication host.
 
+import type { LogPoint } from '@quorate/raft'
 import { folderOf } from './checked-text.ts'
 import type { GroupLogState } from './group-log.ts'
 import type { LogEntry } from './log-entry.ts'
@@ -169,19 +170,25 @@ export class LogHoles {
     return holes
   }
 
+  /** Cut off in its middle, a hole ends with the entry behind it: that one vouches for the others. */
+  #knownFrom(end: MissingEntry): LogPoint {
+    return isChainKnown(end) ? end : (this.#log.tail.get(end.index + 1) ?? end)
+  }
+
   #holeOf(run: readonly MissingEntry[]): LogHole {
     const first = run[0]!
-    const { index, term, chain, loss } = run.at(-1)!
+    const { term, loss } = run.at(-1)!
+    const last = this.#knownFrom(run.at(-1)!)
     const before = this.#log.markBefore(first.index)
     const isBeforeKnown = before.index === 0 || isChainKnown(before)
     return {
       firstIndex: first.index,
-      lastIndex: index,
+      lastIndex: last.index,
       term,
       before: isBeforeKnown
         ? { index: before.index, term: before.term, chain: before.chain }
         : undefined,
-      last: { index, term, chain },
+      last: { index: last.index, term: last.term, chain: last.chain },
       evidence: loss.evidence,
       where: 'wal',
       file: walPath(folderOf(folderOf(this.#log.folder)), loss.fileNumber),

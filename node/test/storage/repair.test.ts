@@ -162,6 +162,35 @@ describe('a hole in the WAL', () => {
     expect(node.log().holes()).toEqual([])
   })
 
+  test('whose end is overwritten is filled up to there', () => {
+    const node = new TestNode('overwritten', { ...smallOptions, undecided: 'keep' }).open()
+    const entries = [...node.append([100], 1), ...node.append([50, 50, 50], 1)]
+    node.crash('kill')
+    // The payload of batch 2 from its first byte on: which entries it held, not what they were.
+    const at = 4096 * 4
+    for (let byte = 0; byte < 8; byte += 1) {
+      node.disk.damage.apply({ kind: 'flip', path: walPath(folder, 1), at: at + byte })
+    }
+    node.open()
+    expect(node.log().holes()).toMatchObject([{ firstIndex: 2, lastIndex: 4, evidence: 'begun' }])
+    const [, second, third] = entries
+    const next = makeRecords(third!, 3, [70, 70], 2)
+    node.setTerm(2)
+    node.wait<[Error?]>((done) => {
+      node.storage.persist(metadata, { truncateAfter: 3, entries: next }, done)
+    })
+    const [hole] = node.log().holes()
+    expect(hole).toMatchObject({ firstIndex: 2, evidence: 'begun' })
+    expect(node.log().cleanThrough).toBe(1)
+    const wanted = [second!, third!, ...next].slice(0, hole!.lastIndex - 1)
+    expect(repair(node, hole!, wanted)).toBeUndefined()
+    expect(node.log().holes()).toEqual([])
+    expect(indexes(node.readAll())).toEqual([1, 2, 3, 4, 5])
+    node.crash('power').open()
+    expect(node.log().holes()).toEqual([])
+    expect(indexes(node.readAll())).toEqual([1, 2, 3, 4, 5])
+  })
+
   test('crashing anywhere while it is filled leaves the hole or the entry', () => {
     for (let step = 0; step < 30; step += 1) {
       const { node, entries } = withHole(`fill-${step}`)
