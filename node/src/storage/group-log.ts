@@ -358,7 +358,8 @@ export class GroupLogState implements GroupLog {
   }
 
   get cleanThrough(): number {
-    const first = this.damaged.all()[0]
+    // Without the state at the log start all entries are there, and the machine has a later one.
+    const first = this.damaged.all().find(({ where }) => where !== 'checkpoint')
     return first === undefined ? Number.POSITIVE_INFINITY : first.firstIndex - 1
   }
 

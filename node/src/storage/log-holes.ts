@@ -47,7 +47,9 @@ export class LogHoles {
     this.changed()
   }
 
+  /** The log begins at a checkpoint that is there. */
   dropBelow(index: number): void {
+    this.#checkpoint = undefined
     this.#segments = this.#segments.filter(({ firstIndex }) => firstIndex > index)
     this.changed()
   }

@@ -235,6 +235,29 @@ describe('checkpoints', () => {
     expect([saved(10)?.index, saved(20), saved(30)]).toEqual([10, undefined, undefined])
   })
 
+  test('that are gone at the log start hold up no entry, and go with it', () => {
+    const { node, entries } = layered('damaged-start')
+    const save = (index: number) => {
+      const { term, chain } = entries[index - 1]!
+      const checkpoint = { index, term, chain, state: new Uint8Array(5) }
+      node.wait<[Error?]>((done) => node.storage.saveCheckpoint(metadata, checkpoint, done))
+    }
+    const drop = (index: number) =>
+      node.wait<[Error | undefined, number]>((done) => node.log().dropBelow(index, done))[1]
+    save(10)
+    save(20)
+    expect(drop(10)).toBe(10)
+    node.crash('kill')
+    const path = `${folder}/groups/0-0.1/checkpoint-0000000000000010`
+    node.disk.process().removeSync(path)
+    node.open()
+    expect(node.opened.groups.get(metadata)!.checkpoint!.index).toBe(20)
+    expect(node.log().holes()).toMatchObject([{ firstIndex: 10, where: 'checkpoint' }])
+    expect(node.log().cleanThrough).toBe(Number.POSITIVE_INFINITY)
+    expect(drop(20)).toBe(20)
+    expect(node.log().holes()).toEqual([])
+  })
+
   test('of another log, or beyond what the disk holds, are refused', () => {
     const { node, entries } = layered('refused-checkpoint')
     const save = (checkpoint: {
