@@ -130,6 +130,10 @@ export function spawnSupervisor(wiring: ReplicaWiring): ActorRef<SupervisorMessa
         timing,
         storage,
         files,
+        isLost: (group, replicaId) =>
+          opened.amnesiac.some(
+            (lost) => lost.replicaId === replicaId && groupKey(lost.group) === groupKey(group),
+          ),
         executedIndex: opened.executedIndex,
         metadata: () => wiring.metadata(),
         send: (...call) => mesh.sendRaft(...call),

@@ -32,6 +32,8 @@ export interface SupervisorOptions extends PartitionSurroundings {
   readonly metadata: () => MetadataMachine
   /** Replica ids of the groups whose files are on disk: those found at start, kept up to date. */
   readonly files: Map<GroupKey, number>
+  /** Found at start without term and vote, whenever it was created: never to run again. */
+  isLost(group: GroupId, replicaId: number): boolean
   /** Creations up to this metadata index were carried out in an earlier life. */
   readonly executedIndex: number
   /** The replica here is stopped for good: hints about its group are worthless. */
@@ -145,10 +147,10 @@ export class PartitionSupervisor implements Actor<SupervisorMessage> {
 
   /** All orders are known before the first is carried out: none is counted as executed too early. */
   #enter(assignment: Assignment): HostedReplica {
-    const { files, executedIndex } = this.#options
+    const { files, executedIndex, isLost } = this.#options
     const { group, replicaId, createdIndex } = assignment
     const hasFiles = files.get(groupKey(group)) === replicaId
-    const mustHaveFiles = createdIndex <= executedIndex
+    const mustHaveFiles = createdIndex <= executedIndex || isLost(group, replicaId)
     const state = hasFiles ? 'running' : mustHaveFiles ? 'amnesiac' : 'creating'
     const replica: HostedReplica = {
       group,

@@ -20,6 +20,8 @@ interface Creation {
   done(error?: Error): void
 }
 
+const unheard = { leaderChanged: () => {}, retentionHeld: () => {} }
+
 /** What the supervisor asks of storage; completions wait for the test. */
 class Rig {
   readonly metadata = new MetadataBuilder(3)
@@ -42,6 +44,8 @@ class Rig {
   readonly removed: (number | string)[] = []
   readonly lost: string[] = []
   readonly files: Map<string, number>
+  /** Found without term and vote. */
+  readonly lostHere = new Set<number>()
   machine = this.metadata.machine
   ref!: ActorRef<SupervisorMessage>
 
@@ -95,13 +99,10 @@ class Rig {
             fetchEntries: () => {},
             addressOf: () => undefined,
             trustedWallMs: () => undefined,
-            events: {
-              leaderChanged: () => {},
-              retentionHeld: () => {},
-              event: (name) => this.events.push(name),
-            },
+            events: { ...unheard, event: (name) => this.events.push(name) },
             metadata: () => this.machine,
             files: this.files,
+            isLost: (_group, replicaId) => this.lostHere.has(replicaId),
             executedIndex,
             dropping: () => {},
             removed: (topicId, replicaId) =>
@@ -229,6 +230,18 @@ describe('start', () => {
     expect(rig.directory.amnesiac()).toEqual([`${topicId}-1`])
     rig.reconcile()
     expect(rig.creations).toEqual([])
+  })
+
+  test('a replica that storage found lost is amnesiac, whatever was recorded as executed', () => {
+    const probe = new MetadataBuilder(3)
+    probe.create('a', 1)
+    const rig = new Rig()
+    const { replicaId } = probe.machine.assignmentsOf('n1')[0]!
+    rig.lostHere.add(replicaId)
+    const topicId = rig.create('a', 1)
+    expect(rig.state(topicId)).toBe('amnesiac')
+    expect(rig.creations).toEqual([])
+    expect(rig.lost).toEqual([`${topicId}-0.${replicaId}`])
   })
 
   test('files under another replica id are not taken for the assigned ones', () => {

@@ -163,7 +163,7 @@ describe('a hole in the WAL', () => {
   })
 
   test('whose end is overwritten is filled up to there', () => {
-    const node = new TestNode('overwritten', { ...smallOptions, undecided: 'keep' }).open()
+    const node = new TestNode('overwritten').open()
     const entries = [...node.append([100], 1), ...node.append([50, 50, 50], 1)]
     node.crash('kill')
     // The payload of batch 2 from its first byte on: which entries it held, not what they were.
