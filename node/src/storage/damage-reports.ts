@@ -49,6 +49,14 @@ export class DamageBook {
     this.#repaired.push(holeReport(log.key, hole, 'repaired'))
   }
 
+  /** The file was damaged where no entry lies. */
+  rewritten(path: string): void {
+    this.#fixed = this.#fixed.map((report) => {
+      const isOf = report.file === path && report.state === 'faulty'
+      return isOf ? { ...report, state: 'repaired' } : report
+    })
+  }
+
   tailUnknown(group: string, detail: string): void {
     const report = { group, state: 'unknown-tail', file: '', from: 0, to: 0, detail } as const
     this.#fixed = [...this.#fixed, report]

@@ -69,6 +69,7 @@ export class NodeStorage implements Storage {
       copyForward: (log, from, to) => copyForward(this.#parts, log, from, to),
       diskFull: (part, full) => this.#diskFull(part, full),
       failed: (error) => this.#fail(error),
+      rewritten: (path) => this.#damage.rewritten(path),
       scrubFound: (finding) => this.#scrubFound(finding),
     })
     const { remover, pending } = this.#parts

@@ -68,9 +68,12 @@ export function findReplica(
         isOurs === false
           ? { rows: [], holes: [lostSegment(file, previous, state)] }
           : scanFileSync(disk, file, previous, state, isOurs)
-      segments.push(new Segment(file, previous, state, [...scanned.rows]))
+      const segment = new Segment(file, previous, state, [...scanned.rows])
+      segments.push(segment)
       holes.push(...scanned.holes)
-      if (scanned.holes.length === 0) reports.push(worn(key, state, file, reason))
+      // With holes it is written again when they are filled.
+      segment.worn = scanned.holes.length === 0
+      if (segment.worn) reports.push(wornReport(key, state, file, reason))
     }
     previous = state.last
   }
@@ -93,7 +96,12 @@ function scanFileSync(
 }
 
 /** All entries can be read, though not the file as it is meant to be. */
-function worn(group: string, state: ManifestSegment, file: string, detail: string): DamageReport {
+function wornReport(
+  group: string,
+  state: ManifestSegment,
+  file: string,
+  detail: string,
+): DamageReport {
   return { group, state: 'faulty', file, from: 0, to: state.sizeBytes, detail }
 }
 

@@ -1,5 +1,5 @@
 // Writes a segment once more, whole, from what can be read of the old file and the entries that fill
-// its hole: a temporary file, synced, renamed over the old one. The manifest names the new layout
+// its hole; or, when only its header or index was lost, without any: a temporary file, synced, renamed over the old one. The manifest names the new layout
 // after that; a start in between finds a whole file of the right log and makes its index again. A
 // chain of completions; every step runs in the segment actor. Caller: segment-writer.ts.
 
@@ -21,10 +21,20 @@ import { blockBytes } from './wal-format.ts'
 export interface RepairTask {
   readonly log: GroupLogState
   readonly segment: Segment
-  readonly hole: LogHole
+  /** Undefined: every entry can be read, though not the file as it is meant to be. */
+  readonly hole: LogHole | undefined
   /** Exactly those of the hole. */
   readonly entries: readonly LogEntry[]
   readonly done: (error?: Error) => void
+}
+
+/** What a start had to read through: once is enough. One that fails is left to the next start. */
+export function wornSegments(logs: readonly GroupLogState[]): RepairTask[] {
+  return logs.flatMap((log) =>
+    log.segmentList
+      .filter(({ worn }) => worn)
+      .map((segment) => ({ log, segment, hole: undefined, entries: [], done: () => {} })),
+  )
 }
 
 export interface RewrittenSegment {
@@ -82,11 +92,12 @@ export class SegmentRewrite {
       this.#finish()
       return
     }
-    if (index >= hole.firstIndex && index <= hole.lastIndex) {
+    if (hole !== undefined && index >= hole.firstIndex && index <= hole.lastIndex) {
       this.#add(piece(entries, index - hole.firstIndex))
       return
     }
-    const end = index < hole.firstIndex ? hole.firstIndex - 1 : segment.last.index
+    const isBefore = hole !== undefined && index < hole.firstIndex
+    const end = isBefore ? hole.firstIndex - 1 : segment.last.index
     log.read({ index }, { index: end, bytes: backgroundPieceBytes }, (error, _, read) => {
       this.#options.continueWith(() => {
         if (error === undefined && read.length > 0) this.#add(read)

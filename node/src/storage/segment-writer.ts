@@ -20,7 +20,7 @@ import {
   type MoveOutcome,
   SegmentMove,
 } from './segment-move.ts'
-import { type RepairTask, SegmentRewrite } from './segment-rewrite.ts'
+import { type RepairTask, SegmentRewrite, wornSegments } from './segment-rewrite.ts'
 import type { WalMessage } from './wal.ts'
 import type { WalFile, WalIdentity } from './wal-file.ts'
 import type { WalFiles } from './wal-files.ts'
@@ -62,6 +62,8 @@ export interface SegmentWriterOptions {
   readonly copyForward: (log: GroupLogState, from: number, to: number) => void
   readonly diskFull: (full: boolean) => void
   readonly failed: (error: DiskError) => void
+  /** The file is whole again. */
+  readonly rewritten: (path: string) => void
 }
 
 interface Task {
@@ -97,6 +99,8 @@ export class SegmentActor implements Actor<SegmentMessage> {
 
   started(context: ActorContext<SegmentMessage>): void {
     this.#context = context
+    const { logs } = this.#options
+    this.#continue(() => this.#repairs.push(...wornSegments(logs())))
     this.#lookLater(gatherMs)
   }
 
@@ -261,7 +265,8 @@ export class SegmentActor implements Actor<SegmentMessage> {
       if (this.#closing !== undefined) this.#closing()
       else this.#lookLater(gatherMs)
     }
-    if (log.damaged.find(hole) === undefined || !log.segmentList.includes(segment)) {
+    const isFilled = hole !== undefined && log.damaged.find(hole) === undefined
+    if (isFilled || !log.segmentList.includes(segment)) {
       finish()
       return
     }
@@ -282,7 +287,8 @@ export class SegmentActor implements Actor<SegmentMessage> {
               segment.replaced(rewritten.state, rewritten.rows)
               release()
               openFiles.forget(segment.path)
-              log.damaged.removeInSegment(hole)
+              if (hole !== undefined) log.damaged.removeInSegment(hole)
+              this.#options.rewritten(segment.path)
               finish()
             })
           },

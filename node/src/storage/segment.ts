@@ -29,6 +29,8 @@ export class Segment {
   indexPosition: number
   /** Nothing more is added. */
   ended: boolean
+  /** Header or index were lost: the rows were made again by reading the file through. */
+  worn = false
   /** Rising; the first row is the first entry that can be read. */
   readonly rows: IndexRow[]
 
@@ -76,6 +78,7 @@ export class Segment {
   replaced(state: ManifestSegment, rows: readonly IndexRow[]): void {
     this.sizeBytes = state.sizeBytes
     this.indexPosition = state.indexPosition
+    this.worn = false
     this.rows.length = 0
     for (const row of rows) this.rows.push(row)
   }

@@ -57,6 +57,8 @@ export interface PartsOwner {
   /** A part found the disk full, or found room again. */
   readonly diskFull: (part: string, full: boolean) => void
   readonly failed: (error: DiskError) => void
+  /** A segment is whole again. */
+  readonly rewritten: (path: string) => void
   readonly scrubFound: (finding: ScrubFinding) => void
 }
 

@@ -127,6 +127,56 @@ describe('damage that a read finds in a segment', () => {
   })
 })
 
+describe('a segment of which only the index is lost', () => {
+  /** Header, or everything behind the last entry. */
+  function worn(name: string, where: 'header' | 'footer') {
+    const { node, entries } = withSegment(name, [])
+    const bytes = entries.slice(0, 10).reduce((sum, { sizeBytes }) => sum + sizeBytes, 4096)
+    node.crash('power')
+    const at = where === 'header' ? 20 : bytes + 10
+    expect(node.disk.damage.apply({ kind: 'flip', path: segment, at })).toBeDefined()
+    return { node: node.open(), entries }
+  }
+
+  test.each(['header', 'footer'] as const)(
+    '(%s) is written again, and the next start finds it whole',
+    (where) => {
+      const { node, entries } = worn(`worn-${where}`, where)
+      expect(node.log().holes()).toEqual([])
+      expect(node.storage.damage()).toMatchObject([{ state: 'faulty', file: segment }])
+      node.run(500)
+      expect(node.storage.damage()).toMatchObject([{ state: 'repaired', file: segment }])
+      expect(indexes(node.readAll())).toEqual(indexes(entries))
+      node.crash('power').open()
+      expect(node.opened.damage).toEqual([])
+      expect(indexes(node.readAll())).toEqual(indexes(entries))
+    },
+  )
+
+  test('is left to the next start by a full disk, and read as before', () => {
+    const { node, entries } = worn('worn-full', 'footer')
+    node.disk.fail({ operation: 'write', path: /seg-.*tmp/, code: 'ENOSPC' })
+    node.run(500)
+    expect(node.failure).toBeUndefined()
+    expect(node.storage.damage()).toMatchObject([{ state: 'faulty', file: segment }])
+    expect(indexes(node.readAll())).toEqual(indexes(entries))
+    node.crash('power').open().run(500)
+    expect(node.storage.damage()).toMatchObject([{ state: 'repaired', file: segment }])
+  })
+
+  test('crashing anywhere while it is written again loses nothing', () => {
+    for (let step = 0; step < 60; step += 1) {
+      const { node, entries } = worn(`worn-crash-${step}`, 'footer')
+      for (let event = 0; event < step; event += 1) node.simulation.step()
+      node.crash(step % 2 === 0 ? 'power' : 'kill').open()
+      expect(node.log().holes()).toEqual([])
+      expect(indexes(node.readAll())).toEqual(indexes(entries))
+      node.run(500).crash('power').open()
+      expect(node.opened.damage).toEqual([])
+    }
+  })
+})
+
 describe('a hole in the WAL', () => {
   function withHole(name: string) {
     const node = new TestNode(name).open()
