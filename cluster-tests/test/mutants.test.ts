@@ -24,7 +24,8 @@ function ask(...commandLine: readonly (string | number)[]): Promise<Answer> {
   })
 }
 
-// The same plans, by the same numbers, pass on the unbroken build: properties.test.ts runs them.
+// The same plans, by the same numbers, pass on the unbroken build: properties.test.ts and
+// membership-properties.test.ts run them.
 describe.each(mutants)('a build in which $harm', ({ name }) => {
   test('is found by random plans', { timeout: limitMs }, async () => {
     const { violations, seed, plans, realMs } = await ask(name, 'search', firstSeed, plansPerFile)

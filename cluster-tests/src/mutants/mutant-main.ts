@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Plan } from '../plan.ts'
 import { patchSources } from './loader.ts'
-import { mutants } from './table.ts'
+import { type Mutant, mutants } from './table.ts'
 
 export interface Answer {
   readonly violations: readonly string[]
@@ -18,7 +18,7 @@ export interface Answer {
 const shrinkLimitMs = 120_000
 
 /** Patches a file that no part of a cluster needs: proves that such a patch is noticed. */
-const unloaded = {
+const unloaded: Mutant = {
   name: 'unloaded',
   harm: '',
   file: 'node/src/main.ts',
@@ -47,7 +47,7 @@ async function main([name, mode, ...rest]: readonly string[]): Promise<Answer> {
   }
   const [first, plans] = rest.map(Number) as [number, number]
   for (let seed = first; seed < first + plans; seed += 1) {
-    const plan = planOfSeed(seed)
+    const plan = planOfSeed(seed, mutant.kind)
     const { violations } = runPlan(plan)
     if (violations.length === 0) continue
     const realMs = elapsedMs()

@@ -2,8 +2,12 @@
 // `file`, and the patched file must really be loaded, else the test fails. They are put in while a
 // child process loads its modules (loader.ts): no product file knows of them and none is changed.
 
+import type { PlanKind } from '../plan-of-seed.ts'
+
 export interface Mutant {
   readonly name: string
+  /** Plans among which it is found; default those without damage. */
+  readonly kind?: PlanKind
   /** What a user would lose. */
   readonly harm: string
   /** From the repository's folder. */
@@ -40,5 +44,13 @@ export const mutants: readonly Mutant[] = [
     file: 'raft/src/replication.ts',
     find: 'if (index <= log.commit || log.termAt(index) !== raft.term) return',
     replace: 'if (index <= log.commit) return',
+  },
+  {
+    name: 'learner-counted',
+    kind: 'sim-membership',
+    harm: 'copies on replicas that only learn count for an acknowledgement',
+    file: 'raft/src/quorum.ts',
+    find: '    peers: peers.filter(({ id }) => ids.includes(id)),\n',
+    replace: '    peers,\n',
   },
 ]
