@@ -145,11 +145,28 @@ export class LogLedger {
   /** Of the voters in force when it was written, or of any that came later. */
   #isHeldByQuorum({ group, header }: Place): boolean {
     const changes = this.#changes.get(group) ?? []
-    const before = changes.filter((each) => each.header.index <= header.index)
+    // A change that was cut off belongs to no log that has the entry.
+    const logs = this.#logsWith(group, header)
+    const before = changes.filter(
+      (each) =>
+        each.header.index <= header.index &&
+        logs.some((log) => log.get(each.header.index) === chainText(each.header.chain)),
+    )
     const isFirst = before.length === 0
     if (isFirst && this.#holders(group, header).length >= this.#quorum) return true
     const from = Math.max(0, ...before.map((each) => each.header.index))
-    return changes.some((each) => each.header.index >= from && this.#isHeldBy(each, group, header))
+    return changes.some(
+      (each) =>
+        each.header.index >= from &&
+        (this.#isHeldBy(each, group, header) || this.#isHeldByNewHalf(each, group, header)),
+    )
+  }
+
+  /** Once a joint configuration is committed, its leader decides by the new half as it leaves it. */
+  #isHeldByNewHalf(change: Change, group: GroupKey, header: Header): boolean {
+    const { voters } = change.configuration
+    const isCommitted = this.#isHeldBy(change, group, change.header)
+    return isCommitted && this.#isHeldBy({ ...change, configuration: { voters } }, group, header)
   }
 
   /** Both halves of the change's configuration have a majority with the entry. */
@@ -162,6 +179,12 @@ export class LogLedger {
       })
       return half.length === 0 || holders.length > half.length / 2
     })
+  }
+
+  #logsWith(group: GroupKey, { index, chain }: Header): ReadonlyMap<number, string>[] {
+    return [...this.#disks.values()]
+      .flatMap((entries) => entries.replicas(group))
+      .filter((log) => log.get(index) === chainText(chain))
   }
 
   #holders(group: GroupKey, { index, chain }: Header): string[] {

@@ -52,6 +52,11 @@ export class SyncedEntries {
     return this.#groups.get(group)?.get(replicaId)
   }
 
+  /** Of all replicas of the group on this disk. */
+  replicas(group: GroupKey): ReadonlyMap<number, string>[] {
+    return [...(this.#groups.get(group)?.values() ?? [])]
+  }
+
   /** Highest index held; 0 for none. */
   lastIndex(group: GroupId): number {
     const replicas = this.#groups.get(groupKey(group))?.values() ?? []
