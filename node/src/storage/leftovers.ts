@@ -52,6 +52,7 @@ function removeUnlisted(
   segments: ReadonlySet<number>,
   checkpoints: ReadonlySet<number>,
 ): void {
+  let removed = false
   for (const name of disk.listSync(folder)) {
     const segment = segmentIndexOf(name)
     const checkpoint = checkpointIndexOf(name)
@@ -59,8 +60,13 @@ function removeUnlisted(
       (segment !== undefined && !segments.has(segment)) ||
       (checkpoint !== undefined && !checkpoints.has(checkpoint)) ||
       name.endsWith('.tmp')
-    if (unlisted) disk.removeSync(`${folder}/${name}`)
+    if (unlisted) {
+      disk.removeSync(`${folder}/${name}`)
+      removed = true
+    }
   }
+  // A damaged checkpoint that comes back with a power cut would be told of again.
+  if (removed) disk.syncFolderSync(folder)
 }
 
 /** Replica folders hold files only. */
