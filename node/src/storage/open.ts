@@ -2,7 +2,7 @@
 // removes leftovers, and begins a new WAL file. A file that a crash may have torn is never written
 // again: the last batch, if nothing proves that it was synced, is written once more into the new
 // file. Synchronous. Next stop: storage.ts.
-import type { Disk } from './disk.ts'
+import { type Disk, DiskError } from './disk.ts'
 import { quorateErrorOf } from './disk-error.ts'
 import { nodePair, type SlotContent } from './hard-state-format.ts'
 import type { RecoveredHardState } from './hard-state-recovery.ts'
@@ -20,6 +20,9 @@ import { BatchKind, blockBytes, type PreviousBatch, RecordKind } from './wal-for
 import { previousOf } from './wal-recovery.ts'
 import type { ReadRecord, ScannedFile } from './wal-scan.ts'
 import { isSealed, type LastBatch } from './wal-sequence.ts'
+
+/** For terms and marks in a file that had to be small. */
+const scantRoomBytes = 128 * 1024
 
 export interface OpenedStore {
   readonly store: RecoveredStore
@@ -164,8 +167,9 @@ function newWalFile(
   }
   const number = kept.nextWalFile
   const salt = settings.random.integer('wal-salt', 0x1_0000_0000)
-  const sizeBytes = Math.max(settings.walFileBytes, neededBytes)
-  const file = createWalFileSync(disk, folder, number, sizeBytes, salt, store.identity)
+  const make = (sizeBytes: number): WalFile =>
+    createWalFileSync(disk, folder, number, sizeBytes, salt, store.identity)
+  const file = makeFitting(make, Math.max(settings.walFileBytes, neededBytes), neededBytes)
   disk.syncFolderSync(walFolder(folder))
   const manifest = {
     ...kept,
@@ -174,6 +178,22 @@ function newWalFile(
   }
   writeManifestsSync(disk, folder, manifest)
   return { file, manifest }
+}
+
+/** A full disk should not keep a node from reading and voting: the next file is a whole one again. */
+function makeFitting(
+  make: (sizeBytes: number) => WalFile,
+  wantedBytes: number,
+  neededBytes: number,
+): WalFile {
+  const scantBytes = neededBytes + scantRoomBytes
+  try {
+    return make(wantedBytes)
+  } catch (error) {
+    const isFull = error instanceof DiskError && error.code === 'ENOSPC'
+    if (!isFull || scantBytes >= wantedBytes) throw error
+    return make(scantBytes)
+  }
 }
 
 function previousRecords(store: RecoveredStore): number {

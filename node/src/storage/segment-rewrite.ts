@@ -4,7 +4,7 @@
 // chain of completions; every step runs in the segment actor. Caller: segment-writer.ts.
 
 import { folderOf } from './checked-text.ts'
-import type { Disk, DiskError, DiskFile } from './disk.ts'
+import { type Disk, DiskError, type DiskFile } from './disk.ts'
 import { entryHeaderBytes, writeEntryHeader } from './entry-format.ts'
 import { Gatherer } from './gather.ts'
 import type { GroupLogState } from './group-log.ts'
@@ -167,7 +167,8 @@ export class SegmentRewrite {
         }
         this.#disk.syncFolder(folderOf(path), (syncError) => {
           this.#options.continueWith(() => {
-            if (syncError !== undefined) fail(syncError)
+            // The new file is there, its index is not in force: only a start gets this right.
+            if (syncError !== undefined) fail(new DiskError('OTHER', path, syncError.message))
             else this.#done(undefined, { state, rows: this.#rows })
           })
         })
