@@ -151,6 +151,18 @@ export const limitTable = {
     error: 'none',
     about: 'time after which a replica with holes that no peer could fill asks again',
   },
+  statePieceBytes: {
+    value: 256 * 1024,
+    unit: 'bytes',
+    error: 'none',
+    about: 'bytes of a state in one answer to a replica that has lost its own',
+  },
+  stateBytesMax: {
+    value: 64 * mib,
+    unit: 'bytes',
+    error: 'none',
+    about: 'bytes of a state that is taken over from another replica',
+  },
   rollPointsMax: {
     value: 65_536,
     unit: 'count',

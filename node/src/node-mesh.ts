@@ -17,6 +17,8 @@ import type { NodeMembers } from './node-members.ts'
 import type { PartitionDirectory } from './partition/partition-directory.ts'
 import { entriesQuestion } from './replication/repair-codec.ts'
 import { type RepairServerOptions, serveEntries } from './replication/repair-server.ts'
+import { stateQuestion } from './replication/state-codec.ts'
+import { type StateServerOptions, serveState } from './replication/state-server.ts'
 import { metadataGroup } from './storage/log-entry.ts'
 import type { OpenedStorage } from './storage/storage.ts'
 
@@ -33,7 +35,8 @@ export interface MeshWiring {
   readonly directory: PartitionDirectory
   readonly leadership: NodeLeadership
   readonly handler: ApiHandler
-  readonly entries: RepairServerOptions
+  /** What may be sent to replicas that have lost something. */
+  readonly entries: RepairServerOptions & StateServerOptions
   /** Asked for when they are needed: they are built after the mesh. */
   metadata(): ActorRef<MetadataMessage>
   broker(): Broker
@@ -115,6 +118,10 @@ function servePeer(wiring: MeshWiring, request: PeerRequest): void {
     const question = subject.slice(internalPrefix.length)
     if (question === entriesQuestion) {
       serveEntries(wiring.entries, jsonBody(payload), request.respond)
+      return
+    }
+    if (question === stateQuestion) {
+      serveState(wiring.entries, jsonBody(payload), request.respond)
       return
     }
     answerNode(wiring.broker(), wiring.metadata(), question, jsonBody(payload), request.respond)

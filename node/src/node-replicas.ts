@@ -22,6 +22,7 @@ import { ApplyHistory } from './replication/apply-history.ts'
 import { GroupNodes } from './replication/group-nodes.ts'
 import type { RaftTiming } from './replication/raft-owner.ts'
 import type { FetchEntries } from './replication/repair-driver.ts'
+import type { FetchState } from './replication/state-fetch.ts'
 import { type GroupKey, groupKey, metadataGroup } from './storage/log-entry.ts'
 import type { OpenedStorage, Storage } from './storage/storage.ts'
 
@@ -38,6 +39,7 @@ export interface ReplicaWiring {
   readonly session: number
   readonly admitsSnapshot: (bytes: number) => boolean
   readonly fetchEntries: FetchEntries
+  readonly fetchState: FetchState
   metadata(): MetadataMachine
   /** The metadata moved. `topicsChanged`: who acts on topics has to look. */
   metadataApplied(machine: MetadataMachine, topicsChanged: boolean): void
@@ -68,6 +70,7 @@ export function spawnMetadata(wiring: ReplicaWiring): ActorRef<MetadataMessage> 
       send: (...call) => mesh.sendRaft(...call),
       admitsSnapshot: wiring.admitsSnapshot,
       fetchEntries: wiring.fetchEntries,
+      fetchState: wiring.fetchState,
       forwarder: meshForwarder(() => wiring.broker()),
       lost: () => lost,
       replaced: () => {
@@ -139,6 +142,7 @@ export function spawnSupervisor(wiring: ReplicaWiring): ActorRef<SupervisorMessa
         send: (...call) => mesh.sendRaft(...call),
         admitsSnapshot: wiring.admitsSnapshot,
         fetchEntries: wiring.fetchEntries,
+        fetchState: wiring.fetchState,
         addressOf: (node) => wiring.addressOf(node),
         trustedWallMs: () => leadership.trustedWallMs(),
         events: {

@@ -29,6 +29,7 @@ import { PartitionDirectory } from './partition/partition-directory.ts'
 import type { SupervisorMessage } from './partition/partition-supervisor.ts'
 import { fetchOver } from './replication/repair-fetch.ts'
 import { SnapshotPacer } from './replication/snapshot-pacer.ts'
+import { fetchStateOver } from './replication/state-fetch.ts'
 import { type GroupKey, metadataGroup, parseGroupKey } from './storage/log-entry.ts'
 import { planNode } from './storage/plan.ts'
 import { type LogHole, type OpenedStorage, openStorage, type Storage } from './storage/storage.ts'
@@ -38,6 +39,7 @@ const alarming: ReadonlySet<string> = new Set([
   'partition.halted',
   'metadata.halted',
   'replica.amnesiac',
+  'replica.state-lost',
   'replica.tail-unknown',
   'replica.tail-dropped',
   'replica.waits-for',
@@ -298,6 +300,7 @@ export class BrokerNode {
     return {
       admitsSnapshot: (bytes) => pacer.admits(bytes),
       fetchEntries: fetchOver(this.#mesh),
+      fetchState: fetchStateOver(this.#mesh),
       system: this.#system,
       storage: this.#storage,
       opened: this.#opened,

@@ -63,6 +63,9 @@ export class PartitionActor implements Actor<PartitionMessage>, ShellOwner<Parti
       case 'health':
         message.respond(this.#shell.health())
         return
+      case 'repair':
+        this.#shell.receive(message)
+        return
       case 'retire':
         this.#close()
         this.#context.stop()
@@ -105,7 +108,8 @@ export class PartitionActor implements Actor<PartitionMessage>, ShellOwner<Parti
   }
 
   #receiveEarly(message: Running): void {
-    const waits = this.#halted === undefined && message.type !== 'raft'
+    const isOpening = this.#halted === undefined && !this.#shell.waitsForState
+    const waits = isOpening && message.type !== 'raft'
     if (waits && this.#early.length < limits.earlyMessagesMax) this.#early.push(message)
     else this.#refuseEarly(message)
   }

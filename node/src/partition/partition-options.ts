@@ -46,6 +46,7 @@ export type PartitionSurroundings = Pick<
   | 'send'
   | 'admitsSnapshot'
   | 'fetchEntries'
+  | 'fetchState'
   | 'addressOf'
   | 'trustedWallMs'
   | 'replicasChanged'

@@ -226,7 +226,8 @@ export class PartitionSupervisor implements Actor<SupervisorMessage> {
   #run(replica: HostedReplica, assignment: Assignment, isNew: boolean): void {
     const { group, config, replicaId, initial, members } = assignment
     const { node, session, timing, storage, send, addressOf, trustedWallMs } = this.#options
-    const { metadata, events, admitsSnapshot, fetchEntries, replicasChanged } = this.#options
+    const { metadata, events, admitsSnapshot, fetchEntries, fetchState, replicasChanged } =
+      this.#options
     const places = () => placesOf(metadata(), group)
     const { self } = this.#context
     const options: PartitionActorOptions = {
@@ -237,6 +238,7 @@ export class PartitionSupervisor implements Actor<SupervisorMessage> {
       send,
       admitsSnapshot,
       fetchEntries,
+      fetchState,
       addressOf,
       trustedWallMs,
       group,

@@ -18,7 +18,7 @@ import {
 } from '../partition/replica-maintenance.ts'
 import { sameChain } from '../storage/chain.ts'
 import type { GroupKey, LogEntry } from '../storage/log-entry.ts'
-import type { RecoveredGroup } from '../storage/storage.ts'
+import type { GroupLog, RecoveredGroup } from '../storage/storage.ts'
 import type { ApplyHistory } from './apply-history.ts'
 import { type GroupHealth, groupHealth } from './group-health.ts'
 import { RaftHost } from './raft-host.ts'
@@ -30,6 +30,7 @@ import {
 } from './raft-owner.ts'
 import { type FetchEntries, peerNodes, RepairDriver } from './repair-driver.ts'
 import type { RecoveredMessage, ReplicaMessage } from './replica-message.ts'
+import { type FetchState, StateFetch, type StateFetchOptions } from './state-fetch.ts'
 
 export interface ShellOptions
   extends Omit<RaftHostOptions, 'recovered' | 'clock' | 'draw' | 'session'> {
@@ -39,6 +40,8 @@ export interface ShellOptions
   readonly history: ApplyHistory
   /** Asks a node for entries of this node's groups. */
   readonly fetchEntries: FetchEntries
+  /** Asks a node for the state of one of this node's groups. */
+  readonly fetchState: FetchState
 }
 
 /** What a shell uses of its actor's context. */
@@ -89,6 +92,7 @@ export class ReplicaShell<Machine extends MaintainedMachine> implements RaftHost
   /** In the state of a snapshot that is not installed yet. */
   #prepared: Machine | undefined
   #repair: RepairDriver | undefined
+  #state: StateFetch | undefined
   #waitsFor = ''
   /** Of this leadership. */
   #members: MembershipDriver | undefined
@@ -112,6 +116,10 @@ export class ReplicaShell<Machine extends MaintainedMachine> implements RaftHost
   /** Undefined until the log was read back. */
   get machine(): Machine | undefined {
     return this.#machine
+  }
+  /** The state before its log is lost here, and comes from another replica. */
+  get waitsForState(): boolean {
+    return this.#host === undefined && this.#state !== undefined
   }
   /** Why retention waits; undefined when it does not. */
   get heldBy(): string | undefined {
@@ -149,7 +157,11 @@ export class ReplicaShell<Machine extends MaintainedMachine> implements RaftHost
 
   #begin(recovered: RecoveredGroup): void {
     const { clock, random, incarnation } = this.#context
-    const { checkpoint } = recovered
+    const { checkpoint, log } = recovered
+    if (checkpoint === undefined && log.start.index > 0) {
+      this.#awaitState(recovered)
+      return
+    }
     try {
       this.#machine = this.#owner.machineOf(checkpoint?.state)
       this.#host = new RaftHost(
@@ -170,11 +182,54 @@ export class ReplicaShell<Machine extends MaintainedMachine> implements RaftHost
     this.#maintenance = this.#maintenanceOf(this.#host, this.#machine, checkpoint?.index ?? 0)
     this.#owner.restored?.(this.#machine)
     this.#maintenance.dropRetired()
-    this.#host.start()
-    this.#repair = this.#repairOf(this.#host)
+    const host = this.#host
+    host.start()
+    this.#repair = this.#repairOf(host)
     this.#repair.look()
+    this.#state = this.#stateFetchOf(recovered, lostStateOf(log), () => host.holesChanged())
+    this.#state.look()
     this.#context.setTimer('maintain', limits.maintainIntervalMs, { type: 'maintain' })
-    this.#owner.begun(this.#host)
+    this.#owner.begun(host)
+  }
+
+  /** Without the state before the log nothing of the log can be applied: another replica has one. */
+  #awaitState(recovered: RecoveredGroup): void {
+    const { log } = recovered
+    this.#owner.event('replica.state-lost', { index: log.start.index })
+    const range = { fromIndex: log.start.index, lastIndex: log.durableIndex }
+    this.#state = this.#stateFetchOf(
+      recovered,
+      () => range,
+      () => this.recover(),
+    )
+    this.#state.look()
+  }
+
+  #stateFetchOf(
+    { log, replicaId, configuration }: RecoveredGroup,
+    missing: StateFetchOptions['missing'],
+    fetched: () => void,
+  ): StateFetch {
+    const { self, incarnation } = this.#context
+    const { storage, nodes, fetchState } = this.#options
+    const nodeOf = (replica: ReplicaId) => nodes.nodeOf(replica)
+    return new StateFetch({
+      key: this.#key,
+      log,
+      storage,
+      fetch: fetchState,
+      missing,
+      peers: () => {
+        const newest = this.#host?.inspect().configuration ?? configuration
+        return peerNodes(newest, replicaId, nodeOf)
+      },
+      accepts: (state, point) => this.#machineAt(state, point) !== undefined,
+      inTurn: (run) => self.reply({ type: 'repair', incarnation, run }),
+      runAfter: (delayMs, run) =>
+        this.#context.setTimer('state', delayMs, { type: 'repair', incarnation, run }),
+      fetched,
+      event: (name, fields) => this.#owner.event(name, fields),
+    })
   }
 
   #repairOf(host: RaftHost): RepairDriver {
@@ -217,6 +272,10 @@ export class ReplicaShell<Machine extends MaintainedMachine> implements RaftHost
 
   /** What comes before the log was read back is lost: peers and timers come again. */
   receive(message: ReplicaMessage): void {
+    if (message.type === 'repair') {
+      if (message.incarnation === this.#context.incarnation) message.run()
+      return
+    }
     const host = this.#host
     const maintenance = this.#maintenance
     if (host === undefined || maintenance === undefined) {
@@ -259,9 +318,7 @@ export class ReplicaShell<Machine extends MaintainedMachine> implements RaftHost
       case 'holes':
         host.holesChanged()
         this.#repair?.look()
-        return
-      case 'repair':
-        if (message.incarnation === this.#context.incarnation) message.run()
+        this.#state?.look()
         return
       case 'repair-due':
         this.#repair?.waited()
@@ -308,15 +365,19 @@ export class ReplicaShell<Machine extends MaintainedMachine> implements RaftHost
   // ── RaftHostOwner ──────────────────────────────────────────────────────────────────────────
 
   prepare(state: Uint8Array, at: LogPoint): boolean {
+    this.#prepared = this.#machineAt(state, at)
+    return this.#prepared !== undefined
+  }
+
+  /** Undefined when this is not the state of the log there. */
+  #machineAt(state: Uint8Array, at: LogPoint): Machine | undefined {
     try {
       const machine = this.#owner.machineOf(state)
       const { index, chain } = machine.applied
-      if (index !== at.index || !sameChain(chain, at.chain)) return false
-      this.#prepared = machine
-      return true
+      return index === at.index && sameChain(chain, at.chain) ? machine : undefined
     } catch (error) {
       if (!(error instanceof QuorateError)) throw error
-      return false
+      return undefined
     }
   }
 
@@ -408,5 +469,13 @@ export class ReplicaShell<Machine extends MaintainedMachine> implements RaftHost
   /** The actor ends: nobody is held by what this replica knew. */
   close(): void {
     this.#maintenance?.release()
+  }
+}
+
+/** What a log misses whose own state at its start is lost, while a later one serves. */
+function lostStateOf(log: GroupLog): StateFetchOptions['missing'] {
+  return () => {
+    const lost = log.holes().find(({ where }) => where === 'checkpoint')
+    return lost && { fromIndex: lost.firstIndex, lastIndex: lost.lastIndex }
   }
 }

@@ -53,6 +53,7 @@ class Rig {
           nodes: nodesOf(1, 2, 3),
           admitsSnapshot: () => true,
           fetchEntries: () => {},
+          fetchState: () => {},
           session: 1,
           history,
           storage: this.fake.storage,

@@ -58,6 +58,7 @@ export class Rig {
       nodes: nodesOf(1, 2, 3, 4, 5),
       admitsSnapshot: () => true,
       fetchEntries: () => {},
+      fetchState: () => {},
       storage: this.fake.storage,
       timing,
       history: new ApplyHistory(),

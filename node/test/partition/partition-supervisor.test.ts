@@ -97,6 +97,7 @@ class Rig {
             send: () => {},
             admitsSnapshot: () => true,
             fetchEntries: () => {},
+            fetchState: () => {},
             addressOf: () => undefined,
             trustedWallMs: () => undefined,
             events: { ...unheard, event: (name) => this.events.push(name) },
