@@ -35,9 +35,8 @@ export type ReplicaMessage =
   | { readonly type: 'members' }
   /** Storage found damage in the log. */
   | { readonly type: 'holes' }
-  /** The repair of a hole goes on: a peer or storage has answered. */
+  /** The replica gets back what it has lost: a peer or storage has answered, or it is time to ask. */
   | { readonly type: 'repair'; readonly incarnation: number; run(): void }
-  | { readonly type: 'repair-due' }
   | { readonly type: 'connection-lost'; readonly node: string }
 
 /** Storage has the group's state ready for this incarnation (after the WAL barrier). */

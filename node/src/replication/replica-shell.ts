@@ -18,9 +18,10 @@ import {
 } from '../partition/replica-maintenance.ts'
 import { sameChain } from '../storage/chain.ts'
 import type { GroupKey, LogEntry } from '../storage/log-entry.ts'
-import type { GroupLog, RecoveredGroup } from '../storage/storage.ts'
+import type { RecoveredGroup } from '../storage/storage.ts'
 import type { ApplyHistory } from './apply-history.ts'
 import { type GroupHealth, groupHealth } from './group-health.ts'
+import { LostParts } from './lost-parts.ts'
 import { RaftHost } from './raft-host.ts'
 import {
   type HostCompletion,
@@ -28,9 +29,9 @@ import {
   type RaftHostOwner,
   replicaSession,
 } from './raft-owner.ts'
-import { type FetchEntries, peerNodes, RepairDriver } from './repair-driver.ts'
+import type { FetchEntries } from './repair-driver.ts'
 import type { RecoveredMessage, ReplicaMessage } from './replica-message.ts'
-import { type FetchState, StateFetch, type StateFetchOptions } from './state-fetch.ts'
+import type { FetchState } from './state-fetch.ts'
 
 export interface ShellOptions
   extends Omit<RaftHostOptions, 'recovered' | 'clock' | 'draw' | 'session'> {
@@ -91,8 +92,7 @@ export class ReplicaShell<Machine extends MaintainedMachine> implements RaftHost
   #maintenance: ReplicaMaintenance | undefined
   /** In the state of a snapshot that is not installed yet. */
   #prepared: Machine | undefined
-  #repair: RepairDriver | undefined
-  #state: StateFetch | undefined
+  #lost: LostParts | undefined
   #waitsFor = ''
   /** Of this leadership. */
   #members: MembershipDriver | undefined
@@ -119,7 +119,7 @@ export class ReplicaShell<Machine extends MaintainedMachine> implements RaftHost
   }
   /** The state before its log is lost here, and comes from another replica. */
   get waitsForState(): boolean {
-    return this.#host === undefined && this.#state !== undefined
+    return this.#host === undefined && this.#lost !== undefined
   }
   /** Why retention waits; undefined when it does not. */
   get heldBy(): string | undefined {
@@ -158,8 +158,10 @@ export class ReplicaShell<Machine extends MaintainedMachine> implements RaftHost
   #begin(recovered: RecoveredGroup): void {
     const { clock, random, incarnation } = this.#context
     const { checkpoint, log } = recovered
+    const lost = this.#lostParts(recovered)
     if (checkpoint === undefined && log.start.index > 0) {
-      this.#awaitState(recovered)
+      this.#lost = lost
+      lost.awaitState(() => this.recover())
       return
     }
     try {
@@ -184,67 +186,22 @@ export class ReplicaShell<Machine extends MaintainedMachine> implements RaftHost
     this.#maintenance.dropRetired()
     const host = this.#host
     host.start()
-    this.#repair = this.#repairOf(host)
-    this.#repair.look()
-    this.#state = this.#stateFetchOf(recovered, lostStateOf(log), () => host.holesChanged())
-    this.#state.look()
+    this.#lost = lost
+    lost.begin(host)
     this.#context.setTimer('maintain', limits.maintainIntervalMs, { type: 'maintain' })
     this.#owner.begun(host)
   }
 
-  /** Without the state before the log nothing of the log can be applied: another replica has one. */
-  #awaitState(recovered: RecoveredGroup): void {
-    const { log } = recovered
-    this.#owner.event('replica.state-lost', { index: log.start.index })
-    const range = { fromIndex: log.start.index, lastIndex: log.durableIndex }
-    this.#state = this.#stateFetchOf(
-      recovered,
-      () => range,
-      () => this.recover(),
-    )
-    this.#state.look()
-  }
-
-  #stateFetchOf(
-    { log, replicaId, configuration }: RecoveredGroup,
-    missing: StateFetchOptions['missing'],
-    fetched: () => void,
-  ): StateFetch {
+  #lostParts(recovered: RecoveredGroup): LostParts {
     const { self, incarnation } = this.#context
-    const { storage, nodes, fetchState } = this.#options
-    const nodeOf = (replica: ReplicaId) => nodes.nodeOf(replica)
-    return new StateFetch({
+    return new LostParts({
+      ...this.#options,
       key: this.#key,
-      log,
-      storage,
-      fetch: fetchState,
-      missing,
-      peers: () => {
-        const newest = this.#host?.inspect().configuration ?? configuration
-        return peerNodes(newest, replicaId, nodeOf)
-      },
+      recovered,
       accepts: (state, point) => this.#machineAt(state, point) !== undefined,
       inTurn: (run) => self.reply({ type: 'repair', incarnation, run }),
-      runAfter: (delayMs, run) =>
-        this.#context.setTimer('state', delayMs, { type: 'repair', incarnation, run }),
-      fetched,
-      event: (name, fields) => this.#owner.event(name, fields),
-    })
-  }
-
-  #repairOf(host: RaftHost): RepairDriver {
-    const { self, incarnation } = this.#context
-    const { storage, nodes, fetchEntries } = this.#options
-    return new RepairDriver({
-      key: this.#key,
-      log: host.log,
-      storage,
-      fetch: fetchEntries,
-      peers: () =>
-        peerNodes(host.inspect().configuration, host.replicaId, (replica) => nodes.nodeOf(replica)),
-      inTurn: (run) => self.reply({ type: 'repair', incarnation, run }),
-      lookAfter: (delayMs) => this.#context.setTimer('repair', delayMs, { type: 'repair-due' }),
-      repaired: (entries) => host.repaired(entries),
+      runAfter: (name, delayMs, run) =>
+        this.#context.setTimer(name, delayMs, { type: 'repair', incarnation, run }),
       event: (name, fields) => this.#owner.event(name, fields),
     })
   }
@@ -317,11 +274,7 @@ export class ReplicaShell<Machine extends MaintainedMachine> implements RaftHost
         return
       case 'holes':
         host.holesChanged()
-        this.#repair?.look()
-        this.#state?.look()
-        return
-      case 'repair-due':
-        this.#repair?.waited()
+        this.#lost?.look()
         return
       case 'connection-lost':
         host.connectionLost(message.node)
@@ -469,13 +422,5 @@ export class ReplicaShell<Machine extends MaintainedMachine> implements RaftHost
   /** The actor ends: nobody is held by what this replica knew. */
   close(): void {
     this.#maintenance?.release()
-  }
-}
-
-/** What a log misses whose own state at its start is lost, while a later one serves. */
-function lostStateOf(log: GroupLog): StateFetchOptions['missing'] {
-  return () => {
-    const lost = log.holes().find(({ where }) => where === 'checkpoint')
-    return lost && { fromIndex: lost.firstIndex, lastIndex: lost.lastIndex }
   }
 }

@@ -1,8 +1,7 @@
-// Gets back the state at a replica's log start when its own copy is lost (DURABILITY 13: a damaged
-// snapshot is fetched whole from a peer): asks the other replicas in turn, leader or not, and saves
-// what comes as a checkpoint if it belongs to this log and the machine can read it. It waits and asks
-// again as long as nobody has one. Previous stop: replica-shell.ts; next: the peers' state-server.ts,
-// then storage.
+// Gets back the state at a replica's log start when its own copy is lost: asks the other replicas in
+// turn, leader or not, and saves what comes as a checkpoint if it belongs to this log and the machine
+// can read it. It waits and asks again as long as nobody has one. Previous stop: lost-parts.ts; next:
+// the peers' state-server.ts, then storage.
 import type { LogPoint } from '@quorate/raft'
 import { jsonReply } from '../doors/api.ts'
 import { internalPrefix } from '../handlers/node-requests.ts'
