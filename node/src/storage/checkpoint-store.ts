@@ -111,6 +111,13 @@ export class CheckpointStore {
     })
   }
 
+  /** It is damaged. Above the log start it is only a spare: another one is taken in its place. */
+  discard(log: GroupLogState, index: number): void {
+    if (index <= log.start.index || !log.checkpointList.includes(index)) return
+    log.checkpointList = log.checkpointList.filter((each) => each !== index)
+    this.#remover.remove(checkpointPath(log.folder, index))
+  }
+
   removeObsolete(log: GroupLogState): void {
     const newest = log.checkpointList.slice(-keptAlways)
     const obsolete = log.checkpointList.filter(

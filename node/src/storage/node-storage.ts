@@ -374,8 +374,9 @@ export class NodeStorage implements Storage {
   #scrubFound({ log, file, range, segment }: ScrubFinding): void {
     this.#handlers.event?.({ event: 'storage.damaged', group: log.key, file, ...range })
     const { firstIndex, lastIndex } = range
-    if (segment === undefined || firstIndex === undefined || lastIndex === undefined) return
-    this.#parts.reader.probe(log, firstIndex, lastIndex)
+    if (firstIndex === undefined || lastIndex === undefined) return
+    if (segment === undefined) this.#checkpoints.discard(log, firstIndex)
+    else this.#parts.reader.probe(log, firstIndex, lastIndex)
   }
 
   #fail(error: DiskError): void {

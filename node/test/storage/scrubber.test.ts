@@ -68,6 +68,25 @@ describe('a check of stored files', () => {
     }
   })
 
+  test('removes a damaged checkpoint that is only a spare, and leaves the others', () => {
+    const node = made('spare')
+    const point = node.log().pointAt(60)!
+    node.wait((done) => {
+      node.storage.saveCheckpoint(metadata, { ...point, state: new Uint8Array(5000) }, done)
+    })
+    expect(node.log().checkpoints()).toEqual([40, 60])
+    const { path } = pickFile(node.disk, folder, 'checkpoint', 0)!
+    node.disk.damage.apply({ kind: 'flip', path, at: 3000 })
+    runCycle(node)
+    expect(found(node)).toMatchObject([{ file: path, firstIndex: 40 }])
+    expect(node.log().checkpoints()).toEqual([60])
+    node.run(3 * cycleMs)
+    expect(found(node).length).toBe(1)
+    node.crash('kill').open()
+    expect(node.log().checkpoints()).toEqual([60])
+    expect(node.opened.damage).toEqual([])
+  })
+
   test.each(['flip', 'zero', 'truncate'] as const)('finds a checkpoint after %s', (kind) => {
     const node = made(`checkpoint-${kind}`)
     const { path } = pickFile(node.disk, folder, 'checkpoint', 0)!
