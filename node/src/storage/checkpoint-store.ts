@@ -120,8 +120,9 @@ export class CheckpointStore {
 
   removeObsolete(log: GroupLogState): void {
     const newest = log.checkpointList.slice(-keptAlways)
+    const startIndex = log.oldStartIndex ?? log.start.index
     const obsolete = log.checkpointList.filter(
-      (index) => index < log.start.index && !newest.includes(index),
+      (index) => index < startIndex && !newest.includes(index),
     )
     log.checkpointList = log.checkpointList.filter((index) => !obsolete.includes(index))
     for (const index of obsolete) {

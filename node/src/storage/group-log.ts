@@ -56,6 +56,8 @@ export class GroupLogState implements GroupLog {
   readonly damaged: LogHoles
   /** Changes when the log begins anew: work begun before does not count. */
   epoch = 0
+  /** While the log begins anew: where the old one began, which a crash brings back. */
+  oldStartIndex: number | undefined
   /** Oldest first, without gaps from `start`. */
   segmentList: Segment[]
   checkpointList: number[]
@@ -209,6 +211,7 @@ export class GroupLogState implements GroupLog {
   resetTo(mark: LogMark): readonly TailRecord[] {
     const cut = this.tail.truncateAfter(this.tail.before.index)
     this.epoch += 1
+    this.oldStartIndex ??= this.#start.index
     this.#start = mark
     this.#settled = mark
     this.segmentList = []

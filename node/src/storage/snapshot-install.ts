@@ -1,7 +1,7 @@
 // Lets a replica's log begin anew at a snapshot that a leader sent. In memory at once; on disk in an
 // order in which a crash leaves the old log or the new one: checkpoint, hard state with the
 // configuration, reset record in the WAL, and after that the manifest without the old segments. The
-// WAL file of the record stays until the manifest says the same. Used by node-storage.ts.
+// WAL file of the record and the old checkpoints stay until the manifest says the same. Used by node-storage.ts.
 import type { CheckpointStore } from './checkpoint-store.ts'
 import type { GroupLogState } from './group-log.ts'
 import type { ManifestGroup } from './manifest.ts'
@@ -38,6 +38,7 @@ export function installSnapshot(
   }
   const { segmentList: gone, cachedBytes } = log
   const cut = log.resetTo(mark)
+  const { epoch } = log
   owner.uncached(cachedBytes)
   log.checkChange(undefined, entries)
   owner.append(log, entries)
@@ -51,7 +52,11 @@ export function installSnapshot(
   const enterWal = (): void => {
     const isAll = entries.length === 0
     feedReset(parts, log, mark, cut, () => {
-      forgetSegments(parts, log, mark, gone)
+      forgetOld(parts, log, mark, gone, () => {
+        if (log.epoch !== epoch) return
+        log.oldStartIndex = undefined
+        owner.checkpoints.removeObsolete(log)
+      })
       if (isAll) order.settle(step)
     })
     const work = { truncateAfter: undefined, cut: [], entries, copied: false }
@@ -99,11 +104,12 @@ function feedReset(
 }
 
 /** In the WAL actor, right after the record was written into its current file. */
-function forgetSegments(
+function forgetOld(
   parts: StorageParts,
   log: GroupLogState,
   mark: LogMark,
   gone: readonly Segment[],
+  forgotten: () => void,
 ): void {
   const { manifest, wal, walActor, openFiles, remover } = parts
   const { files } = walActor
@@ -124,6 +130,7 @@ function forgetSegments(
         openFiles.forget(path)
         remover.remove(path)
       }
+      forgotten()
       wal.reply({
         type: 'continue',
         run: () => {

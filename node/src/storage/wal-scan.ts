@@ -125,19 +125,25 @@ function scanBatches(
   const batches: ScannedBatch[] = []
   let tornAt: number | undefined
   let position = blockBytes
+  /** Behind damage a batch may stand where the device has put it, over blocks of another one. */
+  let isAstray = false
   while (position < sizeBytes) {
     const directory = readDirectory(file, number, sizeBytes, salt, position)
     if (typeof directory === 'object') {
       batches.push({ directory, position })
-      position += directory.sizeBytes
-      continue
+      position += isAstray ? directory.directoryBytes : directory.sizeBytes
+      if (!isAstray) continue
     }
     if (directory === 'torn') tornAt ??= position
     // Whatever stands here, evidence of a later batch may follow at any block.
-    const later = findLater(file, number, sizeBytes, salt, position + blockBytes)
+    const from = typeof directory === 'object' ? position : position + blockBytes
+    const later = findLater(file, number, sizeBytes, salt, from)
     if (later === undefined) break
     position = later
+    isAstray = true
   }
+  // They were written in the order of their numbers, wherever the device has put them.
+  batches.sort((one, other) => one.directory.batchNumber - other.directory.batchNumber)
   return { batches, tornAt }
 }
 

@@ -207,8 +207,10 @@ const sizesTried = 16
 
 function directorySizes(file: FoundFile, previous: PreviousBatch, next: Counting): number[] {
   const payload = blocksFor(previous.payloadBytes) * blockBytes
-  if (next.file === file) return [next.batch.position - previous.position - payload]
   const least = directoryBlocks(previous.records.length, 0)
+  // Unless the device has put the next batch at another place.
+  const between = next.batch.position - previous.position - payload
+  if (next.file === file && between >= least * blockBytes) return [between]
   return Array.from({ length: sizesTried }, (_, more) => (least + more) * blockBytes)
 }
 

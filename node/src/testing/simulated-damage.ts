@@ -80,6 +80,12 @@ export class SimulatedDamage {
     }
   }
 
+  /** Reads and writes that were to go wrong go well again. */
+  forget(): void {
+    this.#readsToFlip.clear()
+    this.#misdirected.clear()
+  }
+
   /** For the process disk: damages what was read. */
   ofRead(path: string, into: Uint8Array, bytesRead: number): void {
     const left = this.#readsToFlip.get(path)

@@ -1,13 +1,14 @@
 // A model of what storage promises across crashes, and an interpreter that plays drawn operations
 // on a node and the model alike. Every operation is total: one that makes no sense now does nothing,
 // so any subset of a failing run is a run too.
-import { type GroupKey, groupKey, type LogEntry } from '../../src/storage/log-entry.ts'
-import type { GroupLog } from '../../src/storage/storage.ts'
+import { type GroupKey, groupKey } from '../../src/storage/log-entry.ts'
 import { type CrashPoint, DiskCrash } from '../../src/testing/crash-points.ts'
 import { kindOfOperation, type Operation, pointOfOperation, Replica } from './crash-replica.ts'
-import { applyDamage } from './damage-plan.ts'
-import { folder, makeRecords, metadata, type TestNode } from './harness.ts'
-import { checkReplica, type Seen, stateAt } from './replica-check.ts'
+import { applyDamage, newestBatchFile } from './damage-plan.ts'
+import { damageWhileRunning, faultOf, rememberFiles } from './damage-while-running.ts'
+import { folder, metadata, type TestNode } from './harness.ts'
+import { checkReplica, repairWhileRunning, type Seen } from './replica-check.ts'
+import { ReplicaPlayer } from './replica-player.ts'
 
 const keys = [metadata, '5-0', '6-0']
 
@@ -25,19 +26,35 @@ export class CrashModel {
   readonly #toDamage: Operation[] = []
   /** Files were damaged since the last check. */
   #damaged = false
+  /** Something went wrong while the node ran, since the last check. */
+  #touched = false
+  /** A crash is to come at any moment. */
+  #armed = false
   readonly #amnesiac: Replica[] = []
   crashes = 0
   startsCutOff = 0
-  readonly seen: Seen = { holes: 0, begun: 0, cutOff: 0, unknownTails: 0, checkpointsLost: 0 }
+  readonly seen: Seen = {
+    holes: 0,
+    begun: 0,
+    cutOff: 0,
+    unknownTails: 0,
+    checkpointsLost: 0,
+    installs: 0,
+    live: 0,
+    failures: 0,
+  }
+
+  readonly #player: ReplicaPlayer
 
   constructor(node: TestNode) {
     this.node = node
+    this.#player = new ReplicaPlayer(node, this.seen, () => this.#life)
     this.#replicas.set(metadata, new Replica(metadata, 1, 'done'))
   }
 
   play(operation: Operation): void {
     const { node } = this
-    if (this.#crashed) this.#startAgain()
+    this.#beAlive(operation)
     switch (operation.kind) {
       case 'run':
         node.run(operation.count)
@@ -55,6 +72,7 @@ export class CrashModel {
         this.crash('power')
         return
       case 'crash-soon':
+        this.#armed = true
         node.disk.crashPoints.set(pointOfOperation(operation), () => {
           this.#crashed = true
           node.crash(kindOfOperation(operation))
@@ -68,6 +86,19 @@ export class CrashModel {
         return
       case 'damage':
         this.#toDamage.push(operation)
+        return
+      case 'remember':
+        rememberFiles(node.disk, folder)
+        return
+      case 'fault':
+        node.disk.fail(faultOf(operation))
+        this.#touched = true
+        return
+      case 'damage-live':
+        this.#damageLive(operation)
+        return
+      case 'misdirect':
+        this.#misdirect(operation)
         return
       case 'close':
         this.#close()
@@ -91,37 +122,20 @@ export class CrashModel {
     }
   }
 
+  /** A process that has ended, or that its storage has failed, is started again. */
+  #beAlive(operation: Operation): void {
+    if (this.#crashed) this.#startAgain()
+    else if (this.node.failure !== undefined) {
+      this.seen.failures += 1
+      this.crash(kindOfOperation(operation))
+    }
+  }
+
   #playOn(operation: Operation): void {
     const replica = this.#replicas.get(keys[operation.group % keys.length]!)
     if (replica === undefined || replica.creation === 'asked' || replica.drop !== 'no') return
-    const log = this.node.log(replica.key)
-    switch (operation.kind) {
-      case 'append':
-        this.#append(replica, operation, undefined)
-        return
-      case 'replace':
-        this.#append(replica, operation, Math.max(replica.commit, log.lastIndex - operation.count))
-        return
-      case 'vote':
-        this.#persist(replica, [], undefined, replica.term + 1)
-        return
-      case 'commit':
-      case 'roll':
-        this.#commit(replica, log, operation)
-        return
-      case 'checkpoint':
-        this.#checkpoint(replica, log)
-        return
-      case 'retain':
-        this.#retain(replica, log)
-        return
-      case 'drop':
-        this.#drop(replica)
-        return
-      case 'read':
-        this.#read(log, operation)
-        return
-    }
+    if (operation.kind === 'drop') this.#drop(replica)
+    else this.#player.play(replica, operation)
   }
 
   crash(kind: 'kill' | 'power'): void {
@@ -133,10 +147,15 @@ export class CrashModel {
     this.crashes += 1
     this.#life += 1
     this.#crashed = false
+    this.#armed = false
     this.node.disk.crashPoints.clear()
+    this.node.disk.damage.forget()
+    this.node.disk.clearFaults()
     // A full disk cannot be opened when no spare file is left; that is another test's subject.
     this.node.disk.capacityBytes = Number.POSITIVE_INFINITY
-    this.#damaged = applyDamage(this.node.disk, folder, this.#toDamage.splice(0))
+    const damaged = applyDamage(this.node.disk, folder, this.#toDamage.splice(0))
+    this.#damaged = damaged || this.#touched
+    this.#touched = false
     this.#open()
     this.node.disk.clearFaults()
     this.check()
@@ -168,9 +187,9 @@ export class CrashModel {
     })
     const limitMs = node.simulation.nowMs + 10_000
     node.simulation.runUntilTrue(() => closed || this.#crashed, limitMs)
-    if (closed) {
+    if (closed && node.failure === undefined) {
       for (const replica of this.#replicas.values()) replica.promised = replica.versions.length - 1
-    } else if (!this.#crashed) throw new Error('closing does not end')
+    } else if (!this.#crashed && node.failure === undefined) throw new Error('closing does not end')
     this.crash('power')
   }
 
@@ -217,82 +236,35 @@ export class CrashModel {
     if (!named) throw new Error(`replica ${replicaId} of ${key} is lost and nothing says so`)
   }
 
-  #append(replica: Replica, { count, size }: Operation, after: number | undefined): void {
-    const kept = after === undefined ? replica.entries : replica.entries.slice(0, after)
-    const previous = kept.at(-1)
-    const sizes = Array.from(
-      { length: 1 + (count % 4) },
-      (_, number) => (size * (number + 1)) % 5000,
-    )
-    const term = after === undefined ? Math.max(replica.term, 1) : replica.term + 1
-    const begin = previous ?? { index: 0, term: 0, chain: { high: 0, low: 0 } }
-    const entries = makeRecords(begin, previous?.nextOffset ?? 0, sizes, term)
-    this.#persist(replica, entries, after, term === replica.term ? undefined : term)
-  }
-
-  #persist(
-    replica: Replica,
-    entries: readonly LogEntry[],
-    truncateAfter: number | undefined,
-    term: number | undefined,
-  ): void {
-    const life = this.#life
-    let current = replica.entries
-    if (truncateAfter !== undefined) {
-      current = current.slice(0, truncateAfter)
-      replica.versions.push({ entries: current })
-    }
-    for (const entry of entries) {
-      current = [...current, entry]
-      replica.versions.push({ entries: current })
-    }
-    const promises = replica.versions.length - 1
-    if (term !== undefined) replica.terms.push(term)
-    const request = {
-      entries,
-      ...(truncateAfter === undefined ? {} : { truncateAfter }),
-      ...(term === undefined ? {} : { hardState: { term, votedFor: term % 3 } }),
-    }
-    this.node.storage.persist(replica.key, request, (error) => {
-      if (error !== undefined) throw error
-      if (life !== this.#life) throw new Error('a completion from an earlier life')
-      if (promises < replica.promised) throw new Error('completions out of order')
-      replica.promised = promises
-      if (term !== undefined) replica.promisedTerm = Math.max(replica.promisedTerm, term)
-    })
-  }
-
-  #commit(replica: Replica, log: GroupLog, { kind, count }: Operation): void {
-    const index = Math.min(log.lastIndex, replica.commit + count)
-    if (index <= log.base.index) return
-    replica.commit = index
-    if (kind === 'roll') {
-      log.roll(index)
-      replica.lastRoll = index
-    }
-    log.commit(index)
-  }
-
-  #checkpoint(replica: Replica, log: GroupLog): void {
-    const index = replica.lastRoll
-    const point = log.pointAt(index)
-    if (index === 0 || point === undefined || replica.checkpoints.includes(index)) return
-    const life = this.#life
-    const state = stateAt(index)
-    this.node.storage.saveCheckpoint(replica.key, { ...point, state }, (error) => {
-      if (error === undefined && life === this.#life && !replica.checkpoints.includes(index)) {
-        replica.checkpoints.push(index)
-        replica.checkpoints.sort((one, other) => one - other)
+  /** Then everything is read, holes are repaired, and the log is whole again. */
+  #damageLive(operation: Operation): void {
+    if (!damageWhileRunning(this.node.disk, folder, operation)) return
+    this.#touched = true
+    this.node.disk.capacityBytes = Number.POSITIVE_INFINITY
+    try {
+      // Time for the scrubber to find it first.
+      if (operation.count % 2 === 0) this.node.run(1000)
+      for (const replica of this.#replicas.values()) {
+        if (replica.creation === 'asked' || replica.drop !== 'no') continue
+        repairWhileRunning(this.node, replica, this.seen)
       }
-    })
+    } catch (error) {
+      if (!this.#crashed && this.node.failure === undefined) throw error
+    }
+    this.node.disk.damage.forget()
   }
 
-  #retain(replica: Replica, log: GroupLog): void {
-    const life = this.#life
-    log.dropBelow(replica.lastRoll, (error, startIndex) => {
-      if (error !== undefined) throw error
-      if (life === this.#life) replica.promisedStart = Math.max(replica.promisedStart, startIndex)
-    })
+  /** Another batch follows: what nothing proves to have been written is not missed. */
+  #misdirect(operation: Operation): void {
+    const path = newestBatchFile(this.node.disk, folder)
+    if (path === undefined || this.#armed) return
+    this.#touched = true
+    this.node.disk.damage.apply({ kind: 'misdirect', path })
+    for (let count = 0; count < 2; count += 1) {
+      this.play({ ...operation, group: 0, kind: 'append' })
+      this.play({ ...operation, kind: 'run', count: 5 })
+      this.node.disk.damage.forget()
+    }
   }
 
   #create(key: GroupKey): void {
@@ -321,24 +293,6 @@ export class CrashModel {
     this.node.storage.dropReplica(group, replica.replicaId, 2, (error) => {
       if (error !== undefined) throw error
       replica.drop = 'done'
-    })
-  }
-
-  #read(log: GroupLog, { count, size }: Operation): void {
-    const offset = log.start.endOffset + (size % Math.max(log.endOffset - log.start.endOffset, 1))
-    const limit = { index: log.lastIndex, bytes: 100 + count * 100 }
-    log.read({ offset }, limit, (error, previous, entries) => {
-      if (error?.code === 'QUORATE_OFFSET_OUT_OF_RANGE' || error?.code === 'QUORATE_CLOSED') return
-      if (error !== undefined) throw error
-      const first = entries[0]
-      if (first === undefined) return
-      if (
-        first.baseOffset > offset ||
-        first.nextOffset <= offset ||
-        previous.index !== first.index - 1
-      ) {
-        throw new Error(`offset ${offset} read at ${first.baseOffset}..${first.nextOffset}`)
-      }
     })
   }
 }

@@ -27,6 +27,15 @@ export interface Operation {
     | 'crash-soon'
     | 'crash-in-start'
     | 'damage'
+    | 'install'
+    /** Damage to what lies on disk, or to one read, found by a read or by the scrubber. */
+    | 'damage-live'
+    /** The next batch lands at another place of its file. */
+    | 'misdirect'
+    /** The device fails one operation. */
+    | 'fault'
+    /** Keeps the files as they are, for one to come back later. */
+    | 'remember'
     | 'close'
   readonly group: number
   readonly size: number
@@ -57,6 +66,8 @@ export class Replica {
   lastRoll = 0
   checkpoints: number[] = []
   promisedStart = 0
+  /** Snapshots that are not durable yet. */
+  installing = 0
   creation: 'asked' | 'done'
   drop: 'no' | 'asked' | 'done' = 'no'
 

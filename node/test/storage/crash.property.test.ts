@@ -25,6 +25,11 @@ const weighted: Record<Operation['kind'], number> = {
   'crash-soon': 1,
   'crash-in-start': 1,
   damage: 0,
+  install: 1,
+  'damage-live': 0,
+  misdirect: 0,
+  fault: 0,
+  remember: 0,
   close: 1,
 }
 

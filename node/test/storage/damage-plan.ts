@@ -23,6 +23,7 @@ type Choice = readonly [
     | 'truncate'
     | 'delete'
     | 'swap'
+    | 'stale'
     | 'unreadable'
     | 'both-slots'
     | 'last-payload',
@@ -64,6 +65,10 @@ export const damageMenu: readonly Choice[] = [
   ['unreadable', 'segment'],
   ['unreadable', 'checkpoint'],
   ['both-slots', 'hard.A'],
+  ['stale', 'segment'],
+  ['stale', 'checkpoint'],
+  ['stale', 'hard.A'],
+  ['stale', 'manifest.B'],
 ]
 
 /** What is there twice: only one of these is damaged at a time. */
@@ -129,12 +134,23 @@ function apply(
       const to = Math.floor((sizeBytes * at) / 1_000_000)
       return disk.damage.apply({ kind, path, to }) !== undefined
     }
+    case 'stale':
+      return disk.damage.apply({ kind, path }) !== undefined
     default:
       return sparingLastEvidence(disk, folder, { kind, path })
   }
 }
 
-function sparingLastEvidence(disk: SimulatedDisk, folder: string, damage: DiskDamage): boolean {
+/** Where the newest batch lies. */
+export function newestBatchFile(disk: SimulatedDisk, folder: string): string | undefined {
+  return lastDirectory(disk, folder)?.path
+}
+
+export function sparingLastEvidence(
+  disk: SimulatedDisk,
+  folder: string,
+  damage: DiskDamage,
+): boolean {
   const spared = damage.kind === 'delete' ? undefined : lastDirectory(disk, folder)
   const done = disk.damage.apply(damage)
   if (done === undefined || spared === undefined || spared.path !== damage.path) {

@@ -103,3 +103,40 @@ test('a log cut off among entries that were lost without a trace ends before the
   node.crash('power').open()
   expect([condition(node), node.log().lastIndex]).toEqual(['clean', 2])
 })
+
+test('a batch that the device wrote over the blocks of the next one hides no later batch', () => {
+  for (let seed = 0; seed < 12; seed += 1) {
+    const node = new TestNode(`astray-${seed}`).open()
+    node.append([100], 1)
+    node.disk.damage.apply({ kind: 'misdirect', path: walPath(node, 0) })
+    for (let count = 0; count < 4; count += 1) node.append([100], 1)
+    node.crash('kill').open()
+    expect([condition(node), node.log().lastIndex]).toEqual(['clean', 5])
+    const lost = node
+      .log()
+      .holes()
+      .map(({ firstIndex, lastIndex }) => lastIndex - firstIndex + 1)
+    expect(lost.reduce((sum, count) => sum + count, 0)).toBeLessThanOrEqual(2)
+  }
+})
+
+test('an old log that a crash brings back while a snapshot is installed has its start', () => {
+  const state = new Uint8Array(10)
+  for (let afterMs = 0; afterMs < 30; afterMs += 0.3) {
+    const node = new TestNode(`install-${afterMs}`).open()
+    node.append([100, 100, 100], 1)
+    for (const index of [1, 2, 3]) {
+      node.log().roll(index)
+      node.log().commit(index)
+      node.run(50)
+      const checkpoint = { ...node.log().pointAt(index)!, state }
+      node.wait<[Error?]>((done) => node.storage.saveCheckpoint(metadata, checkpoint, done))
+    }
+    node.wait<[Error | undefined, number]>((done) => node.log().dropBelow(1, done))
+    const mark = { ...node.log().start, index: 9, chain: { high: 1, low: 1 } }
+    const snapshot = { mark, configuration: { voters: [1] }, state }
+    node.storage.persist(metadata, { snapshot, entries: [] }, () => {})
+    node.run(afterMs).crash('kill').open()
+    expect(node.log().holes(), `${afterMs} ms`).toEqual([])
+  }
+})

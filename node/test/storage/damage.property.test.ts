@@ -11,7 +11,16 @@ const seed = process.env['RUNS'] === undefined ? { seed: 1 } : {}
 test(
   'what was promised is readable and unchanged or reported as damaged, and repairs to what it was',
   () => {
-    const seen = { holes: 0, begun: 0, cutOff: 0, unknownTails: 0, checkpointsLost: 0 }
+    const seen = {
+      holes: 0,
+      begun: 0,
+      cutOff: 0,
+      unknownTails: 0,
+      checkpointsLost: 0,
+      installs: 0,
+      live: 0,
+      failures: 0,
+    }
     fc.assert(
       fc.property(
         fc.array(operation, { maxLength: 100, size: 'max' }),

@@ -2,11 +2,11 @@
 // for it: holes are filled with the entries of the model or, where nothing proves that they were
 // synced, cut off; a lost checkpoint is installed again. Afterwards the log is whole and equals the
 // model's. Without damage nothing that was promised may be missing.
-import type { LogPoint } from '@quorate/raft'
+import type { Configuration } from '@quorate/raft'
 import { sameChain } from '../../src/storage/chain.ts'
 import { verifyPayload } from '../../src/storage/entry-format.ts'
 import type { GroupKey, LogEntry } from '../../src/storage/log-entry.ts'
-import type { GroupLog, LogHole } from '../../src/storage/storage.ts'
+import type { GroupLog, InstalledSnapshot, LogHole } from '../../src/storage/storage.ts'
 import { endOf, pointOf, type Replica, samePoint, text } from './crash-replica.ts'
 import type { TestNode } from './harness.ts'
 
@@ -17,6 +17,11 @@ export interface Seen {
   cutOff: number
   unknownTails: number
   checkpointsLost: number
+  installs: number
+  /** Holes found and repaired while the node ran on. */
+  live: number
+  /** Storage gave up, because of its device. */
+  failures: number
 }
 
 /** `damaged`: files were damaged since the last check. */
@@ -55,7 +60,22 @@ export function checkReplica(node: TestNode, replica: Replica, damaged: boolean,
   replica.commit = Math.min(replica.commit, log.lastIndex)
   if (replica.lastRoll > replica.commit) replica.lastRoll = 0
   replica.promisedStart = log.start.index
+  replica.installing = 0
   replica.checkpoints = [...log.checkpoints()]
+}
+
+/** Reading everything finds what there is; then the rest of a cluster fills it. */
+export function repairWhileRunning(node: TestNode, replica: Replica, seen: Seen): void {
+  const { entries } = replica
+  const log = node.log(replica.key)
+  readWithHoles(node, replica, log, entries)
+  const isThere = ({ where }: LogHole): boolean => where !== 'checkpoint'
+  for (let hole = log.holes().find(isThere); hole !== undefined; hole = log.holes().find(isThere)) {
+    checkHole(node, replica, entries, hole, true)
+    repairHole(node, replica, log, entries, hole)
+    seen.live += 1
+  }
+  readWhole(node, replica, log, entries)
 }
 
 function promisedVersion(replica: Replica, log: GroupLog): readonly LogEntry[] {
@@ -180,13 +200,24 @@ function settle(
     succeed(node, (done) => node.storage.persist(key, request, done))
     return entries.slice(0, firstIndex - 1)
   }
+  repairHole(node, replica, log, entries, hole)
+  return entries
+}
+
+function repairHole(
+  node: TestNode,
+  { key }: Replica,
+  log: GroupLog,
+  entries: readonly LogEntry[],
+  hole: LogHole,
+): void {
+  const { firstIndex, lastIndex } = hole
   const missing = entries.slice(firstIndex - 1, lastIndex)
   const [error] = node.wait<[Error?]>((done) => node.storage.repair(key, hole, missing, done))
   // Reading around a hole may show that it is larger; then that one is to be filled.
   const grown = log.holes().find((each) => each.firstIndex <= firstIndex)
   const hasGrown = grown !== undefined && grown.lastIndex > lastIndex
   if (error !== undefined && !hasGrown) throw error
-  return entries
 }
 
 /** The state at the log start again, or what a leader sends whose log begins later. */
@@ -207,13 +238,16 @@ function replaceState(
 
 function install(node: TestNode, key: GroupKey, at: LogEntry, entries: readonly LogEntry[]): void {
   const { configuration } = node.storage.groups.get(key)!
-  const mark = { ...pointAfter(at), endOffset: at.nextOffset, appendTimeMs: at.appendTimeMs }
-  const request = { snapshot: { mark, configuration, state: stateAt(at.index) }, entries }
+  const request = { snapshot: snapshotAt(at, configuration), entries }
   succeed(node, (done) => node.storage.persist(key, request, done))
 }
 
-function pointAfter({ index, term, chain }: LogEntry): LogPoint {
-  return { index, term, chain }
+export function snapshotAt(
+  { index, term, chain, nextOffset: endOffset, appendTimeMs }: LogEntry,
+  configuration: Configuration,
+): InstalledSnapshot {
+  const mark = { index, term, chain, endOffset, appendTimeMs }
+  return { mark, configuration, state: stateAt(index) }
 }
 
 export function stateAt(index: number): Uint8Array {
