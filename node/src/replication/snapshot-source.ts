@@ -73,8 +73,9 @@ export class SnapshotSource {
       if (checkpoint === undefined || log.start.index !== mark.index) return
       if (!sameChain(checkpoint.chain, mark.chain)) return
       const configuration = committed()
-      // A replica that joined later, just elected: nobody could use a snapshot that names no voters.
-      if (configuration.voters.length === 0) return
+      // A replica that joined later, just elected: nobody could use a snapshot that names no voters,
+      // and the nodes of all members are learned from the log.
+      if (configuration.voters.length === 0 || !areKnown(configuration, nodeOf)) return
       const { index, term, chain } = mark
       const snapshot = { mark, configuration, state: checkpoint.state }
       this.#held = {
@@ -84,4 +85,11 @@ export class SnapshotSource {
       done(this.#held)
     })
   }
+}
+
+function areKnown(
+  { voters, outgoing = [], learners = [] }: Configuration,
+  nodeOf: NodeOf,
+): boolean {
+  return [...voters, ...outgoing, ...learners].every((id) => nodeOf(id) !== undefined)
 }

@@ -63,12 +63,13 @@ class Source {
   readonly reads: ((checkpoint: Checkpoint | undefined) => void)[] = []
   readonly pieces: SnapshotPiece[] = []
   committed = configuration
+  unknown: readonly number[] = []
   admits = true
   readonly source = new SnapshotSource({
     key: '9-0',
     log: this.log,
     storage: { readCheckpoint: (_key, _index, done) => this.reads.push(done) },
-    nodeOf,
+    nodeOf: (replica) => (this.unknown.includes(replica) ? undefined : nodeOf(replica)),
     committed: () => this.committed,
     admits: () => this.admits,
   })
@@ -140,6 +141,18 @@ describe('a leader that sends snapshots', () => {
     rig.ask(0, 10_000)
     rig.found()
     expect(rig.pieces.map(({ data }) => decodeSnapshot(data)?.configuration)).toEqual([known])
+  })
+
+  test.each([1003, 1004])('gives nothing while the node of member %i is not known', (member) => {
+    const rig = new Source()
+    rig.unknown = [member]
+    rig.ask(0)
+    rig.found()
+    expect(rig.pieces).toEqual([])
+    rig.unknown = []
+    rig.ask(0)
+    rig.found()
+    expect(rig.pieces).toHaveLength(1)
   })
 
   test('lets the bytes go when nobody asked between two looks', () => {
