@@ -329,6 +329,10 @@ export class GroupLogState implements GroupLog {
     this.#start = start
     this.segmentList = segments
     this.damaged.dropBelow(start.index)
+    // It was found damaged while the manifest was written.
+    if (!this.checkpointList.includes(start.index)) {
+      this.owner.holeFound(this, this.damaged.checkpointLost())
+    }
   }
 
   /** The replica is dropped: nothing of it is needed any more. */

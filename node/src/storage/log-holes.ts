@@ -102,9 +102,9 @@ export class LogHoles {
   }
 
   /** The state at the log start is not there. */
-  checkpointLost(): void {
+  checkpointLost(): LogHole {
     const { start, folder } = this.#log
-    this.#checkpoint = {
+    const hole: LogHole = {
       firstIndex: start.index,
       lastIndex: start.index,
       term: start.term,
@@ -116,7 +116,9 @@ export class LogHoles {
       from: 0,
       to: 0,
     }
+    this.#checkpoint = hole
     this.changed()
+    return hole
   }
 
   checkpointFound(): void {

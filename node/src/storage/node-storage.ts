@@ -70,10 +70,12 @@ export class NodeStorage implements Storage {
       diskFull: (part, full) => this.#diskFull(part, full),
       failed: (error) => this.#fail(error),
       rewritten: (path) => this.#damage.rewritten(path),
-      scrubFound: (finding) => this.#scrubFound(finding),
+      scrubFound: (finding) => this.#damageFound(finding),
     })
     const { remover, pending } = this.#parts
-    this.#checkpoints = new CheckpointStore(disk, store.identity, remover, pending)
+    this.#checkpoints = new CheckpointStore(disk, store.identity, remover, pending, (finding) =>
+      this.#damageFound(finding),
+    )
     this.#damage = new DamageBook(store, () => this.#logs())
     this.#lifecycle = new ReplicaLifecycle(
       this.#parts,
@@ -371,11 +373,11 @@ export class NodeStorage implements Storage {
     else if (this.#full.size === 0) this.#handlers.event?.({ event: 'disk.writable-again' })
   }
 
-  #scrubFound({ log, file, range, segment }: ScrubFinding): void {
+  #damageFound({ log, file, range, segment }: ScrubFinding): void {
     this.#handlers.event?.({ event: 'storage.damaged', group: log.key, file, ...range })
     const { firstIndex, lastIndex } = range
     if (firstIndex === undefined || lastIndex === undefined) return
-    if (segment === undefined) this.#checkpoints.discard(log, firstIndex)
+    if (segment === undefined) this.#checkpoints.damaged(log, firstIndex)
     else this.#parts.reader.probe(log, firstIndex, lastIndex)
   }
 

@@ -154,6 +154,31 @@ describe('a node that has lost the state at the start of a log', () => {
   })
 })
 
+test('a node that finds the state at a log start damaged while it runs gets it from another', () => {
+  cluster = TestCluster.ready('state-read', 3)
+  const client = cluster.client('n2')
+  const limits = { partitions: 1, retentionBytes: 512 * kib, segmentBytes: 128 * kib }
+  const topicId = client.create('orders', limits)
+  produce(client, 0, 60)
+  cluster.pass(12_000)
+  const [replica] = client.call('describe', 'orders').partitionStates[0].replicas
+  const start = replica.logStart - 1
+  const atStart = (name: string) =>
+    checkpointsOf(name, topicId).find((path) => indexOf(path) === start)!
+  const path = atStart('n3')
+  expect(cluster.node('n3').disk.damage.apply({ kind: 'flip', path })).toBeDefined()
+  // Nobody reads it before another node asks for it, and this one first.
+  cluster.crash('n1', 'power')
+  cluster.node('n1').disk.damage.apply({ kind: 'delete', path: atStart('n1') })
+  expect(cluster.events('n3', 'storage.damaged')).toEqual([])
+  cluster.start('n1')
+  const fetched = (name: string) => cluster.events(name, 'replica.state-fetched').length > 0
+  cluster.until('both have it from the third', () => fetched('n1') && fetched('n3'))
+  expect(cluster.events('n3', 'storage.damaged')[0]!.fields).toMatchObject({ file: path })
+  cluster.stop('n3')
+  expect(damagedRanges('n3')).toEqual([])
+})
+
 describe('a power cut of all nodes', () => {
   test('in the middle of writes needs nobody to come back, however its last writes were torn', () => {
     let undecided = 0
