@@ -3,6 +3,7 @@
 // What a start would make of it decides the state of each replica. Changes nothing. The caller holds
 // the data lock. Printed by cli/storage-verify.ts.
 import { QuorateError } from '@quorate/protocol'
+import type { LostReplica } from './amnesia.ts'
 import { decodeCheckedText, readFileSync } from './checked-text.ts'
 import { readCheckpointSync } from './checkpoint.ts'
 import type { Disk } from './disk.ts'
@@ -48,10 +49,13 @@ export interface VerifiedRange {
   readonly detail?: string
 }
 
+/** What a start would make of it; `damaged`: it runs, and not all of its files are good. */
+export type ReplicaState = 'clean' | 'damaged' | 'holes' | 'unknown-tail' | 'amnesiac'
+
 export interface VerifiedGroup {
   readonly group: GroupKey
   readonly replicaId: number
-  readonly state: 'clean' | 'damaged'
+  readonly state: ReplicaState
   readonly firstIndex: number
   readonly lastIndex: number
   readonly damagedEntries: number
@@ -92,8 +96,10 @@ function verify(disk: Disk, folder: string): Verification {
       ranges.push(...found)
       groups.push(groupOf(replica, found))
     }
+    groups.push(...store.lost.map(amnesiac))
   }
-  const clean = ranges.every(({ state }) => state === 'good' || state === 'torn')
+  const runs = groups.every(({ state }) => state !== 'unknown-tail' && state !== 'amnesiac')
+  const clean = runs && ranges.every(({ state }) => state === 'good' || state === 'torn')
   return { nodeId: store?.identity.nodeId, clean, ranges, groups }
 }
 
@@ -273,9 +279,35 @@ function groupOf(
   return {
     group: groupKey(record.group),
     replicaId: record.replicaId,
-    state: ranges.every(({ state }) => state === 'good') ? 'clean' : 'damaged',
+    state: stateOf(log, record, ranges),
     firstIndex: log.firstIndex,
     lastIndex: log.lastIndex,
     damagedEntries,
+  }
+}
+
+function stateOf(
+  log: RecoveredReplica['log'],
+  { tailUnknown }: RecoveredReplica['record'],
+  ranges: readonly VerifiedRange[],
+): ReplicaState {
+  if (tailUnknown) return 'unknown-tail'
+  const bad = ranges.filter(({ state }) => state !== 'good')
+  if (log.holes().length > 0 || bad.some(({ firstIndex }) => firstIndex !== undefined)) {
+    return 'holes'
+  }
+  return bad.length > 0 ? 'damaged' : 'clean'
+}
+
+/** It never runs again, whatever its files still hold. */
+function amnesiac({ group, replicaId }: LostReplica): VerifiedGroup {
+  const state = 'amnesiac'
+  return {
+    group: groupKey(group),
+    replicaId,
+    state,
+    firstIndex: 0,
+    lastIndex: 0,
+    damagedEntries: 0,
   }
 }

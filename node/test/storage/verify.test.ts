@@ -111,7 +111,7 @@ describe('a damaged file', () => {
     const [range] = bad(node)
     expect(range!.lastIndex).toBeGreaterThan(good.firstIndex!)
     expect(range!.lastIndex).toBeLessThan(good.lastIndex!)
-    expect(verified(node).groups[0]).toMatchObject({ state: 'damaged' })
+    expect(verified(node).groups[0]).toMatchObject({ state: 'holes' })
   })
 
   test('of hard state is told from a torn write', () => {
@@ -138,4 +138,26 @@ test('a folder without a node in it is refused as a start refuses it', () => {
   expect(() => verifyStorage(node.disk.process(), '/none')).toThrow(
     expect.objectContaining({ code: 'QUORATE_DATA_NOT_FORMATTED' }),
   )
+})
+
+describe('a replica', () => {
+  test('without term and vote is named as one that never runs again', () => {
+    const node = stopped()
+    for (const name of ['hard.A', 'hard.B']) {
+      node.disk.damage.apply({ kind: 'zero', path: `${folder}/${name}`, byteLength: 8192 })
+    }
+    const { clean, groups } = verified(node)
+    expect([clean, groups.map(({ group, state }) => [group, state])]).toEqual([
+      false,
+      [[metadata, 'amnesiac']],
+    ])
+  })
+
+  test('that may miss the end of its log is named, also when a start has settled the loss', () => {
+    const node = stopped()
+    node.disk.damage.apply({ kind: 'delete', path: pickFile(node.disk, folder, 'wal', 0)!.path })
+    expect(verified(node).groups[0]).toMatchObject({ state: 'unknown-tail' })
+    node.open().crash('power')
+    expect(verified(node)).toMatchObject({ clean: false, groups: [{ state: 'unknown-tail' }] })
+  })
 })
