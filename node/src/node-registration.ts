@@ -1,10 +1,11 @@
 // What a node tells the metadata group: where it is, which deleted topics it has removed, which of
-// its replicas is lost, and what the groups it leads have become. Told again until it has been committed or the node stops. Knows nothing of how a request
-// gets there (metadata-actor.ts).
+// its replicas is lost, and what the groups it leads have become. Told again until it has been
+// committed or the node stops. Knows nothing of how a request gets there (metadata-actor.ts).
 import type { QuorateError } from '@quorate/protocol'
 import type { Broker } from './handlers/broker.ts'
 import { limits } from './limits.ts'
 import type { MetadataRequest } from './metadata/metadata-request.ts'
+import type { ReplicasNow } from './metadata/places.ts'
 import type { GroupId } from './storage/log-entry.ts'
 
 export interface Registrar {
@@ -46,7 +47,7 @@ export function replaceReplica(registrar: Registrar, group: GroupId, replicaId: 
 export function replicasChanged(
   registrar: Registrar,
   group: GroupId,
-  now: { readonly voters: readonly number[]; readonly learners: readonly number[] },
+  now: ReplicasNow,
   done: () => void,
 ): void {
   const requestId = registrar.broker.requestId()

@@ -5,7 +5,7 @@ import { MachineDisagreement } from '../partition/disagreement.ts'
 import type { RegisterNode, SetAddress } from './commands.ts'
 import { type EntryPlace, type Execution, refused, unchanged } from './execution.ts'
 import type { AddNode, ForgetNode, RemoveNode, ReplaceNode } from './membership-commands.ts'
-import { placesAfter, type ReplicaPlace } from './places.ts'
+import { changedAt, placesAfter, type ReplicaPlace } from './places.ts'
 import type { MetadataState, NodeRecord, Topic } from './state.ts'
 
 export function registerNode(state: MetadataState, command: RegisterNode): Execution {
@@ -58,7 +58,8 @@ export function addNode(state: MetadataState, command: AddNode, entry: EntryPlac
   state.nextReplicaId += 1
   const { voters, learners, removing } = state.metadataPlaces
   const learner = { nodeId, replicaId: metadataReplicaId, sinceIndex: index }
-  state.metadataPlaces = { voters, learners: [...learners, learner], removing }
+  const after = { voters, learners: [...learners, learner], removing }
+  state.metadataPlaces = { ...after, ...changedAt(index, removing) }
   return { reply: { replicaId: metadataReplicaId }, change: { kind: 'node-added', node } }
 }
 
@@ -105,9 +106,9 @@ export function replaceNode(
     state.nextReplicaId += 1
     return { nodeId, replicaId, sinceIndex: entry.index }
   }
-  replaceMetadataPlace(state, nodeId, fresh())
+  replaceMetadataPlace(state, nodeId, fresh(), entry)
   for (const topic of [...state.topics.values()].sort((a, b) => a.id - b.id)) {
-    replacePlacesOf(state, topic, nodeId, fresh)
+    replacePlacesOf(state, topic, nodeId, fresh, entry)
   }
   return { reply: { replicaId: firstReplicaId }, change: { kind: 'node-replaced', node } }
 }
@@ -117,14 +118,17 @@ export function replaceMetadataPlace(
   state: MetadataState,
   nodeId: string,
   fresh: ReplicaPlace,
+  { index }: EntryPlace,
 ): void {
   const { voters, learners, removing } = state.metadataPlaces
   const old = metadataPlaceOf(state, nodeId)!
+  const left = [...removing, old]
   const replaced = (place: ReplicaPlace) => (place === old ? fresh : place)
   state.metadataPlaces = {
     voters: voters.map(replaced),
     learners: learners.map(replaced),
-    removing: [...removing, old],
+    removing: left,
+    ...changedAt(index, left),
   }
 }
 
@@ -133,6 +137,7 @@ function replacePlacesOf(
   topic: Topic,
   nodeId: string,
   fresh: () => ReplicaPlace,
+  { index }: EntryPlace,
 ): void {
   const isHere = (place: ReplicaPlace) => place.nodeId === nodeId
   if (!topic.partitions.some(({ replicas }) => replicas.some(isHere))) return
@@ -140,7 +145,7 @@ function replacePlacesOf(
     const { partition, replicas } = places
     if (!replicas.some(isHere)) return places
     const wanted = replicas.map((place) => (isHere(place) ? fresh() : place))
-    return { partition, ...placesAfter(places, wanted) }
+    return { partition, ...placesAfter(places, wanted, index) }
   })
   state.topics.set(topic.id, { ...topic, partitions })
 }

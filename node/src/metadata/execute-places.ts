@@ -13,6 +13,7 @@ import type {
   SetMetadataVoters,
 } from './membership-commands.ts'
 import {
+  changedAt,
   isPlaced,
   type MetadataPlaces,
   type PartitionPlaces,
@@ -52,7 +53,7 @@ export function changeReplicas(
   const isSame = wanted.every((place, at) => place === places!.replicas[at])
   if (isSame) return unchanged
   state.nextReplicaId += wanted.filter(({ sinceIndex }) => sinceIndex === entry.index).length
-  return putPlaces(state, topic, partition, placesAfter(places!, wanted))
+  return putPlaces(state, topic, partition, placesAfter(places!, wanted, entry.index))
 }
 
 /** Why these nodes cannot be the partition's. Also asked before a command is made. */
@@ -115,22 +116,28 @@ export function replicasChanged(
   command: ReplicasChanged,
   entry: EntryPlace,
 ): Execution {
-  const { topicId, partition, voters, learners } = command
+  const { topicId, partition } = command
   const isMetadata = topicId === metadataGroup.topicId
   const topic = state.topics.get(topicId)
   const places = topic?.partitions[partition]
   const wanted = isMetadata
     ? state.metadataPlaces
-    : places && { voters: places.replicas, learners: [], removing: places.removing }
+    : places && { ...places, voters: places.replicas, learners: [] }
   if (wanted === undefined) return refused('QUORATE_UNKNOWN_TOPIC', `${topicId}-${partition}`)
-  if (!areIds(wanted.voters, voters) || !areIds(wanted.learners, learners)) {
+  if (!areIds(wanted.voters, command.voters) || !areIds(wanted.learners, command.learners)) {
     const detail = `other replicas of ${topicId}-${partition} are wanted by now`
     return refused('QUORATE_INVALID_ARGUMENT', detail)
   }
   if (wanted.removing.length === 0) return unchanged
+  // A late report: the same replicas are wanted again, and those to be removed may still serve.
+  if ((wanted.changedIndex ?? 0) !== command.changedIndex) {
+    const detail = `${topicId}-${partition} was changed at ${wanted.changedIndex}`
+    return refused('QUORATE_INVALID_ARGUMENT', detail)
+  }
   for (const place of wanted.removing) bury(state, { topicId, partition }, place, entry)
   if (isMetadata) {
-    state.metadataPlaces = { ...state.metadataPlaces, removing: [] }
+    const { voters, learners } = wanted
+    state.metadataPlaces = { voters, learners, removing: [] }
     return { reply: {}, change: { kind: 'places-changed', topicId, partition } }
   }
   return putPlaces(state, topic!, partition, placesSettled(places!))
@@ -179,14 +186,21 @@ export function replaceReplica(
   const fresh = { nodeId, replicaId: newReplicaId, sinceIndex: entry.index }
   const reply = { replicaId: newReplicaId }
   if (isMetadata) {
-    replaceMetadataPlace(state, nodeId, fresh)
+    replaceMetadataPlace(state, nodeId, fresh, entry)
     return { reply, change: { kind: 'places-changed', topicId, partition } }
   }
   const wanted = places!.replicas.map((place) => (place === own ? fresh : place))
-  return { ...putPlaces(state, topic!, partition, placesAfter(places!, wanted)), reply }
+  return {
+    ...putPlaces(state, topic!, partition, placesAfter(places!, wanted, entry.index)),
+    reply,
+  }
 }
 
-export function setMetadataVoters(state: MetadataState, command: SetMetadataVoters): Execution {
+export function setMetadataVoters(
+  state: MetadataState,
+  command: SetMetadataVoters,
+  { index }: EntryPlace,
+): Execution {
   const { voters, learners } = command
   const named = new Set([...voters, ...learners])
   const problem = votersProblem(state, voters, learners, named)
@@ -197,7 +211,8 @@ export function setMetadataVoters(state: MetadataState, command: SetMetadataVote
   if (samePlaces(before, wanted)) return unchanged
   const kept = [...wanted.voters, ...wanted.learners]
   const left = [...before.removing, ...before.voters, ...before.learners]
-  state.metadataPlaces = { ...wanted, removing: left.filter((place) => !isPlaced(place, kept)) }
+  const removing = left.filter((place) => !isPlaced(place, kept))
+  state.metadataPlaces = { ...wanted, removing, ...changedAt(index, removing) }
   const { topicId, partition } = metadataGroup
   return { reply: {}, change: { kind: 'places-changed', topicId, partition } }
 }

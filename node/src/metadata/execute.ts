@@ -67,7 +67,7 @@ export function execute(
     case 'replace-replica':
       return replaceReplica(state, command, entry)
     case 'set-metadata-voters':
-      return setMetadataVoters(state, command)
+      return setMetadataVoters(state, command, entry)
     case 'set-rebalancing':
       return setRebalancing(state, command)
   }

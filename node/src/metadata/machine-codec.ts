@@ -45,7 +45,12 @@ const reply: z.ZodType<CommandReply> = z.strictObject({
 })
 const fieldsSchema: z.ZodType<MetadataFields> = z.strictObject({
   clusterId: z.string(),
-  metadataPlaces: z.strictObject({ voters: places, learners: places, removing: places }),
+  metadataPlaces: z.strictObject({
+    voters: places,
+    learners: places,
+    removing: places,
+    changedIndex: z.exactOptional(z.int()),
+  }),
   nodes: z.array(
     z.strictObject({
       nodeId: z.string(),
@@ -72,6 +77,7 @@ const fieldsSchema: z.ZodType<MetadataFields> = z.strictObject({
           partition: z.int(),
           replicas: places,
           removing: places,
+          changedIndex: z.exactOptional(z.int()),
           first: z.exactOptional(places),
         }),
       ),

@@ -1,7 +1,9 @@
 // The commands that change who is in the cluster and where replicas are, and their schemas. Part of
 // the union in commands.ts; what they do is in execute-membership.ts and execute-places.ts. Replica
 // ids in them were taken from the counter by the leader, and `apply` checks that.
+
 import { z } from 'zod'
+import type { ReplicasNow } from './places.ts'
 
 /** A node that was not there before: it gets replicas from now on. */
 export interface AddNode {
@@ -54,15 +56,12 @@ export interface ChangeReplicas {
 }
 
 /** A group's own committed configuration, told by its leader. */
-export interface ReplicasChanged {
+export interface ReplicasChanged extends ReplicasNow {
   readonly kind: 'replicas-changed'
   readonly requestId: string
   /** 0: the metadata group. */
   readonly topicId: number
   readonly partition: number
-  /** Replica ids in any order. */
-  readonly voters: readonly number[]
-  readonly learners: readonly number[]
 }
 
 /** A replica lost what it had promised: its node goes on under another replica id. */
@@ -143,6 +142,7 @@ export const membershipSchemas = [
     ...group,
     voters: z.array(count),
     learners: z.array(count),
+    changedIndex: count,
   }),
   z.strictObject({
     kind: z.literal('replace-replica'),

@@ -66,6 +66,7 @@ export const membershipRequestSchemas = [
     ...group,
     voters: ids,
     learners: ids,
+    changedIndex: whole,
   }),
   z.strictObject({
     kind: z.literal('replace-replica'),

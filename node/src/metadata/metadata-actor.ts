@@ -15,7 +15,7 @@ import { MetadataLeader } from './metadata-leader.ts'
 import type { MetadataMessage } from './metadata-message.ts'
 import { MetadataReplacement } from './metadata-replacement.ts'
 import { type MetadataForwarder, MetadataRequests } from './metadata-requests.ts'
-import type { DesiredConfiguration } from './places.ts'
+import type { DesiredConfiguration, ReplicasNow } from './places.ts'
 
 export interface MetadataEvents {
   /**
@@ -197,8 +197,8 @@ export class MetadataActor implements Actor<MetadataMessage>, ShellOwner<Metadat
     this.#shell.host?.step({ type: 'transfer', to })
   }
 
-  changed(voters: readonly ReplicaId[], learners: readonly ReplicaId[], done: () => void): void {
-    this.#leader?.replicasChanged(voters, learners, done)
+  changed(now: ReplicasNow, done: () => void): void {
+    this.#leader?.replicasChanged(now, done)
   }
 
   applyEntry(machine: MetadataMachine, entry: LogEntry): MetadataResult {

@@ -2,8 +2,8 @@
 // reads. It exists from the moment this replica becomes leader until it stops being one, and takes
 // nothing before an entry of its own term was applied. Previous stop: metadata-actor.ts; next:
 // metadata-request.ts, which makes the command, and raft-host.ts.
+
 import { chunksOf, QuorateError } from '@quorate/protocol'
-import type { ReplicaId } from '@quorate/raft'
 import { limits } from '../limits.ts'
 import type { RaftHost } from '../replication/raft-host.ts'
 import { EntryType, type LogEntry, metadataGroup } from '../storage/log-entry.ts'
@@ -11,6 +11,7 @@ import { encodeCommand } from './commands.ts'
 import type { MetadataMachine, MetadataResult } from './machine.ts'
 import type { ProposalResult, Respond } from './metadata-message.ts'
 import { commandFor, type MetadataRequest } from './metadata-request.ts'
+import type { ReplicasNow } from './places.ts'
 import { nextSteps } from './planner.ts'
 
 export interface MetadataLeaderSurroundings {
@@ -61,12 +62,8 @@ export class MetadataLeader {
   }
 
   /** The metadata group's own configuration is this by now. */
-  replicasChanged(
-    voters: readonly ReplicaId[],
-    learners: readonly ReplicaId[],
-    done: () => void,
-  ): void {
-    const step = { kind: 'replicas-changed', ...metadataGroup, voters, learners } as const
+  replicasChanged(now: ReplicasNow, done: () => void): void {
+    const step = { kind: 'replicas-changed', ...metadataGroup, ...now } as const
     this.propose({ ...step, requestId: this.#stepId() }, done)
   }
 

@@ -15,6 +15,8 @@ export interface PartitionPlaces {
   readonly replicas: readonly ReplicaPlace[]
   /** Those of before, which serve until the group's own configuration has changed. */
   readonly removing: readonly ReplicaPlace[]
+  /** Metadata index of the latest change; absent while nobody is removing. */
+  readonly changedIndex?: number
   /**
    * The first configuration. Absent: `replicas` still are it, or nobody of it is left. A replica of
    * the first configuration may be created late, and then must begin with that one.
@@ -27,24 +29,47 @@ export interface MetadataPlaces {
   readonly voters: readonly ReplicaPlace[]
   readonly learners: readonly ReplicaPlace[]
   readonly removing: readonly ReplicaPlace[]
+  /** As in PartitionPlaces. */
+  readonly changedIndex?: number
 }
 
 /** What a group's own configuration is to become. */
 export interface DesiredConfiguration extends MetadataPlaces {}
 
+/** What a group's own configuration has become, in replica ids. */
+export interface ReplicasNow {
+  readonly voters: readonly number[]
+  readonly learners: readonly number[]
+  /**
+   * The change that it is the end of. The same replicas may be wanted again later, when the group is
+   * on its way back to them and those that are to go still serve.
+   */
+  readonly changedIndex: number
+}
+
+/** With somebody to remove, a report that this has happened must name the change. */
+export function changedAt(
+  index: number,
+  removing: readonly ReplicaPlace[],
+): { readonly changedIndex?: number } {
+  return removing.length === 0 ? {} : { changedIndex: index }
+}
+
 export function isPlaced({ replicaId }: ReplicaPlace, places: readonly ReplicaPlace[]): boolean {
   return places.some((place) => place.replicaId === replicaId)
 }
 
-/** The places a partition gets when `replicas` are wanted from now on. */
+/** The places a partition gets when `replicas` are wanted from this metadata index on. */
 export function placesAfter(
   before: PartitionPlaces,
   replicas: readonly ReplicaPlace[],
+  index: number,
 ): PartitionPlaces {
   const removing = [...before.removing, ...before.replicas].filter(
     (place) => !isPlaced(place, replicas),
   )
-  return withFirst({ replicas, removing }, before.first ?? before.replicas)
+  const places = { replicas, removing, ...changedAt(index, removing) }
+  return withFirst(places, before.first ?? before.replicas)
 }
 
 /** The group's configuration is `replicas` now. */
@@ -53,9 +78,10 @@ export function placesSettled({ replicas, first }: PartitionPlaces): PartitionPl
 }
 
 function withFirst(
-  { replicas, removing }: PartitionPlaces,
+  places: Omit<PartitionPlaces, 'first'>,
   first: readonly ReplicaPlace[] | undefined,
 ): PartitionPlaces {
+  const { replicas, removing } = places
   const isNeeded = [...replicas, ...removing].some(({ sinceIndex }) => sinceIndex === undefined)
-  return first === undefined || !isNeeded ? { replicas, removing } : { replicas, removing, first }
+  return first === undefined || !isNeeded ? places : { ...places, first }
 }

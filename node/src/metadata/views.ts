@@ -92,7 +92,9 @@ export function desiredOf(state: MetadataState, group: GroupId): DesiredConfigur
   if (group.topicId === metadataGroup.topicId) return state.metadataPlaces
   const places = state.topics.get(group.topicId)?.partitions[group.partition]
   if (places === undefined) return undefined
-  return { voters: places.replicas, learners: [], removing: places.removing }
+  const { replicas: voters, removing, changedIndex } = places
+  const desired = { voters, learners: [], removing }
+  return changedIndex === undefined ? desired : { ...desired, changedIndex }
 }
 
 function configurationOf(members: readonly ReplicaPlace[]): Configuration {

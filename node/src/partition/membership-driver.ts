@@ -4,7 +4,7 @@
 // group alike; lives as long as one leadership.
 import type { Clock } from '@quorate/actors'
 import type { ReplicaId } from '@quorate/raft'
-import type { DesiredConfiguration } from '../metadata/places.ts'
+import type { DesiredConfiguration, ReplicasNow } from '../metadata/places.ts'
 import type { GroupNodes } from '../replication/group-nodes.ts'
 import type { RaftHost } from '../replication/raft-host.ts'
 import { type MembershipStep, nextStep } from './membership.ts'
@@ -21,7 +21,7 @@ export interface DriverSurroundings {
    * The group's committed configuration is this, and the metadata should know: replicas of before
    * may go. `done` once they do, or will not listen.
    */
-  changed(voters: readonly ReplicaId[], learners: readonly ReplicaId[], done: () => void): void
+  changed(now: ReplicasNow, done: () => void): void
   event(name: string, fields: Readonly<Record<string, unknown>>): void
 }
 
@@ -48,7 +48,7 @@ export class MembershipDriver {
     switch (step.kind) {
       case 'done':
         if (wanted.removing.length === 0) return false
-        this.#tell(voters, learners)
+        this.#tell({ voters, learners, changedIndex: wanted.changedIndex ?? 0 })
         return true
       case 'hand-over':
         this.#handOvers += 1
@@ -89,10 +89,10 @@ export class MembershipDriver {
     return nextStep(group, { voters, learners })
   }
 
-  #tell(voters: readonly ReplicaId[], learners: readonly ReplicaId[]): void {
+  #tell(now: ReplicasNow): void {
     if (this.#telling) return
     this.#telling = true
-    this.#around.changed(voters, learners, () => {
+    this.#around.changed(now, () => {
       this.#telling = false
     })
   }

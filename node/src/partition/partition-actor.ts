@@ -5,7 +5,7 @@
 import type { Actor, ActorContext } from '@quorate/actors'
 import type { ReplicaId, Role } from '@quorate/raft'
 import { limits } from '../limits.ts'
-import type { DesiredConfiguration } from '../metadata/places.ts'
+import type { DesiredConfiguration, ReplicasNow } from '../metadata/places.ts'
 import type { RaftHost } from '../replication/raft-host.ts'
 import { ReplicaShell, type ShellOwner } from '../replication/replica-shell.ts'
 import { type GroupKey, groupKey, type LogEntry } from '../storage/log-entry.ts'
@@ -158,8 +158,8 @@ export class PartitionActor implements Actor<PartitionMessage>, ShellOwner<Parti
     this.#transfer(this.#shell.host!, to)
   }
 
-  changed(voters: readonly ReplicaId[], learners: readonly ReplicaId[], done: () => void): void {
-    this.#options.replicasChanged(this.#options.group, { voters, learners }, done)
+  changed(now: ReplicasNow, done: () => void): void {
+    this.#options.replicasChanged(this.#options.group, now, done)
   }
 
   proposed(entry: LogEntry): void {

@@ -1,7 +1,7 @@
 // What a partition actor is given by the node: who it is, what it may call, and whom it tells. Types
 // only; built by partition-supervisor.ts out of an assignment, used by partition-actor.ts.
 import type { ReplicaId } from '@quorate/raft'
-import type { DesiredConfiguration } from '../metadata/places.ts'
+import type { DesiredConfiguration, ReplicasNow } from '../metadata/places.ts'
 import type { TopicConfig } from '../metadata/topic-config.ts'
 import type { LeaderHint } from '../replication/leader-table.ts'
 import type { ShellOptions } from '../replication/replica-shell.ts'
@@ -26,11 +26,7 @@ export interface PartitionActorOptions extends ShellOptions {
   /** What the group's configuration is to become, as known now. */
   desired(): DesiredConfiguration | undefined
   /** To be told to the metadata group. `done` once it has taken or refused it. */
-  replicasChanged(
-    group: GroupId,
-    now: { readonly voters: readonly ReplicaId[]; readonly learners: readonly ReplicaId[] },
-    done: () => void,
-  ): void
+  replicasChanged(group: GroupId, now: ReplicasNow, done: () => void): void
   addressOf(node: string): string | undefined
   /** Wall clock; undefined while it cannot be trusted with retiring records by age. */
   trustedWallMs(): number | undefined

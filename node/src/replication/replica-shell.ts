@@ -7,7 +7,7 @@ import type { Clock, Random } from '@quorate/actors'
 import { QuorateError } from '@quorate/protocol'
 import type { Configuration, LogPoint, ReplicaId, Role } from '@quorate/raft'
 import { limits } from '../limits.ts'
-import type { DesiredConfiguration } from '../metadata/places.ts'
+import type { DesiredConfiguration, ReplicasNow } from '../metadata/places.ts'
 import { MachineDisagreement } from '../partition/disagreement.ts'
 import { MembershipDriver } from '../partition/membership-driver.ts'
 import {
@@ -76,7 +76,7 @@ export interface ShellOwner<Machine>
   desired(): DesiredConfiguration | undefined
   transfer(to: ReplicaId): void
   /** See MembershipDriver. */
-  changed(voters: readonly ReplicaId[], learners: readonly ReplicaId[], done: () => void): void
+  changed(now: ReplicasNow, done: () => void): void
   retentionHeld(reason: string | undefined): void
   event(name: string, fields: Readonly<Record<string, unknown>>): void
 }
@@ -310,7 +310,7 @@ export class ReplicaShell<Machine extends MaintainedMachine> implements RaftHost
       silenceMs: this.#options.timing.electionTimeoutMinMs,
       desired: () => owner.desired(),
       transfer: (to) => owner.transfer(to),
-      changed: (voters, learners, done) => owner.changed(voters, learners, done),
+      changed: (now, done) => owner.changed(now, done),
       event: (name, fields) => owner.event(name, fields),
     })
   }

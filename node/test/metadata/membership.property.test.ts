@@ -92,7 +92,7 @@ const placeAsks: fc.Arbitrary<Ask> = fc.oneof(
     ([pick, isCurrent]): Ask =>
       (cluster, requestId) => {
         const group = groupAt(cluster, pick)
-        const { voters, learners, removing } = cluster.machine.desiredOf(group)!
+        const { voters, learners, removing, changedIndex = 0 } = cluster.machine.desiredOf(group)!
         const ids = (isCurrent ? voters : [...voters, ...removing]).map(
           ({ replicaId }) => replicaId,
         )
@@ -102,6 +102,7 @@ const placeAsks: fc.Arbitrary<Ask> = fc.oneof(
           ...group,
           voters: ids,
           learners: learners.map(({ replicaId }) => replicaId),
+          changedIndex,
         }
       },
   ),

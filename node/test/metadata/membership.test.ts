@@ -70,6 +70,7 @@ describe('changing replicas', () => {
       voters: [before[0], before[1], { nodeId: target, replicaId: 1007, sinceIndex: index }],
       learners: [],
       removing: [before[2]],
+      changedIndex: index,
     })
     const assigned = cluster.machine
       .assignmentsOf(target)
@@ -126,6 +127,7 @@ describe('changing replicas', () => {
       partition: 0,
       voters: first.map(({ replicaId }) => replicaId),
       learners: [],
+      changedIndex: cluster.machine.desiredOf(groupOf(cluster, 0))!.changedIndex!,
     })
     expect(stale.reply?.error?.code).toBe('QUORATE_INVALID_ARGUMENT')
     expect(cluster.machine.desiredOf(groupOf(cluster, 0))!.removing).toHaveLength(1)
@@ -135,6 +137,47 @@ describe('changing replicas', () => {
     cluster.settled(groupOf(cluster, 0))
     expect(cluster.machine.dropOrdersOf(target)).toHaveLength(1)
     expect(cluster.machine.dropOrdersOf(old!)).toEqual([])
+  })
+
+  test('is not settled by a late report of an earlier change to the same replicas', () => {
+    const cluster = clusterWithTopic()
+    const group = groupOf(cluster, 0)
+    const [leader, kept, old] = nodesOf(cluster, 0)
+    const target = outsider(cluster, 0)
+    const moveTo = (last: string) => cluster.move('orders', 0, [leader!, kept!, last])
+    moveTo(target)
+    const late = cluster.report(group)
+    // There and back, and the group is still on its way.
+    moveTo(old!)
+    moveTo(target)
+    const { removing } = cluster.machine.desiredOf(group)!
+    expect(removing.map(({ nodeId }) => nodeId)).toEqual([old])
+    expect(cluster.request(late).reply?.error?.code).toBe('QUORATE_INVALID_ARGUMENT')
+    expect(cluster.machine.desiredOf(group)!.removing).toEqual(removing)
+    expect(cluster.machine.dropOrdersOf(old!)).toEqual([])
+    cluster.settled(group)
+    expect(cluster.machine.dropOrdersOf(old!)).toHaveLength(1)
+  })
+
+  test('is not settled for the metadata group by a late report either', () => {
+    const cluster = new MetadataBuilder(3)
+    cluster.addNode('n9')
+    cluster.node('remove-node', 'n9')
+    const follow = (learners: string[]) =>
+      cluster.request({
+        kind: 'set-metadata-voters',
+        requestId: cluster.requestId(),
+        voters: ['n1', 'n2', 'n3'],
+        learners,
+      })
+    follow([])
+    const late = cluster.report(metadataGroup)
+    follow(['n9'])
+    follow([])
+    expect(cluster.request(late).reply?.error?.code).toBe('QUORATE_INVALID_ARGUMENT')
+    expect(cluster.machine.desiredOf(metadataGroup)!.removing).toHaveLength(1)
+    cluster.settled(metadataGroup)
+    expect(cluster.machine.desiredOf(metadataGroup)!.removing).toEqual([])
   })
 
   test('only reorders when the nodes are the same, and nobody has to move', () => {
@@ -240,6 +283,7 @@ describe('replacing a node', () => {
       ],
       learners: [],
       removing: [{ nodeId: 'n2', replicaId: 2 }],
+      changedIndex: index,
     })
     const assigned = cluster.machine.assignmentsOf('n2')
     expect(assigned.map(({ replicaId }) => replicaId)).toEqual([1008, 1009])

@@ -78,14 +78,20 @@ export class MetadataBuilder {
 
   /** The group's own configuration is what was desired. */
   settled(group: GroupId): MetadataResult {
-    const { voters, learners } = this.machine.desiredOf(group)!
-    return this.request({
+    return this.request(this.report(group))
+  }
+
+  /** That the group's own configuration is what is desired now. */
+  report(group: GroupId): MetadataRequest {
+    const { voters, learners, changedIndex = 0 } = this.machine.desiredOf(group)!
+    return {
       kind: 'replicas-changed',
       requestId: this.requestId(),
       ...group,
       voters: voters.map(({ replicaId }) => replicaId),
       learners: learners.map(({ replicaId }) => replicaId),
-    })
+      changedIndex,
+    }
   }
 
   remove(name: string, topicId?: number): MetadataResult {

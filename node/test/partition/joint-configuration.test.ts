@@ -21,7 +21,12 @@ const after = { voters: [1, 4, 5] }
 /** Replica 1 leads three, and is told that 4 and 5 are to vote in place of 2 and 3. */
 function leadJoint(): void {
   rig = new Rig([1, 2, 3]).leadThree()
-  rig.desired = { voters: [1, 4, 5].map(place), learners: [], removing: [2, 3].map(place) }
+  rig.desired = {
+    voters: [1, 4, 5].map(place),
+    learners: [],
+    removing: [2, 3].map(place),
+    changedIndex: 70,
+  }
   rig.ref.reply({ type: 'members' })
   rig.settle()
   expect(configurations()).toEqual([learning])
@@ -38,7 +43,12 @@ function leadJoint(): void {
 
 test('a leader that begins goes on at once with what is left to do', () => {
   rig = new Rig([1, 2, 3])
-  rig.desired = { voters: [1, 4, 5].map(place), learners: [], removing: [2, 3].map(place) }
+  rig.desired = {
+    voters: [1, 4, 5].map(place),
+    learners: [],
+    removing: [2, 3].map(place),
+    changedIndex: 70,
+  }
   rig.leadThree()
   rig.turn()
   expect(configurations()).toEqual([learning])
@@ -93,6 +103,6 @@ describe('under a joint configuration', () => {
     rig.ack(5)
     expect([before, behind]).toMatchObject([[{ offset: 0 }], [{ offset: 2 }]])
     rig.turn()
-    expect(rig.changes).toEqual([{ voters: [1, 4, 5], learners: [] }])
+    expect(rig.changes).toEqual([{ voters: [1, 4, 5], learners: [], changedIndex: 70 }])
   })
 })
