@@ -259,6 +259,8 @@ export class CrashModel {
     const path = newestBatchFile(this.node.disk, folder)
     if (path === undefined || this.#armed) return
     this.#touched = true
+    // Nor may the device fail the batch that follows.
+    this.node.disk.clearFaults()
     this.node.disk.damage.apply({ kind: 'misdirect', path })
     for (let count = 0; count < 2; count += 1) {
       this.play({ ...operation, group: 0, kind: 'append' })
