@@ -32,7 +32,8 @@ describe('the rule', () => {
     ['all answered, none complete', 'u-u', true],
     ['all answered, and one was complete once', 'u-f', false],
     ['all answered, and one has it', 'u-h', false],
-    ['one does not know its end', 'u-?', false],
+    ['all answered, and one does not know its end', 'uu?', true],
+    ['a majority lacks it, or does not know its end', 'f-?', false],
     ['one is silent', 'uu ', false],
     ['a majority of five lacks it', 'ff---', true],
     ['two of five lack it', 'uf--u', false],
@@ -62,7 +63,7 @@ describe('the rule', () => {
   })
 
   test('names who is waited for: the silent, else those with a copy', () => {
-    expect(awaitedVoters({ voters: [1, 2, 3] }, answersOf('u-?'))).toEqual([3])
+    expect(awaitedVoters({ voters: [1, 2, 3] }, answersOf('f-?'))).toEqual([1])
     expect(awaitedVoters({ voters: [1, 2, 3] }, answersOf('u  '))).toEqual([2, 3])
     expect(awaitedVoters({ voters: [1, 2, 3] }, answersOf('u-f'))).toEqual([3])
   })

@@ -92,6 +92,7 @@ export class ClusterChecker {
       case 'persist':
         require(effect.truncateAfter === undefined ||
           raft.role !== 'leader', `leader ${id} dropped entries`)
+        if (effect.truncateAfter !== undefined) this.checkCut(replica, effect.truncateAfter + 1)
         if (effect.snapshot !== undefined) this.checkInstall(replica, effect.snapshot)
         for (const entry of effect.entries) this.checkMatching(entry)
         break
@@ -111,6 +112,9 @@ export class ClusterChecker {
       }
       case 'halt':
         throw new Error(`replica ${id} halted: ${effect.reason}`)
+      case 'recovered':
+      case 'tail-unknown':
+      case 'dropped':
       case 'read-refused':
       case 'read-entries':
       case 'read-snapshot':
@@ -162,7 +166,9 @@ export class ClusterChecker {
     const { id, raft, disk } = replica
     require(index > replica.committed, `commit of ${id} reported twice: ${index}`)
     for (let place = replica.committed + 1; place <= index; place++) {
-      const entry = raft.log.entryAt(place) ?? (disk.entryAt(place) as TestEntry)
+      const own = raft.log.entryAt(place)
+      const entry = own?.missing === true ? disk.entryAt(place) : (own ?? disk.entryAt(place))
+      if (entry === undefined) throw new Error(`${id} commits ${place} and has no such entry`)
       const known = this.committed[place - 1]
       if (known === undefined) {
         require(this.wasLeader, `follower ${id} is the first to commit ${place}`)
@@ -173,6 +179,14 @@ export class ClusterChecker {
       }
     }
     replica.committed = index
+  }
+
+  /** What is committed stays in every log that has it. */
+  private checkCut({ id, disk }: CheckedReplica, index: number): void {
+    const own = disk.entryAt(index)
+    const known = this.committed[index - 1]
+    const isLost = own !== undefined && known !== undefined && sameChain(own.chain, known.chain)
+    require(!isLost, `${id} cuts off committed entry ${index}`)
   }
 
   /** Both halves of a joint configuration hold the entry. */
@@ -222,10 +236,7 @@ export class ClusterChecker {
     to: ReplicaId,
     message: RaftMessage<TestEntry>,
   ): void {
-    const isPreVote =
-      (message.type === 'vote-request' || (message.type === 'vote-reply' && message.granted)) &&
-      message.pre
-    if (isPreVote) return
+    if (isOpinion(message)) return
     const { term, votedFor } = disk.hardState
     require(message.term <= term, `${id} sent ${message.type} of unsynced term ${message.term}`)
     if (message.type === 'vote-request') {
@@ -239,6 +250,21 @@ export class ClusterChecker {
       const isThere = own === undefined || (there && sameChain(there.chain, own.chain)) === true
       require(isSynced && isThere, `${id} acked ${message.match}, which is not on its disk`)
     }
+  }
+}
+
+/** Of a term that nobody has yet: it promises nothing. */
+function isOpinion(message: RaftMessage<TestEntry>): boolean {
+  switch (message.type) {
+    case 'vote-request':
+    case 'hole-request':
+      return message.pre
+    case 'vote-reply':
+      return message.pre && message.granted
+    case 'hole-reply':
+      return message.pre && message.holding !== 'refused'
+    default:
+      return false
   }
 }
 

@@ -64,6 +64,30 @@ export class RaftCluster extends TestHost {
     replica.disk.crash(keptWrites)
   }
 
+  /** As `crash`, in the middle of the oldest write. */
+  tear(id: ReplicaId): void {
+    const replica = this.replica(id)
+    if (!replica.isAlive) return
+    replica.isAlive = false
+    replica.disk.tear()
+  }
+
+  /** Fills what cannot be read from any live replica that can; a host would ask them all. */
+  repair(id: ReplicaId): void {
+    const { disk, isAlive } = this.replica(id)
+    const peers = this.live().filter((peer) => peer.id !== id)
+    const repaired = disk.damage.indexes().flatMap((index) => {
+      const entry = disk.entryAt(index)
+      const isFound = entry !== undefined && peers.some((peer) => peer.disk.hasGood(entry))
+      return isFound ? [entry] : []
+    })
+    if (!isAlive || repaired.length === 0) return
+    for (const { index } of repaired) disk.repaired(index)
+    this.input(id, { type: 'repaired', entries: repaired })
+    const { cleanThrough, undecided } = disk.damage
+    this.input(id, { type: 'holes', cleanThrough, undecided })
+  }
+
   restart(id: ReplicaId): void {
     const replica = this.replica(id)
     if (replica.isAlive) return

@@ -4,6 +4,7 @@
 // snapshot. Checks what it is given.
 import { sameChain } from '../log.ts'
 import type { Configuration, HardState, LogPoint, RaftEffect, RaftRestore } from '../types.ts'
+import { TestDamage } from './damage.ts'
 import { chainAfter, origin, type TestEntry } from './entry.ts'
 
 export type PersistRequest = Extract<RaftEffect<TestEntry>, { type: 'persist' }>
@@ -22,6 +23,7 @@ export class TestDisk {
   /** Start after a crash begins here; entries below are read back with read-entries only. */
   checkpoint = 0
   readonly pending: PendingWrite[] = []
+  readonly damage: TestDamage = new TestDamage()
   private startConfiguration: Configuration = { voters: [] }
   /** `index/term` of every entry that was synced at some time. */
   private readonly everSynced = new Set<string>()
@@ -50,6 +52,7 @@ export class TestDisk {
       this.entries = []
       this.checkpoint = index
       this.everInstalled = index
+      this.damage.cut(0)
     }
     for (const entry of request.entries) this.syncEntry(entry)
     return request.id
@@ -59,6 +62,42 @@ export class TestDisk {
   crash(kept: number): void {
     for (let count = 0; count < kept && this.pending.length > 0; count++) this.finishOldest()
     this.pending.length = 0
+  }
+
+  /** As `crash(0)`, but the oldest write has got as far as to the names of its entries. */
+  tear(): void {
+    const request = this.pending[0]?.request
+    if (request !== undefined && request.snapshot === undefined) {
+      const before = new Set(this.everSynced)
+      this.finishOldest()
+      this.everSynced.clear()
+      for (const each of before) this.everSynced.add(each)
+      for (const { index } of request.entries) this.damage.add(index, 'begun')
+    }
+    this.pending.length = 0
+  }
+
+  /** The last entries are gone, and so is the knowledge of how many they were. */
+  loseAfter(index: number): void {
+    this.entries.length = Math.min(
+      this.entries.length,
+      Math.max(index, this.checkpoint) - this.start.index,
+    )
+    this.damage.cut(index)
+    this.damage.tailKnown = false
+  }
+
+  /** Written again. */
+  repaired(index: number): void {
+    const { term } = this.entryAt(index) as TestEntry
+    this.damage.repaired(index)
+    this.everSynced.add(`${index}/${term}`)
+  }
+
+  /** It holds this entry and can read it. */
+  hasGood(entry: TestEntry): boolean {
+    const own = this.entryAt(entry.index)
+    return own !== undefined && sameChain(own.chain, entry.chain) && !this.damage.has(entry.index)
   }
 
   /** Holds the entry, or held it at some time, by itself or within a snapshot. */
@@ -103,7 +142,8 @@ export class TestDisk {
   restore(): RaftRestore<TestEntry> {
     const base = this.pointAt(this.checkpoint) as LogPoint
     const entries = this.entries.slice(this.checkpoint - this.start.index)
-    return { hardState: this.hardState, base, entries, commit: this.checkpoint }
+    const found = { hardState: this.hardState, base, entries, commit: this.checkpoint }
+    return this.damage.isNone ? found : { ...found, ...this.damage.seen(entries) }
   }
 
   private syncHardState(next: HardState): void {
@@ -118,6 +158,7 @@ export class TestDisk {
   private truncate(index: number): void {
     if (index < this.checkpoint) throw new Error(`truncation below the checkpoint at ${index}`)
     this.entries.length = Math.min(this.entries.length, index - this.start.index)
+    this.damage.cut(index)
   }
 
   private syncEntry(entry: TestEntry): void {

@@ -213,6 +213,13 @@ export class TestHost {
       case 'propose-configuration':
         this.proposeConfiguration(replica, effect.configuration)
         break
+      case 'recovered':
+        disk.damage.tailKnown = true
+        break
+      case 'tail-unknown':
+        disk.damage.tailKnown = false
+        break
+      case 'dropped':
       case 'configuration':
       case 'commit':
       case 'halt':

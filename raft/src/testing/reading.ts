@@ -42,7 +42,7 @@ export function readEntries(
   const entries: TestEntry[] = []
   for (const entry of disk.entries.slice(previous.index - disk.start.index)) {
     sizeBytes += entry.sizeBytes
-    if (entries.length > 0 && sizeBytes > bytesMax) break
+    if ((entries.length > 0 && sizeBytes > bytesMax) || disk.damage.has(entry.index)) break
     entries.push(entry)
   }
   return { type: 'entries-read', to, previous, entries }
