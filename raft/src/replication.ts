@@ -199,7 +199,8 @@ function agreedIndex<Entry extends RaftEntry>(raft: Raft<Entry>, reply: AppendRe
 
 /**
  * Called with each heartbeat reply. A probe or the end of the window may have been lost: a probe is
- * sent again, and behind a window that does not move an empty append asks how far the peer is.
+ * sent again, and behind a window that does not move an empty append asks how far the peer is. So it
+ * does while the peer cannot read all it has: the ack that follows its repair may have been lost.
  */
 export function resumeAppends<Entry extends RaftEntry>(
   raft: Raft<Entry>,
@@ -207,7 +208,8 @@ export function resumeAppends<Entry extends RaftEntry>(
 ): void {
   const isStill = raft.nowMs - progress.movedMs >= raft.options.heartbeatMs
   if (isStill && progress.state === 'probe') progress.paused = false
-  if (isStill && progress.inflightMessages > 0) {
+  const isUnreadable = progress.state === 'replicate' && progress.match < progress.reached
+  if (isStill && (progress.inflightMessages > 0 || isUnreadable)) {
     progress.movedMs = raft.nowMs
     const previous = raft.log.pointAt(progress.next - 1)
     if (previous === undefined) progress.probeFrom(progress.reached + 1)

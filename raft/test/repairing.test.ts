@@ -3,7 +3,16 @@
 import { describe, expect, test } from 'vitest'
 import { deadlineMs, inspectRaft } from '../src/index.ts'
 import { makeEntry, makeLog, type TestEntry } from '../src/testing/index.ts'
-import { append, heartbeat, only, Solo, type SoloOptions, sent, voteRequest } from './solo.ts'
+import {
+  append,
+  heartbeat,
+  heartbeatReply,
+  only,
+  Solo,
+  type SoloOptions,
+  sent,
+  voteRequest,
+} from './solo.ts'
 
 const log = makeLog([1, 1, 1, 1, 1])
 
@@ -225,6 +234,22 @@ describe('a leader of a repairing peer', () => {
     expect(sent(effects, 'append')[0]?.[1].entries.map(({ index }) => index)).toEqual([2])
     const peer = inspectRaft(solo.raft).progress[0]
     expect(peer).toMatchObject({ match: 0, reached: 1, recovering: false })
+  })
+
+  test('asks again and again how far it can read: the ack of a repair may be lost', () => {
+    const solo = new Solo({ term: 1 })
+    solo.becomeLeader()
+    solo.propose('a')
+    solo.store()
+    solo.receive(2, repairingReply(solo.raft.term, 0, 1))
+    for (let beat = 0; beat < 3; beat++) {
+      solo.tick(100)
+      const asked = sent(solo.receive(2, heartbeatReply(solo.raft.term)), 'append')
+      expect(asked).toMatchObject([[2, { entries: [], previous: { index: 1 } }]])
+    }
+    solo.receive(2, repairingReply(solo.raft.term, 1, 1))
+    solo.tick(100)
+    expect(sent(solo.receive(2, heartbeatReply(solo.raft.term)), 'append')).toEqual([])
   })
 
   function repairingReply(term: number, match: number, reached: number) {
