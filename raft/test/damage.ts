@@ -1,7 +1,7 @@
 // Random damage on top of random schedules: logs that cannot be read or whose end is gone, within the
 // bound that keeps one undamaged copy of each committed entry and damaged voters a minority.
 import fc from 'fast-check'
-import { RaftCluster } from '../src/testing/index.ts'
+import { RaftCluster, type TestEntry } from '../src/testing/index.ts'
 
 type Action =
   | { readonly type: 'propose'; readonly count: number }
@@ -142,7 +142,11 @@ class DamageRun {
     const first = 1 + (from % last)
     for (let index = first; index < first + many && index <= last; index++) {
       const isLast = index === last && first === last
-      if (this.isWithinBound(id, index)) disk.damage.add(index, isLast ? 'begun' : 'synced')
+      const entry = disk.entryAt(index)
+      const isElsewhere = entry !== undefined && this.hasGoodCopy(id, entry)
+      // What was complete once and can be read nowhere is waited for, committed or not.
+      if (!this.isWithinBound(id, index) || !(isLast || isElsewhere)) continue
+      disk.damage.add(index, isLast ? 'begun' : 'synced')
     }
     const { cleanThrough, undecided, isNone } = disk.damage
     if (isAlive && !isNone) this.cluster.input(id, { type: 'holes', cleanThrough, undecided })
@@ -170,10 +174,12 @@ class DamageRun {
 
   /** Another undamaged copy is left of what was ever committed there. */
   private isWithinBound(id: number, index: number): boolean {
+    const entry = this.cluster.checker.committed[index - 1]
+    return this.isMinority(id) && (entry === undefined || this.hasGoodCopy(id, entry))
+  }
+
+  private hasGoodCopy(id: number, entry: TestEntry): boolean {
     const { cluster } = this
-    const entry = cluster.checker.committed[index - 1]
-    if (!this.isMinority(id)) return false
-    if (entry === undefined) return true
     return cluster.ids.some((each) => each !== id && cluster.replica(each).disk.hasGood(entry))
   }
 
