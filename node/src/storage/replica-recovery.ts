@@ -132,10 +132,13 @@ export function buildReplica(
   log.durableIndex = log.lastIndex
   const reports = reset === undefined ? [...found.reports] : []
   const owner = { identity, group, replicaId }
-  const checkpoint = newestCheckpoint(disk, owner, log, indexes, reports)
-  for (const { file, detail } of reports.filter(({ firstIndex }) => firstIndex !== undefined)) {
+  const unusable: DamageReport[] = []
+  const checkpoint = newestCheckpoint(disk, owner, log, indexes, unusable)
+  for (const { file, detail } of unusable) {
     events.push({ event: 'checkpoint.unusable', file, reason: detail })
   }
+  // The one at the log start is told of as a hole.
+  reports.push(...unusable.filter(({ firstIndex }) => firstIndex !== log.start.index))
   if (log.start.index > 0 && !log.checkpointList.includes(log.start.index)) {
     log.damaged.checkpointLost()
   }
@@ -175,13 +178,14 @@ function newestCheckpoint(
     const file = checkpointPath(log.folder, index)
     const checkpoint = readCheckpointSync(disk, file, owner)
     if (checkpoint === 'version') throw new QuorateError('QUORATE_FORMAT_VERSION', file)
-    const reason = unusable(log, index, checkpoint)
+    const reason = reasonAgainst(log, index, checkpoint)
     if (reason === undefined) return checkpoint
     log.checkpointList = log.checkpointList.filter((each) => each !== index)
     if (index < log.start.index) continue
     reports.push({
       group: log.key,
-      state: 'faulty',
+      // Only a spare, which this start removes.
+      state: 'repaired',
       file,
       from: 0,
       to: 0,
@@ -193,7 +197,7 @@ function newestCheckpoint(
   return undefined
 }
 
-function unusable(
+function reasonAgainst(
   log: GroupLogState,
   index: number,
   checkpoint: Checkpoint | undefined,

@@ -110,6 +110,29 @@ describe('a damaged checkpoint above the log start', () => {
   })
 })
 
+test('a start removes the newest one that it finds damaged, and counts it as repaired', () => {
+  const node = made('start')
+  node.crash('kill')
+  node.disk.damage.apply({ kind: 'flip', path: pathOf(60) })
+  node.open()
+  expect(node.opened.groups.get(metadata)!.checkpoint!.index).toBe(40)
+  expect(node.storage.damage()).toMatchObject([{ state: 'repaired', file: pathOf(60) }])
+  expect(node.disk.process().existsSync(pathOf(60))).toBe(false)
+})
+
+test('a start that finds the only one damaged tells of it once, as lost', () => {
+  const node = made('start-only')
+  node.crash('kill')
+  for (const index of [20, 40, 60]) node.disk.damage.apply({ kind: 'flip', path: pathOf(index) })
+  node.open()
+  expect(node.opened.groups.get(metadata)!.checkpoint).toBeUndefined()
+  expect(node.storage.damage().filter(({ file }) => file === pathOf(20))).toMatchObject([
+    { state: 'faulty', detail: 'the state at the log start cannot be read' },
+  ])
+  save(node, 20)
+  expect(node.storage.damage().filter(({ state }) => state === 'faulty')).toEqual([])
+})
+
 test('a checkpoint stays that was read wrong once', () => {
   const node = made('transient')
   node.disk.damage.apply({ kind: 'flip-read', path: pathOf(20) })
