@@ -92,6 +92,21 @@ export class FaultAtlas {
     if (this.#lost.get(name) === 'extent') this.#lost.delete(name)
   }
 
+  /** Committed entries of the group of which a quorum of disks holds whole copies, in order. */
+  wholeOf(key: string): readonly (readonly [index: number, chain: string])[] {
+    const { committed = new Map<number, string>() } = this.#groups.get(key) ?? {}
+    const replicas = [...this.#images.values()].flatMap((image) =>
+      [...image.replicas.values()].filter((replica) => replica.key === key),
+    )
+    const voters = this.#groups.get(key)?.configuration.voters.length ?? 0
+    return [...committed]
+      .filter(([index, chain]) => {
+        const copies = replicas.filter(({ entries }) => entries.get(index) === chain).length
+        return copies >= quorumOf(voters)
+      })
+      .sort(([one], [other]) => one - other)
+  }
+
   /** Whether these nodes may stay away for good: with the damage so far, all is kept and served. */
   canMiss(nodes: readonly string[]): boolean {
     const lost = new Map(this.#lost)

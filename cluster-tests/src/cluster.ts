@@ -12,6 +12,7 @@ import {
   SimulatedDisk,
   SimulatedNetwork,
 } from 'quorate/testing'
+import type { DamageEvent } from './beyond.ts'
 import { LogLedger } from './checkers/log-ledger.ts'
 import { SyncedQuorum } from './checkers/synced-quorum.ts'
 import type { Plan } from './plan.ts'
@@ -71,6 +72,8 @@ export class SimulatedCluster implements Aim {
   readonly recoveries = { 'snapshot.installed': 0, 'storage.repaired': 0 }
   /** What nodes said when they stopped or refused to start over damage. */
   readonly reports: { readonly node: string; readonly text: string }[] = []
+  /** What nodes named as damaged. */
+  readonly damageEvents: DamageEvent[] = []
   /** Nodes that stay away for good: they need not serve, and nobody waits for them. */
   away: ReadonlySet<string> = new Set()
   /** Whether a node may end, or stop a replica, over damage; set by what does the damage. */
@@ -236,6 +239,7 @@ export class SimulatedCluster implements Aim {
     if (Object.hasOwn(this.recoveries, event)) {
       this.recoveries[event as keyof typeof this.recoveries] += 1
     }
+    if (event === 'storage.damaged') this.damageEvents.push(fields)
     if (naming.has(event)) this.reports.push({ node, text: `${event} ${textOf(fields)}` })
     if (!alarming.has(event)) return
     const text = `${node}: ${level} ${event} ${textOf(fields)}`

@@ -14,6 +14,7 @@ import {
 } from 'quorate/testing'
 import { FaultAtlas } from './atlas.ts'
 import type { SimulatedCluster } from './cluster.ts'
+import { type EntryDamageName, type LostEntry, pickEntry } from './damage-entry.ts'
 import { dataFolder, type SimulatedNode } from './simulated-node.ts'
 
 /** Damages at rest that a plan may name. */
@@ -26,6 +27,7 @@ export type DamageName =
   | 'swap'
   | 'flip-read'
   | 'lose-disk'
+  | EntryDamageName
 
 export interface Damaged {
   readonly node: string
@@ -45,6 +47,8 @@ export class Damages {
   refused = 0
   /** What goes beyond the bound, in the atlas's words. */
   readonly beyond: string[] = []
+  /** Committed entries of which no disk holds a whole copy any more. */
+  readonly lost: LostEntry[] = []
   readonly #cluster: SimulatedCluster
   readonly #profile: 'within' | 'beyond'
   /** Bytes of files as they were, for `stale`: by node and path. */
@@ -80,7 +84,7 @@ export class Damages {
   /** True when bytes have changed. `path`: of a file that was remembered. */
   strike(
     node: SimulatedNode,
-    name: Exclude<DamageName, 'flip-read'>,
+    name: Exclude<DamageName, 'flip-read' | EntryDamageName>,
     kind: string,
     purpose: string,
     path?: string,
@@ -108,6 +112,35 @@ export class Damages {
     node.disk.damage.apply({ kind: 'flip-read', path })
     this.atlas.accept(node.name, after)
     this.#note(node.name, 'flip-read', path)
+    return true
+  }
+
+  /**
+   * One committed entry of the partition is damaged wherever it lies, on all disks or on a quorum; no
+   * process may run. True when bytes have changed.
+   */
+  spoilEntry(name: EntryDamageName, number: number, purpose: string): boolean {
+    this.look()
+    const { nodes, topic } = this.#cluster
+    const group = this.#cluster.keyOf(number)
+    if (topic === undefined || group === undefined || this.#profile !== 'beyond') return false
+    const partition = number % topic.members.length
+    const draw = (what: string, bound: number) => this.#integer(`${purpose}/${what}`, bound)
+    const spoiled = pickEntry(this.atlas, nodes, { group, partition, name }, draw)
+    if (spoiled === undefined) return false
+    for (const [node, damages] of spoiled.damages) {
+      for (const damage of damages) {
+        node.disk.damage.apply(damage)
+        this.#note(node.name, name, damage.path)
+      }
+      const after = intactCopies(syncedImage(node.disk), dataFolder)
+      const verdict = this.atlas.judge(node.name, after)
+      if (verdict.kind !== 'within') this.beyond.push(verdict.why)
+      this.atlas.accept(node.name, after)
+    }
+    const { entry, everywhere } = spoiled
+    this.#cluster.trace('damage.entry', { name, ...entry })
+    if (everywhere) this.lost.push(entry)
     return true
   }
 
@@ -153,7 +186,7 @@ export class Damages {
 
   #draw(
     { name: node, disk, running }: SimulatedNode,
-    name: Exclude<DamageName, 'lose-disk' | 'flip-read'>,
+    name: Exclude<DamageName, 'lose-disk' | 'flip-read' | EntryDamageName>,
     kind: string,
     purpose: string,
     remembered: string | undefined,

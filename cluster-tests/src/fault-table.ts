@@ -120,6 +120,18 @@ export const faultTable = {
     meaning:
       'the machine dies, and again at the n-th disk operation of each start, until forMs is over',
   },
+  'spoil-majority': {
+    targets: ['all'],
+    detail: 'number',
+    meaning:
+      'the machines die, and a bit of one committed entry of the n-th partition changes in every ' +
+      'place it is stored at on a majority of its disks; only in a plan that goes beyond the bound',
+  },
+  'spoil-all': {
+    targets: ['all'],
+    detail: 'number',
+    meaning: 'as spoil-majority, on all of its disks: nobody has the entry any more',
+  },
   'add-node': { targets: ['all'], meaning: 'no fault: an empty node is added to the cluster' },
   'remove-node': { targets: ['one'], meaning: 'no fault: the target is told to leave' },
   'replace-node': {

@@ -30,6 +30,16 @@ const swarms: readonly (readonly FaultName[])[] = [
   ['flip', 'zero', 'truncate', 'delete', 'stale', 'swap', 'power-loop', 'fail-write', 'power-at'],
 ]
 
+/** Of plans that go beyond the bound. */
+const beyondSwarms: readonly (readonly FaultName[])[] = [
+  ['spoil-all'],
+  ['spoil-majority', 'power'],
+  ['spoil-all', 'flip', 'power'],
+  ['flip', 'zero'],
+  ['truncate', 'delete', 'flip'],
+  ['stale', 'swap', 'zero'],
+]
+
 /** Files that hold the log more often than the small ones. */
 const kinds: readonly FileKind[] = [
   'wal',
@@ -65,7 +75,9 @@ function stepOf(drawn: Draft, swarm: readonly FaultName[], durationMs: number): 
   const { targets, detail } = row
   const wide = drawn.target === 'all' ? 'all' : 'minority'
   const isOne = /^(leader|follower|node)/.test(drawn.target)
-  const target = isOne || targets.includes(wide) ? drawn.target : 'leader:0'
+  const kind = isOne ? 'one' : wide
+  const other = targets.includes('one') ? 'leader:0' : 'all'
+  const target = targets.includes(kind) ? drawn.target : other
   const atMs = Math.floor((drawn.at * durationMs) / 100 / stepMs) * stepMs
   const step = { atMs, fault, target, forMs: drawn.forMs }
   if (detail === 'file') return { ...step, detail: drawn.file }
@@ -77,7 +89,7 @@ function drawing(damage: 'within' | 'beyond'): fc.Arbitrary<Plan> {
   return fc
     .record({
       plan: planArbitrary,
-      swarm: fc.constantFrom(...(damage === 'beyond' ? swarms.slice(0, 3) : swarms)),
+      swarm: fc.constantFrom(...(damage === 'beyond' ? beyondSwarms : swarms)),
       drafts: fc.array(draft, { minLength: 2, maxLength: stepsMax, size: 'max' }),
       kept: fc.nat(keptStepsMax),
       majority: fc.constantFrom(false, false, true),

@@ -3,6 +3,7 @@
 // partition take writes again, and then all is read back and compared. Bounded in simulated time and
 // in events. The same plan gives the same result and the same hash.
 import type { ClusterStatus, ListReply } from '@quorate/protocol'
+import { checkLostEntries } from './beyond.ts'
 import { checkAckedOnce } from './checkers/acked-once.ts'
 import { checkDenseOffsets } from './checkers/dense-offsets.ts'
 import { checkEqualReplicas } from './checkers/equal-replicas.ts'
@@ -32,6 +33,8 @@ const serveMs = 60_000
 const readMs = 120_000
 const equalMs = 60_000
 const healthyMs = 120_000
+/** How long a reader waits for what nobody may give it. */
+const lostMs = 10_000
 const askAgainMs = 500
 const askOptions = { deadlineMs: 5_000, repeatable: true }
 /** A leader looks at retention every 5 s; a second look follows what the first has closed. */
@@ -60,6 +63,8 @@ class Run {
   #differences: readonly string[] = []
   /** Partitions that took no write after healing: damage beyond the bound may do that. */
   readonly #stopped = new Set<number>()
+  /** Partitions with an entry that no disk holds any more. */
+  readonly #lost = new Set<number>()
 
   constructor(plan: Plan, trace: Trace | undefined) {
     this.#plan = plan
@@ -118,6 +123,7 @@ class Run {
       ['', () => this.#serve() || true],
       ['damage that stops partitions is not named', () => this.#checkReports()],
       ['', () => this.#findStarts() || true],
+      ['', () => this.#checkLost()],
       ['not everything that is served can be read', () => this.#readBack()],
     ]
     if (this.#pass(phases)) this.#checkHistory()
@@ -205,6 +211,24 @@ class Run {
     return false
   }
 
+  /** What no disk holds any more is named and given to nobody, nor is anything behind it. */
+  #checkLost(): boolean {
+    const { lost, done } = this.#damages
+    const { starts } = this.#workload.history
+    const attempts = lost.map((entry) => ({
+      entry,
+      readings: [entry.baseOffset, starts.get(entry.partition) ?? 0].map((offset) =>
+        this.#workload.readFrom(entry.partition, offset),
+      ),
+    }))
+    if (lost.length > 0) this.#cluster.waitUntil(() => false, lostMs)
+    const only = done.every(({ kind }) => kind === 'spoil-all' || kind === 'spoil-majority')
+    const { damageEvents: events } = this.#cluster
+    this.#violations.push(...checkLostEntries({ attempts, stopped: this.#stopped, only, events }))
+    for (const { partition } of lost) this.#lost.add(partition)
+    return true
+  }
+
   /** A partition that does not serve is explained: some node named a file of its own as damaged. */
   #checkReports(): boolean {
     const { reports } = this.#cluster
@@ -283,23 +307,29 @@ class Run {
 
   #readBack(): boolean {
     this.#workload.stopReading()
+    const all = Array.from({ length: this.#plan.workload.partitions }, (_, number) => number)
+    const served = all.filter((each) => !this.#stopped.has(each) && !this.#lost.has(each))
+    if (served.length === 0) return true
     let ended = false
     let failure: string | undefined
-    const all = Array.from({ length: this.#plan.workload.partitions }, (_, number) => number)
-    const served = all.filter((partition) => !this.#stopped.has(partition))
-    if (served.length === 0) return true
-    this.#workload.readBack(served, (why) => {
-      ended = true
-      failure = why
-    })
+    const read = (): void =>
+      this.#workload.readBack(served, (why) => {
+        failure = why
+        // A reader may be the first to find damage that most replicas share; then they repair it.
+        if (why === undefined || this.#damages.beyond.length === 0) ended = true
+        else this.#workload.reader.host.setTimer(read, askAgainMs)
+      })
+    read()
     const done = this.#cluster.waitUntil(() => ended, readMs)
     if (failure !== undefined) this.#violations.push(`reading back failed: ${failure}`)
     return done
   }
 
   #checkHistory(): void {
-    const history = withoutPartitions(this.#workload.history, this.#stopped)
+    const unread = new Set([...this.#stopped, ...this.#lost])
+    const history = withoutPartitions(this.#workload.history, unread)
     this.#violations.push(...checkOneValue(this.#workload.history))
+    this.#violations.push(...checkDenseOffsets(this.#workload.history))
     const checks = [
       checkAckedOnce,
       checkOutcomes,
@@ -350,6 +380,7 @@ class Run {
       beyond: this.#damages.beyond.length,
       away: this.#cluster.away.size,
       stopped: this.#stopped.size,
+      lost: this.#damages.lost.length,
       changes: this.#membership.agreed,
       recoveries: this.#cluster.recoveries,
       copiesChecked: copies.checked,

@@ -32,6 +32,8 @@ export interface RunResult {
   readonly away: number
   /** Partitions that did not serve any more, and said so. */
   readonly stopped: number
+  /** Committed entries that no disk held any more. */
+  readonly lost: number
   /** Changes of members that the cluster agreed to. */
   readonly changes: Readonly<Record<MembershipChange, number>>
   readonly recoveries: SimulatedCluster['recoveries']

@@ -5,6 +5,7 @@ import { eventClass } from '@quorate/actors/testing'
 import type { DiskOperation } from 'quorate/testing'
 import type { SimulatedCluster } from './cluster.ts'
 import type { Damages } from './damage.ts'
+import type { EntryDamageName } from './damage-entry.ts'
 import type { FaultName } from './fault-table.ts'
 import type { Step } from './plan.ts'
 import type { SimulatedNode } from './simulated-node.ts'
@@ -27,6 +28,8 @@ export type StorageFault = Extract<
   | 'fail-sync'
   | 'power-at'
   | 'power-loop'
+  | 'spoil-majority'
+  | 'spoil-all'
 >
 
 type Undo = () => void
@@ -45,14 +48,27 @@ export class StorageFaults {
     step: Step & { readonly fault: StorageFault },
     nodes: readonly SimulatedNode[],
   ): Undo | undefined {
-    const undos = nodes.flatMap((node) => this.#strikeOne(step, node) ?? [])
+    const { fault, ...rest } = step
+    if (fault === 'spoil-all' || fault === 'spoil-majority') return this.#spoil(step, fault, nodes)
+    const undos = nodes.flatMap((node) => this.#strikeOne({ ...rest, fault }, node) ?? [])
     if (undos.length === 0) return undefined
     return () => {
       for (const undo of undos) undo()
     }
   }
 
-  #strikeOne(step: Step & { readonly fault: StorageFault }, node: SimulatedNode): Undo | undefined {
+  #spoil(step: Step, name: EntryDamageName, nodes: readonly SimulatedNode[]): Undo | undefined {
+    for (const node of nodes) node.crash('power')
+    this.#damages.spoilEntry(name, Number(step.detail), `${step.atMs}/${name}`)
+    return () => {
+      for (const node of nodes) node.start()
+    }
+  }
+
+  #strikeOne(
+    step: Step & { readonly fault: Exclude<StorageFault, EntryDamageName> },
+    node: SimulatedNode,
+  ): Undo | undefined {
     const { fault, atMs, target, detail = 'any' } = step
     // Keyed by the step itself: without one step the others draw the same.
     const purpose = `${atMs}/${fault}/${target}/${node.name}`

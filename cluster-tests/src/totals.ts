@@ -43,7 +43,7 @@ export class Totals {
     if (counts(result)) this.counted += 1
     const { acked, unknown, notApplied, retired, churned, elections, copiesChecked, exits } = result
     const { simulatedMs, events, applied, network, disks, damages, away, stopped, changes } = result
-    const { recoveries, beyond } = result
+    const { recoveries, beyond, lost } = result
     const plain = {
       acked,
       unknown,
@@ -56,6 +56,7 @@ export class Totals {
       beyond,
       away,
       stopped,
+      lost,
       events,
     }
     this.#add('', { simulatedSeconds: simulatedMs / 1000, ...plain })

@@ -18,6 +18,12 @@ const decoder = new TextDecoder()
 
 type Producer = ReturnType<SimulatedClient['core']['producer']>
 
+interface Wanted {
+  readonly partitions: readonly number[]
+  readonly untilEnd: boolean
+  readonly from?: Parameters<SimulatedClient['core']['reader']>[0]['from']
+}
+
 export class Workload {
   readonly history: History
   readonly clients: readonly SimulatedClient[]
@@ -88,8 +94,19 @@ export class Workload {
 
   /** Reads everything there is, up to the present end of these partitions. */
   readBack(partitions: readonly number[], done: (failure: string | undefined) => void): void {
-    const { final } = this.history
-    this.#collect(this.reader, final, partitions, true, done)
+    const final: Reading = { reader: 'final', records: [], failure: undefined }
+    this.history.final = final
+    this.#collect(this.reader, final, { partitions, untilEnd: true }, done)
+  }
+
+  /** Reads a partition from an offset on; what comes is in the reading it returns. */
+  readFrom(partition: number, offset: number): Reading {
+    const reader = `reader of partition ${partition} from ${offset}`
+    const reading: Reading = { reader, records: [], failure: undefined }
+    const from = { kind: 'offsets', offsets: new Map([[partition, offset]]) } as const
+    const what = { partitions: [partition], untilEnd: false, from }
+    this.#collect(this.reader, reading, what, () => {})
+    return reading
   }
 
   #send(client: SimulatedClient, producer: number, sent: number): void {
@@ -176,7 +193,7 @@ export class Workload {
       failure: undefined,
     }
     readings.push(reading)
-    this.#collect(this.reader, reading, [partition], false, () => {
+    this.#collect(this.reader, reading, { partitions: [partition], untilEnd: false }, () => {
       this.reader.host.setTimer(() => this.#read(partition), readAgainMs)
     })
   }
@@ -184,8 +201,7 @@ export class Workload {
   #collect(
     { core }: SimulatedClient,
     reading: Reading,
-    partitions: readonly number[] | undefined,
-    untilEnd: boolean,
+    { partitions, untilEnd, from = { kind: 'earliest' } }: Wanted,
     done: (failure: string | undefined) => void,
   ): void {
     let over = false
@@ -199,7 +215,7 @@ export class Workload {
     const reader = core.reader(
       {
         topic: topicName,
-        from: { kind: 'earliest' },
+        from,
         partitions,
         untilEnd,
         maxBufferedBytes: bufferBytes,

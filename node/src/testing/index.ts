@@ -30,6 +30,7 @@ export {
   damageableKinds,
   pickFile,
 } from './damageable-files.ts'
+export { type EntryPlace, entryPlaces } from './entry-places.ts'
 export {
   type Copies,
   type DiskImage,
