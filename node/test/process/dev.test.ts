@@ -189,12 +189,12 @@ describe('a local cluster of one node', () => {
     const dev = await bench.dev(['--nodes', '1'])
     dev.started.signal('SIGTERM')
     await dev.started.ended
-    for (const name of ['hard.A', 'hard.B']) truncateSync(join(dev.folder, 'n1', name), 0)
+    for (const name of ['manifest.A', 'manifest.B']) truncateSync(join(dev.folder, 'n1', name), 0)
     const args = ['dev', '--data', dev.folder, '--port', '0', '--http-port', '0']
     const { exitCode, stdout, stderr } = await bench.run(args)
     expect(exitCode).toBe(1)
     expect(stdout).toBe('')
-    expect(stderr).toMatch(/QUORATE_STORAGE_DAMAGED: .*hard\.A/)
+    expect(stderr).toMatch(/QUORATE_STORAGE_DAMAGED: .*manifest\.A/)
     expect(stderr).toContain(join(dev.folder, 'n1.log'))
   })
 
