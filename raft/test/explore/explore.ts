@@ -201,7 +201,7 @@ function feed(turn: Turn, id: ReplicaId, among: readonly ReplicaId[], heldUp: nu
   for (let isMoving = true; isMoving; ) {
     const { leadership } = turn.at(id).raft
     if (leadership === undefined) return
-    const before = turn.news
+    const before = whatFeedingMoves(turn, among)
     leadership.heartbeatDeadlineMs = 0
     // What was sent into windows before has been lost.
     for (const progress of leadership.progress) progress.movedMs = -1000
@@ -210,8 +210,23 @@ function feed(turn: Turn, id: ReplicaId, among: readonly ReplicaId[], heldUp: nu
     // Else it would be sent again at once, and its lateness would mean nothing.
     if (heldUp >= 0 && turn.news > heldUp) return
     const isUnproven = leadership.progress.some(({ unprovenSession }) => unprovenSession !== 0)
-    isMoving = turn.news > before || (isUnproven && ++beats < 3)
+    const hasMoved = whatFeedingMoves(turn, among) !== before
+    isMoving = hasMoved || (isUnproven && ++beats < 3)
   }
+}
+
+/** A peer that cannot read all it has is asked again with each heartbeat: that alone moves nothing. */
+function whatFeedingMoves(turn: Turn, among: readonly ReplicaId[]): string {
+  return among
+    .map((id) => {
+      const { log, term, recovery, leadership } = turn.at(id).raft
+      const progress = leadership?.progress.map(({ state, match, reached, next, session }) =>
+        [state, match, reached, next, session].join(),
+      )
+      const { lastIndex, lastTerm, stable, commit } = log
+      return [term, recovery.tailKnown, lastIndex, lastTerm, stable, commit, progress].join()
+    })
+    .join(' ')
 }
 
 /** The host fills a hole from any disk that has the same entries. */
