@@ -1,5 +1,6 @@
 // The faults a plan may name, as a table: what each does and which targets it takes. The last word
 // on their effect is in faults.ts.
+import { damageableKinds } from 'quorate/testing'
 import type { TargetKind } from './target-grammar.ts'
 
 export interface FaultRow {
@@ -10,19 +11,7 @@ export interface FaultRow {
 }
 
 /** Kinds of files that a fault is aimed at; `any` leaves it to chance. */
-export const fileKinds = [
-  'any',
-  'wal',
-  'segment',
-  'checkpoint',
-  'hard.A',
-  'hard.B',
-  'manifest.A',
-  'manifest.B',
-  'identity',
-  'wal/identity',
-  'secret',
-] as const
+export const fileKinds = ['any', ...damageableKinds] as const
 export type FileKind = (typeof fileKinds)[number]
 
 export const faultTable = {

@@ -27,9 +27,10 @@ import { Metrics } from './observe/metrics.ts'
 import { registerNodeMetrics } from './observe/node-metrics.ts'
 import { PartitionDirectory } from './partition/partition-directory.ts'
 import type { SupervisorMessage } from './partition/partition-supervisor.ts'
-import { fetchOver } from './replication/repair-fetch.ts'
+import { fetchOver } from './replication/peer-fetch.ts'
+import { decodeEntries, entriesQuestion } from './replication/repair-codec.ts'
 import { SnapshotPacer } from './replication/snapshot-pacer.ts'
-import { fetchStateOver } from './replication/state-fetch.ts'
+import { decodeStatePiece, stateQuestion } from './replication/state-codec.ts'
 import { type GroupKey, metadataGroup, parseGroupKey } from './storage/log-entry.ts'
 import { planNode } from './storage/plan.ts'
 import { type LogHole, type OpenedStorage, openStorage, type Storage } from './storage/storage.ts'
@@ -299,8 +300,8 @@ export class BrokerNode {
     const pacer = this.#pacer
     return {
       admitsSnapshot: (bytes) => pacer.admits(bytes),
-      fetchEntries: fetchOver(this.#mesh),
-      fetchState: fetchStateOver(this.#mesh),
+      fetchEntries: fetchOver(this.#mesh, entriesQuestion, decodeEntries),
+      fetchState: fetchOver(this.#mesh, stateQuestion, decodeStatePiece),
       system: this.#system,
       storage: this.#storage,
       opened: this.#opened,

@@ -9,14 +9,10 @@ import { sameChain } from '../storage/chain.ts'
 import { verifyEntry, verifyPayload } from '../storage/entry-format.ts'
 import type { GroupKey, LogEntry } from '../storage/log-entry.ts'
 import type { GroupLog, LogHole, Storage } from '../storage/storage.ts'
+import type { PeerFetch } from './peer-fetch.ts'
 import type { EntriesWanted } from './repair-codec.ts'
 
-/** Undefined: this node has none of them to give. Called on a later turn. */
-export type FetchEntries = (
-  node: string,
-  wanted: EntriesWanted,
-  done: (entries: readonly LogEntry[] | undefined) => void,
-) => void
+export type FetchEntries = PeerFetch<EntriesWanted, readonly LogEntry[]>
 
 export interface RepairOptions {
   readonly key: GroupKey

@@ -2,6 +2,7 @@
 // anything is changed, then kept until the core asks to make it durable. Nothing of it is used when
 // a byte, its place or its configuration is not what the leader announced, or the machine cannot
 // read its state. Previous stop: raft-host.ts; next: storage and the owner's machine.
+import { chunksOf, joinChunks } from '@quorate/protocol'
 import type { Configuration, SnapshotPoint } from '@quorate/raft'
 import { sameChain } from '../storage/chain.ts'
 import type { InstalledSnapshot } from '../storage/storage.ts'
@@ -21,7 +22,7 @@ export class SnapshotIntake {
 
   /** False: it is not what was announced, and nothing has changed. */
   take(announced: SnapshotPoint, data: readonly Uint8Array[]): boolean {
-    const snapshot = decodeSnapshot(joined(data))
+    const snapshot = decodeSnapshot(joinChunks(chunksOf(...data)))
     if (snapshot === undefined || !isAnnounced(announced, snapshot)) return false
     if (!this.#prepare(snapshot.state, announced)) return false
     for (const [replica, node] of snapshot.nodes) this.#nodes.learn(replica, node)
@@ -59,14 +60,4 @@ const learnersOf = ({ learners = [] }: Configuration): readonly number[] => lear
 
 function sameIds(one: readonly number[], other: readonly number[]): boolean {
   return one.length === other.length && one.every((id, position) => id === other[position])
-}
-
-function joined(pieces: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(pieces.reduce((sum, { byteLength }) => sum + byteLength, 0))
-  let at = 0
-  for (const piece of pieces) {
-    bytes.set(piece, at)
-    at += piece.byteLength
-  }
-  return bytes
 }

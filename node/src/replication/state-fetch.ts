@@ -2,37 +2,16 @@
 // turn, leader or not, and saves what comes as a checkpoint if it belongs to this log and the machine
 // can read it. It waits and asks again as long as nobody has one. Previous stop: lost-parts.ts; next:
 // the peers' state-server.ts, then storage.
+import { chunksOf, joinChunks } from '@quorate/protocol'
 import type { LogPoint } from '@quorate/raft'
-import { jsonReply } from '../doors/api.ts'
-import { internalPrefix } from '../handlers/node-requests.ts'
 import { limits } from '../limits.ts'
-import type { Mesh } from '../mesh/mesh.ts'
 import { sameChain } from '../storage/chain.ts'
 import type { GroupKey } from '../storage/log-entry.ts'
 import type { GroupLog, Storage } from '../storage/storage.ts'
-import {
-  decodeStatePiece,
-  type StatePiece,
-  type StateWanted,
-  stateQuestion,
-} from './state-codec.ts'
+import type { PeerFetch } from './peer-fetch.ts'
+import type { StatePiece, StateWanted } from './state-codec.ts'
 
-/** Undefined: this node has none to give. Called on a later turn. */
-export type FetchState = (
-  node: string,
-  wanted: StateWanted,
-  done: (piece: StatePiece | undefined) => void,
-) => void
-
-export function fetchStateOver(mesh: Pick<Mesh, 'request'>): FetchState {
-  const subject = internalPrefix + stateQuestion
-  return (node, wanted, done) => {
-    const { payload } = jsonReply(wanted)
-    mesh.request(node, subject, undefined, payload, limits.repairTimeoutMs, (_, reply) =>
-      done(reply === undefined ? undefined : decodeStatePiece(reply.payload)),
-    )
-  }
-}
+export type FetchState = PeerFetch<StateWanted, StatePiece>
 
 export interface StateFetchOptions {
   readonly key: GroupKey
@@ -120,7 +99,7 @@ export class StateFetch {
 
   #save({ node, pieces }: Transfer, point: LogPoint): void {
     const { key, storage, accepts, inTurn } = this.#options
-    const state = joined(pieces)
+    const state = joinChunks(chunksOf(...pieces))
     if (!accepts(state, point)) this.#again()
     else {
       storage.saveCheckpoint(key, { ...point, state }, (error) =>
@@ -148,14 +127,4 @@ export class StateFetch {
       this.look()
     })
   }
-}
-
-function joined(pieces: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(pieces.reduce((sum, { byteLength }) => sum + byteLength, 0))
-  let at = 0
-  for (const piece of pieces) {
-    bytes.set(piece, at)
-    at += piece.byteLength
-  }
-  return bytes
 }
