@@ -1,21 +1,15 @@
 // Changes of members, step by step and on whole groups, with the bugs that others had in them.
 // Numbers in brackets are those of the table of known bugs in ../DEVIATIONS.md.
 import { describe, expect, test } from 'vitest'
-import {
-  type Configuration,
-  configurationProblem,
-  deadlineMs,
-  inspectRaft,
-  type ReplicaId,
-} from '../src/index.ts'
+import { type Configuration, configurationProblem, deadlineMs, inspectRaft } from '../src/index.ts'
 import {
   makeConfigurationEntry,
   makeEntry,
   makeLog,
   origin,
-  RaftCluster,
   type TestEntry,
 } from '../src/testing/index.ts'
+import { arrive, change, led, settled, votersOn } from './groups.ts'
 import {
   append,
   heartbeat,
@@ -31,18 +25,6 @@ const three: Configuration = { voters: [1, 2, 3] }
 const withLearner: Configuration = { voters: [1, 2, 3], learners: [4] }
 const joint: Configuration = { voters: [1, 2, 4], outgoing: [1, 2, 3] }
 
-function change(solo: Solo, configuration: Configuration) {
-  const { log, term } = solo.raft
-  const entry = makeConfigurationEntry(log.pointAt(log.lastIndex)!, term, configuration)
-  return solo.input({ type: 'propose', entries: [entry] })
-}
-
-function settled(): Solo {
-  const solo = new Solo()
-  solo.becomeServingLeader()
-  return solo
-}
-
 /** Leader whose joint configuration is on its disk and nowhere else. */
 function inJoint(): Solo {
   const solo = settled()
@@ -52,26 +34,6 @@ function inJoint(): Solo {
   change(solo, joint)
   solo.store()
   return solo
-}
-
-function led(replicas = 3): RaftCluster {
-  const cluster = new RaftCluster({ replicas })
-  cluster.elect(1)
-  cluster.settle()
-  return cluster
-}
-
-function votersOn(cluster: RaftCluster, id: ReplicaId) {
-  return cluster.raft(id).membership.placed.configuration
-}
-
-/** Takes all the steps to these members. */
-function arrive(cluster: RaftCluster, voters: ReplicaId[], learners: ReplicaId[] = []): void {
-  for (let step = 0; step < 8; step++) {
-    const leader = cluster.settle()
-    if (cluster.change(leader, { voters, learners }) === 'nothing to change') return
-  }
-  throw new Error('members were not reached')
 }
 
 describe('a configuration', () => {

@@ -1,40 +1,10 @@
 // Replicas that leave: the leader that removes itself, and what the group hears of those that were
 // removed. Numbers in brackets are those of the table of known bugs in ../DEVIATIONS.md.
 import { describe, expect, test } from 'vitest'
-import { type Configuration, deadlineMs, inspectRaft, type ReplicaId } from '../src/index.ts'
-import { makeConfigurationEntry, RaftCluster } from '../src/testing/index.ts'
+import { deadlineMs, inspectRaft, type ReplicaId } from '../src/index.ts'
+import type { RaftCluster } from '../src/testing/index.ts'
+import { arrive, change, led, settled, votersOn } from './groups.ts'
 import { appendReply, heartbeat, heartbeatReply, only, Solo } from './solo.ts'
-
-function change(solo: Solo, configuration: Configuration) {
-  const { log, term } = solo.raft
-  const entry = makeConfigurationEntry(log.pointAt(log.lastIndex)!, term, configuration)
-  return solo.input({ type: 'propose', entries: [entry] })
-}
-
-function settled(): Solo {
-  const solo = new Solo()
-  solo.becomeServingLeader()
-  return solo
-}
-
-function led(replicas = 3): RaftCluster {
-  const cluster = new RaftCluster({ replicas })
-  cluster.elect(1)
-  cluster.settle()
-  return cluster
-}
-
-function votersOn(cluster: RaftCluster, id: ReplicaId) {
-  return cluster.raft(id).membership.placed.configuration
-}
-
-function arrive(cluster: RaftCluster, voters: ReplicaId[], learners: ReplicaId[] = []): void {
-  for (let step = 0; step < 8; step++) {
-    const leader = cluster.settle()
-    if (cluster.change(leader, { voters, learners }) === 'nothing to change') return
-  }
-  throw new Error('members were not reached')
-}
 
 describe('a leader that is no voter any more', () => {
   test('leads until that is committed, without counting itself, then hands over and is silent', () => {

@@ -204,6 +204,23 @@ describe('a partition', () => {
   })
 })
 
+function replicaOnN3(client: TestClient) {
+  return replicas(client, 'orders').find(({ node }) => node === 'n3')
+}
+
+/** Another replica than this one votes on n3, and nobody is on the way. */
+function untilReplaced(client: TestClient, before: number): void {
+  cluster.until(
+    'another replica votes on n3',
+    () => {
+      const found = replicaOnN3(client)
+      return found !== undefined && found.replicaId !== before && found.role === 'follower'
+    },
+    60_000,
+  )
+  untilOn(client, 'orders', 'n1,n2,n3')
+}
+
 describe('a node whose folder is lost', () => {
   test('comes back as another incarnation, and all its replicas are replaced', () => {
     cluster = TestCluster.ready('replace', 3)
@@ -211,22 +228,14 @@ describe('a node whose folder is lost', () => {
     const topicId = client.create('orders')
     const producer = new Producer(client, 'orders')
     producer.send(20)
-    const before = replicas(client, 'orders').find(({ node }) => node === 'n3')!.replicaId
+    const before = replicaOnN3(client)!.replicaId
     cluster.crash('n3', 'power')
     cluster.pass(2000)
     producer.send(10)
     cluster.join('node-replace', 'n3', client)
     cluster.untilReady()
     producer.send(10)
-    cluster.until(
-      'another replica votes on n3',
-      () => {
-        const found = replicas(client, 'orders').find(({ node }) => node === 'n3')
-        return found !== undefined && found.replicaId !== before && found.role === 'follower'
-      },
-      60_000,
-    )
-    untilOn(client, 'orders', 'n1,n2,n3')
+    untilReplaced(client, before)
     // It holds everything: the group goes on with it alone beside one other.
     cluster.crash('n1', 'power')
     cluster.pass(2000)
@@ -242,22 +251,13 @@ describe('a replica that lost its term and vote', () => {
     const topicId = client.create('orders')
     const producer = new Producer(client, 'orders')
     producer.send(20)
-    const idOn = (name: string) => replicas(client, 'orders').find(({ node }) => node === name)
-    const before = idOn('n3')!.replicaId
+    const before = replicaOnN3(client)!.replicaId
     cluster.stop('n3')
     damageHardState('n3', 2)
     cluster.start('n3')
     cluster.until('n3 reports it', () => cluster.events('n3', 'replica.amnesiac').length === 1)
     producer.send(5)
-    cluster.until(
-      'another replica lives on n3',
-      () => {
-        const found = idOn('n3')
-        return found !== undefined && found.replicaId !== before && found.role === 'follower'
-      },
-      60_000,
-    )
-    untilOn(client, 'orders', 'n1,n2,n3')
+    untilReplaced(client, before)
     cluster.until('the files of the lost one are gone', () => {
       const disk = cluster.node('n3').disk.process()
       return !disk.listSync('/data/groups').includes(`${topicId}-0.${before}`)

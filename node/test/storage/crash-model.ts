@@ -1,12 +1,13 @@
 // A model of what storage promises across crashes, and an interpreter that plays drawn operations
 // on a node and the model alike. Every operation is total: one that makes no sense now does nothing,
 // so any subset of a failing run is a run too.
+import { expect } from 'vitest'
 import { type GroupKey, groupKey } from '../../src/storage/log-entry.ts'
 import { type CrashPoint, DiskCrash } from '../../src/testing/crash-points.ts'
 import { kindOfOperation, type Operation, pointOfOperation, Replica } from './crash-replica.ts'
 import { applyDamage, newestBatchFile } from './damage-plan.ts'
 import { damageWhileRunning, faultOf, rememberFiles } from './damage-while-running.ts'
-import { folder, metadata, type TestNode } from './harness.ts'
+import { folder, metadata, TestNode } from './harness.ts'
 import { checkReplica, repairWhileRunning, type Seen } from './replica-check.ts'
 import { ReplicaPlayer } from './replica-player.ts'
 
@@ -297,4 +298,26 @@ export class CrashModel {
       replica.drop = 'done'
     })
   }
+}
+
+/** A store with windows so small that everything happens in it, after these operations and crashes. */
+export function playedThrough(
+  name: string,
+  operations: readonly Operation[],
+  copyForwardFiles: number,
+): CrashModel {
+  const node = new TestNode(name, {
+    walFileBytes: 48 * 1024,
+    walBatchBytesMax: 12 * 1024,
+    cacheBytesMax: 6 * 1024,
+    indexIntervalBytes: 1500,
+    copyForwardFiles,
+  }).open()
+  const model = new CrashModel(node)
+  for (const each of operations) model.play(each)
+  model.crash('power')
+  node.run(100)
+  model.crash('kill')
+  expect(node.failure).toBeUndefined()
+  return model
 }

@@ -1,8 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { CrashModel } from './crash-model.ts'
+import { playedThrough } from './crash-model.ts'
 import type { Operation } from './crash-replica.ts'
-import { TestNode } from './harness.ts'
 
 const weighted: Record<Operation['kind'], number> = {
   append: 10,
@@ -59,19 +58,7 @@ test(
         fc.nat(1_000_000),
         fc.constantFrom(2, 3, 100),
         (operations, seed, copyForwardFiles) => {
-          const node = new TestNode(`model-${seed}`, {
-            walFileBytes: 48 * 1024,
-            walBatchBytesMax: 12 * 1024,
-            cacheBytesMax: 6 * 1024,
-            indexIntervalBytes: 1500,
-            copyForwardFiles,
-          }).open()
-          const model = new CrashModel(node)
-          for (const each of operations) model.play(each)
-          model.crash('power')
-          node.run(100)
-          model.crash('kill')
-          expect(node.failure).toBeUndefined()
+          const model = playedThrough(`model-${seed}`, operations, copyForwardFiles)
           crashes += model.crashes
           startsCutOff += model.startsCutOff
         },

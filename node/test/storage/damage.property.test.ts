@@ -1,8 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { CrashModel } from './crash-model.ts'
+import { playedThrough } from './crash-model.ts'
 import { operation } from './damage-operations.ts'
-import { TestNode } from './harness.ts'
 
 /** More, and other ones each time, for a long search. */
 const runs = Number(process.env['RUNS'] ?? 150)
@@ -27,19 +26,7 @@ test(
         fc.nat(1_000_000),
         fc.constantFrom(2, 100),
         (operations, seed, copyForwardFiles) => {
-          const node = new TestNode(`damage-${seed}`, {
-            walFileBytes: 48 * 1024,
-            walBatchBytesMax: 12 * 1024,
-            cacheBytesMax: 6 * 1024,
-            indexIntervalBytes: 1500,
-            copyForwardFiles,
-          }).open()
-          const model = new CrashModel(node)
-          for (const each of operations) model.play(each)
-          model.crash('power')
-          node.run(100)
-          model.crash('kill')
-          expect(node.failure).toBeUndefined()
+          const model = playedThrough(`damage-${seed}`, operations, copyForwardFiles)
           for (const name of Object.keys(seen) as (keyof typeof seen)[]) {
             seen[name] += model.seen[name]
           }
