@@ -6,14 +6,21 @@
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type Plan, parsePlan } from './plan.ts'
-import { type PlanKind, planKinds, planOfSeed, shrinkPlan } from './plan-of-seed.ts'
+import type { RunResult } from 'quorate/laboratory'
+import {
+  counts,
+  type Plan,
+  type PlanKind,
+  parsePlan,
+  planKinds,
+  planOfSeed,
+  runPlan,
+  shrinkPlan,
+  Totals,
+} from 'quorate/laboratory'
 import { membershipChaos, membershipUsage } from './process/membership-chaos.ts'
 import { storageChaos, storageUsage } from './process/storage-chaos.ts'
 import { wholeNumber } from './process/whole-number.ts'
-import { runPlan } from './run-plan.ts'
-import type { RunResult } from './run-result.ts'
-import { counts, Totals } from './totals.ts'
 
 const folder = resolve(import.meta.dirname, '..')
 /** One for each kind: each goes on behind its own last plan. */

@@ -1,20 +1,28 @@
 // What other packages use of this one: the harness that drives clusters of real processes, for the
 // benchmarks. Simulation and tests import their files directly.
 
-export type { CommandOptions, CommandResult } from './process/command.ts'
-export { quorate, quorateScript, runCommand } from './process/command.ts'
+export type {
+  CommandOptions,
+  CommandResult,
+  NodePlace,
+  PlannedOptions,
+  ProxyMode,
+  WaitOptions,
+} from 'quorate/laboratory'
+export {
+  differences,
+  LocalCluster,
+  LocalNode,
+  PlannedCluster,
+  quorate,
+  quorateScript,
+  runCommand,
+  TcpProxy,
+  temporaryFolder,
+  waitUntil,
+} from 'quorate/laboratory'
 export type { DevOptions } from './process/dev-cluster.ts'
 export { DevCluster } from './process/dev-cluster.ts'
-export { LocalCluster, temporaryFolder } from './process/local-cluster.ts'
-export type { NodePlace } from './process/local-node.ts'
-export { LocalNode } from './process/local-node.ts'
-export type { PlannedOptions } from './process/planned-cluster.ts'
-export { PlannedCluster } from './process/planned-cluster.ts'
 export { RawConnection } from './process/raw-connection.ts'
-export { differences } from './process/replicas.ts'
 export type { Acknowledged, Refused } from './process/steady-producer.ts'
 export { compareWithPartition, SteadyProducer } from './process/steady-producer.ts'
-export type { ProxyMode } from './process/tcp-proxy.ts'
-export { TcpProxy } from './process/tcp-proxy.ts'
-export type { WaitOptions } from './process/wait-until.ts'
-export { waitUntil } from './process/wait-until.ts'

@@ -1,18 +1,19 @@
 import {
+  dataFolder,
   dumpStorage,
+  FaultAtlas,
   groupKey,
   type IntactCopies,
   type IntactReplica,
   intactCopies,
+  planOfSeed,
+  SimulatedCluster,
+  staysAway,
   syncedImage,
-} from 'quorate/testing'
+  topicName,
+  Workload,
+} from 'quorate/laboratory'
 import { describe, expect, test } from 'vitest'
-import { FaultAtlas } from '../src/atlas.ts'
-import { SimulatedCluster } from '../src/cluster.ts'
-import { staysAway } from '../src/healing.ts'
-import { planOfSeed } from '../src/plan-of-seed.ts'
-import { dataFolder } from '../src/simulated-node.ts'
-import { topicName, Workload } from '../src/workload.ts'
 
 const key = '7-0'
 const voters = [1, 2, 3]

@@ -1,9 +1,6 @@
+import type { FaultName, Plan } from 'quorate/laboratory'
+import { checkLostEntries, planOfSeed, runPlan } from 'quorate/laboratory'
 import { describe, expect, test } from 'vitest'
-import { checkLostEntries } from '../src/beyond.ts'
-import type { FaultName } from '../src/fault-table.ts'
-import type { Plan } from '../src/plan.ts'
-import { planOfSeed } from '../src/plan-of-seed.ts'
-import { runPlan } from '../src/run-plan.ts'
 
 const seeds = [1, 2, 3, 4]
 

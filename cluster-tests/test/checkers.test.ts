@@ -1,13 +1,20 @@
+import {
+  checkAckedOnce,
+  checkDenseOffsets,
+  checkOrder,
+  checkOutcomes,
+  checkPositions,
+  checkStableReads,
+  type History,
+  makeValue,
+  newHistory,
+  OneLeader,
+  type ReadRecord,
+  type Send,
+  valueMark,
+  valueMarks,
+} from 'quorate/laboratory'
 import { describe, expect, test } from 'vitest'
-import { checkAckedOnce } from '../src/checkers/acked-once.ts'
-import { checkDenseOffsets } from '../src/checkers/dense-offsets.ts'
-import { OneLeader } from '../src/checkers/one-leader.ts'
-import { checkOrder } from '../src/checkers/order.ts'
-import { checkOutcomes } from '../src/checkers/outcomes.ts'
-import { checkPositions } from '../src/checkers/positions.ts'
-import { checkStableReads } from '../src/checkers/stable-reads.ts'
-import { type History, newHistory, type ReadRecord, type Send } from '../src/history.ts'
-import { makeValue, valueMark, valueMarks } from '../src/values.ts'
 
 const send = (sequence: number, offset: number, change: Partial<Send> = {}): Send => ({
   producer: 0,

@@ -1,6 +1,5 @@
+import { planOfSeed, runPlan } from 'quorate/laboratory'
 import { describe, expect, test } from 'vitest'
-import { planOfSeed } from '../src/plan-of-seed.ts'
-import { runPlan } from '../src/run-plan.ts'
 
 describe('one plan', () => {
   test.each([3, 8])('plan %i run twice gives the same hash of all events', (seed) => {

@@ -2,12 +2,11 @@ import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { parsePlan, runPlan } from 'quorate/laboratory'
 import { describe, expect, test } from 'vitest'
 import { patchedText } from '../src/mutants/loader.ts'
 import type { Answer } from '../src/mutants/mutant-main.ts'
 import { mutants } from '../src/mutants/table.ts'
-import { parsePlan } from '../src/plan.ts'
-import { runPlan } from '../src/run-plan.ts'
 import { firstSeed, plansPerFile } from './support/plans.ts'
 
 const program = fileURLToPath(new URL('../src/mutants/mutant-main.ts', import.meta.url))

@@ -1,9 +1,14 @@
+import {
+  aim,
+  firstCursor,
+  type Plan,
+  parsePlan,
+  parseTarget,
+  planOfSeed,
+  shrinkPlan,
+  simpler,
+} from 'quorate/laboratory'
 import { describe, expect, test } from 'vitest'
-import { type Plan, parsePlan } from '../src/plan.ts'
-import { planOfSeed, shrinkPlan } from '../src/plan-of-seed.ts'
-import { firstCursor, simpler } from '../src/plan-shrink.ts'
-import { parseTarget } from '../src/target-grammar.ts'
-import { aim } from '../src/targets.ts'
 
 const drawn = (): Plan => JSON.parse(JSON.stringify(planOfSeed(1))) as Plan
 

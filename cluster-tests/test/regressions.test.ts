@@ -1,8 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { parsePlan, runPlan } from 'quorate/laboratory'
 import { expect, test } from 'vitest'
-import { parsePlan } from '../src/plan.ts'
-import { runPlan } from '../src/run-plan.ts'
 
 const folder = resolve(import.meta.dirname, '../regressions')
 const names = readdirSync(folder).filter((name) => name.endsWith('.json'))

@@ -15,10 +15,12 @@ interface Ban {
 
 const product = /^(?:protocol|raft|actors|client|node)\/src\//
 const sansIo =
-  /^(?:(?:protocol|raft|actors)\/src|node\/src\/(?:partition|metadata|replication|handlers|core-messaging|mesh|storage|testing))\//
+  /^(?:(?:protocol|raft|actors)\/src|node\/src\/(?:partition|metadata|replication|handlers|core-messaging|mesh|storage|simulation|laboratory\/(?:plan|cluster|checkers|history)))\//
 /** Files that hold the real world: entries, hosts, and `…-node.ts` beside each simulated part. */
 const realWorld = /(?:^|\/)(?:main\.ts|[\w-]*host[\w-]*\.ts|[\w-]+-node\.ts)$/
-const cliOrRealWorld = new RegExp(`^node/src/cli/|${realWorld.source}`)
+const cliOrRealWorld = new RegExp(
+  `^node/src/cli/|^node/src/laboratory/processes/|${realWorld.source}`,
+)
 
 export const bans: readonly Ban[] = [
   {

@@ -17,14 +17,16 @@ const mayImport: readonly { readonly files: RegExp; readonly packages: readonly 
   { files: /^raft\/examples\//, packages: ['@quorate/raft'] },
   { files: /^(?:protocol|raft|actors)\//, packages: [] },
   { files: /^client\//, packages: ['@quorate/protocol', '@quorate/actors'] },
-  { files: /^node\/(?:src\/cli|src\/testing|test)\//, packages: everything },
+  { files: /^node\/(?:src\/cli|src\/testing|src\/laboratory|test)\//, packages: everything },
   { files: /^node\//, packages: ['@quorate/protocol', '@quorate/raft', '@quorate/actors'] },
   { files: /^cluster-tests\//, packages: everything },
   { files: /^bench\//, packages: [...everything, '@quorate/cluster-tests'] },
   { files: /^examples\//, packages: ['@quorate/client', 'quorate/testing'] },
 ]
 const product = /^(?:protocol|raft|actors|client|node)\/src\//
-const testing = /^[\w-]+\/src\/testing\//
+const testing = /^(?:[\w-]+\/src\/testing|node\/src\/(?:simulation|laboratory))\//
+/** Simulated parts themselves, and the commands that run them. */
+const mayTest = new RegExp(`${testing.source}|^node/src/cli/chaos`)
 
 export function checkDirection(repository: Repository): Finding[] {
   return codeFiles(repository).flatMap((file) =>
@@ -74,7 +76,7 @@ function packageProblem(
 }
 
 function testingProblem(path: string, target: string): string | undefined {
-  if (!product.test(path) || testing.test(path) || !testing.test(target)) return undefined
+  if (!product.test(path) || mayTest.test(path) || !testing.test(target)) return undefined
   return `product code must not import ${target}`
 }
 

@@ -4,7 +4,7 @@
 // plan that fails and print one line of JSON: what was violated, and where.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import type { Plan } from '../plan.ts'
+import type { Plan } from 'quorate/laboratory'
 import { patchSources } from './loader.ts'
 import { type Mutant, mutants } from './table.ts'
 
@@ -30,9 +30,9 @@ async function main([name, mode, ...rest]: readonly string[]): Promise<Answer> {
   const mutant = [...mutants, unloaded].find((each) => each.name === name)
   if (mutant === undefined) throw new Error(`no mutant ${String(name)}`)
   const patching = patchSources(mutant)
-  const { runPlan } = await import('../run-plan.ts')
-  const { parsePlan } = await import('../plan.ts')
-  const { planOfSeed, shrinkPlan } = await import('../plan-of-seed.ts')
+  const { runPlan } = await import('quorate/laboratory')
+  const { parsePlan } = await import('quorate/laboratory')
+  const { planOfSeed, shrinkPlan } = await import('quorate/laboratory')
   patching.assertLoaded()
   const startMs = performance.now()
   const elapsedMs = () => performance.now() - startMs

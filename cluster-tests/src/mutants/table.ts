@@ -2,7 +2,7 @@
 // `file`, and the patched file must really be loaded, else the test fails. They are put in while a
 // child process loads its modules (loader.ts): no product file knows of them and none is changed.
 
-import type { PlanKind } from '../plan-of-seed.ts'
+import type { PlanKind } from 'quorate/laboratory'
 
 export interface Mutant {
   readonly name: string

@@ -5,19 +5,19 @@
 // no file damaged.
 import { keyedRandom, type Random } from '@quorate/actors'
 import type { Client } from '@quorate/client'
-import { quorate } from './command.ts'
-import { complete } from './complete.ts'
+import type { LocalNode } from 'quorate/laboratory'
 import {
+  complete,
   type Damage,
   type DamagedRange,
   damageFile,
+  differences,
   type FileKind,
   filesOfKind,
-} from './file-damage.ts'
-import type { LocalNode } from './local-node.ts'
-import { PlannedCluster } from './planned-cluster.ts'
-import { RecordedLoad } from './recorded-load.ts'
-import { differences } from './replicas.ts'
+  PlannedCluster,
+  quorate,
+  RecordedLoad,
+} from 'quorate/laboratory'
 
 export interface FileDamage {
   readonly kind: FileKind

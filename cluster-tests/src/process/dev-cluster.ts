@@ -3,11 +3,18 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { quorateScript } from './command.ts'
-import { LocalCluster, readyTimeoutMs, temporaryFolder } from './local-cluster.ts'
-import { LocalNode } from './local-node.ts'
-import { disownProcess, isRunning, ownProcess, signalProcess } from './own-processes.ts'
-import { waitUntil } from './wait-until.ts'
+import {
+  disownProcess,
+  isRunning,
+  LocalCluster,
+  LocalNode,
+  ownProcess,
+  quorateScript,
+  readyTimeoutMs,
+  signalProcess,
+  temporaryFolder,
+  waitUntil,
+} from 'quorate/laboratory'
 
 export interface DevOptions {
   /** Default 3. */

@@ -2,12 +2,10 @@
 // operator has, and killed in between. The next change begins only when every group has all its
 // voters caught up. It measures how long the partitions of a killed leader stood still.
 import type { Client } from '@quorate/client'
+import type { LocalNode } from 'quorate/laboratory'
+import { complete, PlannedCluster, RecordedLoad } from 'quorate/laboratory'
 import type { PowerCutMode } from '../power-cut/restore.ts'
-import { complete } from './complete.ts'
-import type { LocalNode } from './local-node.ts'
-import { PlannedCluster } from './planned-cluster.ts'
 import { cutPower, cuttable } from './power-cuts.ts'
-import { RecordedLoad } from './recorded-load.ts'
 
 export interface Kill {
   readonly node: string

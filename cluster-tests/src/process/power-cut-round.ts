@@ -4,12 +4,10 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { keyedRandom } from '@quorate/actors'
 import type { Client } from '@quorate/client'
+import type { LocalCluster } from 'quorate/laboratory'
+import { differences, PlannedCluster, RecordedLoad } from 'quorate/laboratory'
 import { type Lost, type PowerCutMode, powerCutModes } from '../power-cut/restore.ts'
-import type { LocalCluster } from './local-cluster.ts'
-import { PlannedCluster } from './planned-cluster.ts'
 import { cutPower, cuttable, sumOf } from './power-cuts.ts'
-import { RecordedLoad } from './recorded-load.ts'
-import { differences } from './replicas.ts'
 
 export interface PowerCutRound {
   /** Of what each cut takes. */

@@ -1,9 +1,10 @@
 // Power cuts of a cluster of real processes whose file changes are journaled: every node is killed in
 // the same moment, and its files are put into a state the cut could have left. Knows nothing of load
 // and of what has to hold afterwards.
+
+import type { LocalCluster } from 'quorate/laboratory'
 import { powerCutEnvironment } from '../power-cut/library.ts'
 import { type Lost, type PowerCutMode, restore } from '../power-cut/restore.ts'
-import type { LocalCluster } from './local-cluster.ts'
 
 /** Environment of a node whose power can be cut. */
 export function cuttable(data: string): Record<string, string> {

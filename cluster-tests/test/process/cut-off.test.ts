@@ -1,10 +1,10 @@
 // A leader that loses the network: proxies on its links swallow everything, no connection closes.
 // Cut off from its peers alone it still hears clients and must not tell them anything is stored.
+
+import type { PlannedCluster, ProxyMode } from 'quorate/laboratory'
+import { differences } from 'quorate/laboratory'
 import { expect, test } from 'vitest'
-import type { PlannedCluster } from '../../src/process/planned-cluster.ts'
-import { differences } from '../../src/process/replicas.ts'
 import { compareWithPartition, SteadyProducer } from '../../src/process/steady-producer.ts'
-import type { ProxyMode } from '../../src/process/tcp-proxy.ts'
 import { isProbe, StaleLeaderProbe } from './stale-leader.ts'
 import { plannedCluster } from './support.ts'
 

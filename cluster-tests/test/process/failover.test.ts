@@ -1,7 +1,8 @@
 // A leader's process is killed under load. Only correctness and a generous bound: how long the gap
 // really is, `npm run bench -- failover` measures.
+
+import { differences } from 'quorate/laboratory'
 import { expect, test } from 'vitest'
-import { differences } from '../../src/process/replicas.ts'
 import { compareWithPartition, SteadyProducer } from '../../src/process/steady-producer.ts'
 import { devCluster } from './support.ts'
 

@@ -4,10 +4,9 @@
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { type Client, topic } from '@quorate/client'
+import { differences, dumpOf, runCommand } from 'quorate/laboratory'
 import { expect, test } from 'vitest'
-import { runCommand } from '../../src/process/command.ts'
 import type { DevCluster } from '../../src/process/dev-cluster.ts'
-import { differences, dumpOf } from '../../src/process/replicas.ts'
 import { devCluster } from './support.ts'
 
 const example = resolve(import.meta.dirname, '../../../examples/log-processing/main.ts')

@@ -3,8 +3,8 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { connect, headers, type NatsConnection } from '@nats-io/transport-node'
+import { quorate, runCommand } from 'quorate/laboratory'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { quorate, runCommand } from '../../src/process/command.ts'
 import { DevCluster } from '../../src/process/dev-cluster.ts'
 
 const natsCommand = resolve(import.meta.dirname, '../../../.cache/bin/nats')

@@ -1,7 +1,8 @@
 // A leader's process stands still while time goes on: the others elect a new leader, and when the
 // old one wakes up it still believes for a moment that it leads.
+
+import { differences } from 'quorate/laboratory'
 import { expect, test } from 'vitest'
-import { differences } from '../../src/process/replicas.ts'
 import { compareWithPartition, SteadyProducer } from '../../src/process/steady-producer.ts'
 import { isProbe, StaleLeaderProbe } from './stale-leader.ts'
 import { devCluster } from './support.ts'

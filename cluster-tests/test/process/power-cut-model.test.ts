@@ -3,10 +3,10 @@
 // come out. Each case is carried out in many folders, so that one cut shows many of its outcomes.
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { type CommandResult, runCommand } from 'quorate/laboratory'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { powerCutEnvironment } from '../../src/power-cut/library.ts'
 import { type PowerCutMode, powerCutModes, restore } from '../../src/power-cut/restore.ts'
-import { type CommandResult, runCommand } from '../../src/process/command.ts'
 import type { Step } from '../support/file-steps.ts'
 import { hasPowerCut } from '../support/power-cut.ts'
 

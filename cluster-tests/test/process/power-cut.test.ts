@@ -2,11 +2,10 @@
 // long run is `npm run chaos -- storage`.
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { quorate, temporaryFolder } from 'quorate/laboratory'
 import { expect, onTestFinished, test } from 'vitest'
 import { powerCutEnvironment } from '../../src/power-cut/library.ts'
 import { powerCutModes, restore } from '../../src/power-cut/restore.ts'
-import { quorate } from '../../src/process/command.ts'
-import { temporaryFolder } from '../../src/process/local-cluster.ts'
 import { PowerCutRun, roundOf } from '../../src/process/power-cut-round.ts'
 import { hasPowerCut } from '../support/power-cut.ts'
 import { stoppedAfterwards } from './support.ts'

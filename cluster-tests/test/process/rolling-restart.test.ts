@@ -1,8 +1,9 @@
 // Every node is stopped in good order and started again, one after the other, as for an upgrade,
 // while producers send. Before each the cluster is asked whether it can do without that node; a node
 // hands its leaderships over before it goes.
+
+import { RecordedLoad } from 'quorate/laboratory'
 import { expect, test } from 'vitest'
-import { RecordedLoad } from '../../src/process/recorded-load.ts'
 import { plannedCluster } from './support.ts'
 
 const gapMsMax = 2000

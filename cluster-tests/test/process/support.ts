@@ -1,7 +1,8 @@
 // Clusters of a test, ended with it also when it fails or runs out of time.
+
+import { PlannedCluster, type PlannedOptions } from 'quorate/laboratory'
 import { onTestFinished } from 'vitest'
 import { DevCluster, type DevOptions } from '../../src/process/dev-cluster.ts'
-import { PlannedCluster, type PlannedOptions } from '../../src/process/planned-cluster.ts'
 
 export async function devCluster(options: DevOptions = {}): Promise<DevCluster> {
   return stoppedAfterwards(await DevCluster.start(options))

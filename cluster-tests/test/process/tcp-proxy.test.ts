@@ -1,9 +1,8 @@
 // The proxy that faults of the network are made with: what it promises is what the tests that use
 // it rely on.
 import net from 'node:net'
+import { TcpProxy, waitUntil } from 'quorate/laboratory'
 import { expect, onTestFinished, test } from 'vitest'
-import { TcpProxy } from '../../src/process/tcp-proxy.ts'
-import { waitUntil } from '../../src/process/wait-until.ts'
 
 test('passes bytes in both directions, and the end of either side', async () => {
   const { proxy, echo } = await proxyToEcho()

@@ -3,7 +3,7 @@
 // else through node:fs.
 import * as fs from 'node:fs'
 import { join } from 'node:path'
-import { createNodeDisk, type Disk } from 'quorate/testing'
+import { createNodeDisk, type Disk } from 'quorate/laboratory'
 
 type File = ReturnType<Disk['openSync']>
 

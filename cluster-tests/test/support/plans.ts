@@ -2,10 +2,8 @@
 // runs it again.
 import { writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import type { Plan } from '../../src/plan.ts'
-import { type PlanKind, planOfSeed, shrinkPlan } from '../../src/plan-of-seed.ts'
-import { runPlan } from '../../src/run-plan.ts'
-import { Totals } from '../../src/totals.ts'
+import type { Plan } from 'quorate/laboratory'
+import { type PlanKind, planOfSeed, runPlan, shrinkPlan, Totals } from 'quorate/laboratory'
 
 /** Plans of properties.test.ts; mutants are looked for among the same. */
 export const firstSeed = 1

@@ -2,6 +2,7 @@
 import net from 'node:net'
 import { QuorateError } from '@quorate/protocol'
 import { wholeNumber } from './arguments.ts'
+import { freePorts } from './free-ports.ts'
 import { UsageError } from './usage-error.ts'
 
 export interface PortOption {
@@ -40,17 +41,6 @@ async function check({ flag, text }: PortOption, ports: readonly number[]): Prom
       throw new QuorateError('QUORATE_INVALID_ARGUMENT', detail, { cause: server })
     }
   }
-}
-
-/** Ports the system gave out, all different, and nobody listens on now. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(Array.from({ length: count }, () => listen(0)))
-  const ports = servers.map((server) => {
-    if (!(server instanceof net.Server)) throw server
-    return (server.address() as net.AddressInfo).port
-  })
-  await Promise.all(servers.map((server) => close(server as net.Server)))
-  return ports
 }
 
 function listen(port: number): Promise<net.Server | NodeJS.ErrnoException> {

@@ -8,7 +8,7 @@ import type { AcceptedPeer } from '../../src/mesh/inbox.ts'
 import type { MeshLimits } from '../../src/mesh/limits.ts'
 import { createMesh, type Mesh } from '../../src/mesh/mesh.ts'
 import type { ByteLink, LinkHandlers, Network } from '../../src/mesh/network.ts'
-import { SimulatedNetwork } from '../../src/testing/simulated-network.ts'
+import { SimulatedNetwork } from '../../src/simulation/simulated-network.ts'
 import { joined, type Message } from './entries.ts'
 
 export const maxPayload = 1024 * 1024

@@ -2,7 +2,7 @@ import { Simulation } from '@quorate/actors/testing'
 import { chunksOf } from '@quorate/protocol'
 import { describe, expect, test } from 'vitest'
 import type { ByteLink, LinkHandlers, Network } from '../../src/mesh/network.ts'
-import { SimulatedNetwork } from '../../src/testing/simulated-network.ts'
+import { SimulatedNetwork } from '../../src/simulation/simulated-network.ts'
 
 const address = '10.0.0.2:4222'
 

@@ -7,10 +7,10 @@ import { withMembers } from '../../src/cli/plan-file.ts'
 import { BrokerNode } from '../../src/node.ts'
 import type { NodeOptions } from '../../src/node-environment.ts'
 import type { EventLog, LogRecord } from '../../src/observe/log.ts'
+import { SimulatedDisk } from '../../src/simulation/simulated-disk.ts'
+import { SimulatedNetwork } from '../../src/simulation/simulated-network.ts'
 import { formatNode } from '../../src/storage/format.ts'
 import { newPlan, type Plan, planNode } from '../../src/storage/plan.ts'
-import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
-import { SimulatedNetwork } from '../../src/testing/simulated-network.ts'
 import { TestClient } from './client.ts'
 
 const defects = new Set(['actor.failed', 'handler.failed', 'partition.halted', 'metadata.halted'])

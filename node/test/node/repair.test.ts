@@ -1,8 +1,8 @@
 // Damaged files of one node are filled from the others while they serve, whoever leads.
 import { decodeBatch, splitBatches } from '@quorate/protocol'
 import { afterEach, describe, expect, test } from 'vitest'
+import { damageableFiles } from '../../src/simulation/damageable-files.ts'
 import { verifyStorage } from '../../src/storage/verify.ts'
-import { damageableFiles } from '../../src/testing/damageable-files.ts'
 import type { TestClient } from './client.ts'
 import { TestCluster } from './cluster.ts'
 

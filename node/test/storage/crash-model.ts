@@ -2,8 +2,8 @@
 // on a node and the model alike. Every operation is total: one that makes no sense now does nothing,
 // so any subset of a failing run is a run too.
 import { expect } from 'vitest'
+import { type CrashPoint, DiskCrash } from '../../src/simulation/crash-points.ts'
 import { type GroupKey, groupKey } from '../../src/storage/log-entry.ts'
-import { type CrashPoint, DiskCrash } from '../../src/testing/crash-points.ts'
 import { kindOfOperation, type Operation, pointOfOperation, Replica } from './crash-replica.ts'
 import { applyDamage, newestBatchFile } from './damage-plan.ts'
 import { damageWhileRunning, faultOf, rememberFiles } from './damage-while-running.ts'

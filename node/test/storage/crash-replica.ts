@@ -1,7 +1,8 @@
 // What the models of this folder know of one replica, and the operations that are drawn for them.
+
+import type { CrashPoint } from '../../src/simulation/crash-points.ts'
 import { chainText } from '../../src/storage/chain.ts'
 import type { GroupKey, LogEntry } from '../../src/storage/log-entry.ts'
-import type { CrashPoint } from '../../src/testing/crash-points.ts'
 
 export interface Operation {
   readonly kind:

@@ -3,6 +3,10 @@
 // directory of the last WAL batch stays: without it that batch cannot be told from one that was
 // never begun, which no single node can notice.
 
+import { type DamageableKind, damageableFiles } from '../../src/simulation/damageable-files.ts'
+import { SimulatedContent } from '../../src/simulation/simulated-content.ts'
+import type { DiskDamage } from '../../src/simulation/simulated-damage.ts'
+import type { SimulatedDisk } from '../../src/simulation/simulated-disk.ts'
 import { slotBytes, slotPosition } from '../../src/storage/hard-state-format.ts'
 import {
   announcedBlocks,
@@ -10,10 +14,6 @@ import {
   decodeDirectory,
   decodeWalFileHeader,
 } from '../../src/storage/wal-format.ts'
-import { type DamageableKind, damageableFiles } from '../../src/testing/damageable-files.ts'
-import { SimulatedContent } from '../../src/testing/simulated-content.ts'
-import type { DiskDamage } from '../../src/testing/simulated-damage.ts'
-import type { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 import type { Operation } from './crash-replica.ts'
 
 type Choice = readonly [

@@ -1,6 +1,6 @@
 // Cases that the damage property has found, each as small as it gets.
 import { expect, test } from 'vitest'
-import { pickFile } from '../../src/testing/damageable-files.ts'
+import { pickFile } from '../../src/simulation/damageable-files.ts'
 import { folder, metadata, TestNode } from './harness.ts'
 
 function walPath(node: TestNode, number: number): string {

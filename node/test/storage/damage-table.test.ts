@@ -1,10 +1,10 @@
 // Files beside the WAL: what becomes of a replica when one of them is damaged, at the start that
 // finds it and at every later one. The WAL has its own table: recovery-table.test.ts.
 import { describe, expect, test } from 'vitest'
+import type { DiskDamage } from '../../src/simulation/simulated-damage.ts'
 import { slotPosition } from '../../src/storage/hard-state-format.ts'
 import { checkpointPath, segmentPath } from '../../src/storage/replica-files.ts'
 import { logBeginMark } from '../../src/storage/tail.ts'
-import type { DiskDamage } from '../../src/testing/simulated-damage.ts'
 import { folder, makeRecords, metadata, smallOptions, TestNode } from './harness.ts'
 
 const own = `${folder}/groups/0-0.1`

@@ -1,7 +1,7 @@
 // Turns drawn numbers into damage to the files of a node that runs, and into operations that its
 // device fails. What is hit lies on disk once: segments, and the WAL but for its last evidence.
-import { damageableFiles } from '../../src/testing/damageable-files.ts'
-import type { DiskFault, SimulatedDisk } from '../../src/testing/simulated-disk.ts'
+import { damageableFiles } from '../../src/simulation/damageable-files.ts'
+import type { DiskFault, SimulatedDisk } from '../../src/simulation/simulated-disk.ts'
 import type { Operation } from './crash-replica.ts'
 import { sparingLastEvidence } from './damage-plan.ts'
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import { SyncedEntries } from '../../src/simulation/synced-entries.ts'
 import { dumpStorage } from '../../src/storage/dump.ts'
 import { chainText } from '../../src/storage/entry-format.ts'
 import type { LogEntry } from '../../src/storage/log-entry.ts'
-import { SyncedEntries } from '../../src/testing/synced-entries.ts'
 import { folder, makeRecords, metadata, TestNode } from './harness.ts'
 
 function written(name: string): { node: TestNode; entries: LogEntry[] } {

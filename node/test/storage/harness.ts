@@ -4,6 +4,7 @@ import { ActorSystem, keyedRandom } from '@quorate/actors'
 import { type SimulatedHost, Simulation } from '@quorate/actors/testing'
 import { chunksOf, encodeBatch, readBatchHeader, stampBatch } from '@quorate/protocol'
 import type { LogPoint } from '@quorate/raft'
+import { SimulatedDisk } from '../../src/simulation/simulated-disk.ts'
 import { makeEntry } from '../../src/storage/entry-format.ts'
 import { formatNode } from '../../src/storage/format.ts'
 import { EntryType, type LogEntry } from '../../src/storage/log-entry.ts'
@@ -17,7 +18,6 @@ import {
   type StorageEvent,
   type StorageOptions,
 } from '../../src/storage/storage.ts'
-import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 
 export const folder = '/data/n1'
 export const metadata = '0-0'

@@ -2,6 +2,7 @@ import { keyedRandom } from '@quorate/actors'
 import { Simulation } from '@quorate/actors/testing'
 import { QuorateError } from '@quorate/protocol'
 import { describe, expect, test } from 'vitest'
+import { SimulatedDisk } from '../../src/simulation/simulated-disk.ts'
 import { encodeCheckedText, replaceFileSync } from '../../src/storage/checked-text.ts'
 import { formatNode } from '../../src/storage/format.ts'
 import {
@@ -11,7 +12,6 @@ import {
   parsePlan,
 } from '../../src/storage/plan.ts'
 import { openStorage } from '../../src/storage/storage.ts'
-import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 import { folder, smallOptions, testPlan } from './harness.ts'
 
 function emptyDisk(seed = 'identity'): SimulatedDisk {

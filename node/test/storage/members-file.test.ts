@@ -1,8 +1,8 @@
 import { Simulation } from '@quorate/actors/testing'
 import { expect, test } from 'vitest'
+import { SimulatedDisk } from '../../src/simulation/simulated-disk.ts'
 import type { Disk } from '../../src/storage/disk.ts'
 import { readMembersSync, saveMembers } from '../../src/storage/members-file.ts'
-import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 
 const node = { nodeId: 'n1', incarnation: 'a'.repeat(16), address: 'h:1' }
 

@@ -2,6 +2,7 @@ import { keyedRandom } from '@quorate/actors'
 import { Simulation } from '@quorate/actors/testing'
 import { describe, expect, test } from 'vitest'
 import { initialMetadata } from '../../src/metadata/initial.ts'
+import { SimulatedDisk } from '../../src/simulation/simulated-disk.ts'
 import { formatNode } from '../../src/storage/format.ts'
 import {
   isMember,
@@ -12,7 +13,6 @@ import {
   parsePlan,
 } from '../../src/storage/plan.ts'
 import { openStorage } from '../../src/storage/storage.ts'
-import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 import { folder, smallOptions } from './harness.ts'
 
 const options = { ...smallOptions, random: keyedRandom('joined') }

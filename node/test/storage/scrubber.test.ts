@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { pickFile } from '../../src/simulation/damageable-files.ts'
 import type { StorageEvent } from '../../src/storage/storage.ts'
-import { pickFile } from '../../src/testing/damageable-files.ts'
 import { folder, makeRecords, metadata, smallOptions, TestNode } from './harness.ts'
 
 const cycleMs = 10_000

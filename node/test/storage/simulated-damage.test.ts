@@ -1,10 +1,10 @@
 import { Simulation } from '@quorate/actors/testing'
 import { describe, expect, test } from 'vitest'
+import { type CrashPoint, DiskCrash } from '../../src/simulation/crash-points.ts'
+import { damageableFiles, pickFile } from '../../src/simulation/damageable-files.ts'
+import type { DiskDamage } from '../../src/simulation/simulated-damage.ts'
+import { SimulatedDisk } from '../../src/simulation/simulated-disk.ts'
 import type { Disk, DiskFile } from '../../src/storage/disk.ts'
-import { type CrashPoint, DiskCrash } from '../../src/testing/crash-points.ts'
-import { damageableFiles, pickFile } from '../../src/testing/damageable-files.ts'
-import type { DiskDamage } from '../../src/testing/simulated-damage.ts'
-import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 import { folder, metadata, TestNode } from './harness.ts'
 
 function made(seed: string): { simulation: Simulation; disk: SimulatedDisk; process: Disk } {

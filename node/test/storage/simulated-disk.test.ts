@@ -1,7 +1,7 @@
 import { Simulation } from '@quorate/actors/testing'
 import { describe, expect, test } from 'vitest'
+import { SimulatedDisk } from '../../src/simulation/simulated-disk.ts'
 import type { Disk, DiskError } from '../../src/storage/disk.ts'
-import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 
 function made(seed: string): { simulation: Simulation; disk: SimulatedDisk; process: Disk } {
   const simulation = new Simulation(seed)

@@ -3,9 +3,9 @@
 // the end all three hold what the model does.
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { damageableFiles } from '../../src/simulation/damageable-files.ts'
 import type { LogEntry } from '../../src/storage/log-entry.ts'
 import type { LogHole } from '../../src/storage/storage.ts'
-import { damageableFiles } from '../../src/testing/damageable-files.ts'
 import { text } from './crash-replica.ts'
 import { newestBatchFile, sparingLastEvidence } from './damage-plan.ts'
 import { folder, makeRecords, metadata, TestNode } from './harness.ts'

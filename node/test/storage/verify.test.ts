@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { damageableFiles, pickFile } from '../../src/simulation/damageable-files.ts'
+import type { DiskDamage } from '../../src/simulation/simulated-damage.ts'
 import { type VerifiedRange, verifyStorage } from '../../src/storage/verify.ts'
-import { damageableFiles, pickFile } from '../../src/testing/damageable-files.ts'
-import type { DiskDamage } from '../../src/testing/simulated-damage.ts'
 import { folder, metadata, TestNode } from './harness.ts'
 
 /** A stopped node with segments, a checkpoint, and entries in the WAL. */

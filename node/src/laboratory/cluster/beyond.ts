@@ -1,0 +1,50 @@
+// What must hold when a committed entry is lost on every disk: its partition stops or refuses the range,
+// some node names a file and a range of indexes with the entry in it, nobody is served the entry's
+// offset or jumps over it, and partitions that lost nothing go on. Pure; run-plan.ts asks it.
+
+import type { Reading } from '../history/history.ts'
+import type { LostEntry } from './damage-entry.ts'
+
+/** An event by which a node said what it lost. */
+export interface DamageEvent {
+  readonly group?: string
+  readonly file?: string
+  readonly firstIndex?: number
+  readonly lastIndex?: number
+}
+
+export interface Outcome {
+  /** What readers got that began at the lost offset, and at the partition's first. */
+  readonly attempts: readonly { readonly entry: LostEntry; readonly readings: readonly Reading[] }[]
+  /** Partitions that took no write after healing. */
+  readonly stopped: ReadonlySet<number>
+  /** Nothing but such entries was damaged. */
+  readonly only: boolean
+  readonly events: readonly DamageEvent[]
+}
+
+export function checkLostEntries({ attempts, stopped, only, events }: Outcome): string[] {
+  const violations: string[] = []
+  for (const { entry, readings } of attempts) {
+    const { group, index, baseOffset } = entry
+    const what = `entry ${index} of ${group} (offset ${baseOffset}) is lost, and`
+    if (!events.some((event) => names(event, entry))) {
+      violations.push(`${what} no node names a file and a range with it`)
+    }
+    for (const { reader, records } of readings) {
+      const served = records.find(({ offset }) => offset >= baseOffset)
+      if (served !== undefined) violations.push(`${what} ${reader} was given ${served.offset}`)
+    }
+  }
+  if (!only) return violations
+  for (const partition of stopped) {
+    if (attempts.some(({ entry }) => entry.partition === partition)) continue
+    violations.push(`partition ${partition} has lost nothing, and stopped`)
+  }
+  return violations
+}
+
+function names({ group, file, firstIndex, lastIndex }: DamageEvent, entry: LostEntry): boolean {
+  if (group !== entry.group || file === undefined) return false
+  return firstIndex !== undefined && firstIndex <= entry.index && entry.index <= (lastIndex ?? -1)
+}

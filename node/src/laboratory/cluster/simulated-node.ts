@@ -1,0 +1,198 @@
+// One broker node of a simulated cluster, across the lives of its process: the real BrokerNode on a
+// simulated host, disk and network. A crash ends a life; `start` begins the next over the same disk.
+// A node that ends by itself (a failed disk, a folder it cannot open) is started again a little
+// later, and later each time while it fails, as a supervisor would do it.
+import type { Random } from '@quorate/actors'
+import { eventClass, type SimulatedHost, type Simulation } from '@quorate/actors/testing'
+import { QuorateError } from '@quorate/protocol'
+import { BrokerNode } from '../../node.ts'
+import type { NodeEnvironment, NodeOptions } from '../../node-environment.ts'
+import type { EventLog } from '../../observe/log.ts'
+import { DiskCrash } from '../../simulation/crash-points.ts'
+import type { SimulatedDisk } from '../../simulation/simulated-disk.ts'
+import type { SimulatedNetwork } from '../../simulation/simulated-network.ts'
+
+export interface NodeSurroundings {
+  readonly simulation: Simulation
+  readonly network: SimulatedNetwork
+  readonly timing: NodeOptions['timing']
+  readonly storage: NonNullable<NodeOptions['storage']>
+  /** Recovery is over: the folder is open. */
+  opened(disk: SimulatedDisk): void
+  /** An event of the node's log. */
+  logged(node: string, level: 'info' | 'warn' | 'error', event: string, fields: object): void
+  /** The node ended by itself, or could not start. */
+  exited(node: string, reason: string, code: string | undefined): void
+}
+
+export const dataFolder = '/data'
+const startAgainMs = 250
+const startAgainMaxMs = 4_000
+
+export class SimulatedNode {
+  readonly name: string
+  /** `host:port`, where it listens. */
+  readonly address: string
+  readonly disk: SimulatedDisk
+  /** Lives of its process so far. */
+  lives = 0
+  readonly #around: NodeSurroundings
+  readonly #random: Random
+  #host: SimulatedHost | undefined
+  #broker: BrokerNode | undefined
+  #wallOffsetMs = 0
+  #stopping = false
+  #startAfterStop = false
+  #startAgainMs = startAgainMs
+  /** It never runs again. */
+  #left = false
+
+  constructor(name: string, address: string, disk: SimulatedDisk, around: NodeSurroundings) {
+    this.name = name
+    this.address = address
+    this.disk = disk
+    this.#around = around
+    const { random } = around.simulation
+    this.#random = { integer: (purpose, bound) => random.integer(`${name}/${purpose}`, bound) }
+  }
+
+  /** A process exists; it may be paused. */
+  get running(): boolean {
+    return this.#host !== undefined
+  }
+
+  get broker(): BrokerNode | undefined {
+    return this.#broker
+  }
+
+  start(): void {
+    if (this.#host !== undefined || this.#left) return
+    const { simulation } = this.#around
+    const host = simulation.host(this.name, { wallOffsetMs: this.#wallOffsetMs })
+    this.lives += 1
+    this.#host = host
+    try {
+      BrokerNode.start(this.#environment(host), this.#options(), (error, node) => {
+        if (node !== undefined) this.#opened(node)
+        else this.#exit(host, String(error?.message), error?.code)
+      })
+      this.#around.opened(this.disk)
+    } catch (error) {
+      if (error instanceof DiskCrash) return
+      const code = error instanceof QuorateError ? error.code : undefined
+      this.#exit(host, error instanceof Error ? String(error.stack) : String(error), code)
+    }
+  }
+
+  /** `power`: what was not synced is lost. `kill`: it stays in the page cache. */
+  crash(what: 'power' | 'kill'): void {
+    const host = this.#host
+    if (host === undefined) return
+    this.#host = undefined
+    this.#broker = undefined
+    host.crash()
+    this.disk.crash(what)
+    this.#around.network.crash(this.name, what === 'power' ? 'machine' : 'process')
+    if (!this.#stopping) return
+    this.#stopping = false
+    const { simulation } = this.#around
+    if (this.#startAfterStop) simulation.at(simulation.nowMs, eventClass.fault, () => this.start())
+  }
+
+  /** The machine is gone for good. */
+  leave(): void {
+    this.#left = true
+    this.crash('power')
+  }
+
+  /** A clean stop begins; it takes a while. */
+  stop(): void {
+    const host = this.#host
+    if (host === undefined || this.#broker === undefined) return
+    this.#stopping = true
+    this.#startAfterStop = false
+    this.#broker.stop(() => {
+      if (this.#host !== host) return
+      this.#around.logged(this.name, 'info', 'node.stopped', {})
+      this.crash('kill')
+    })
+  }
+
+  /** Starts now, or as soon as a clean stop under way is over. */
+  startAfterStop(): void {
+    if (this.#stopping) this.#startAfterStop = true
+    else this.start()
+  }
+
+  pause(): void {
+    this.#host?.pause()
+  }
+
+  resume(): void {
+    this.#host?.resume()
+  }
+
+  /** The machine's calendar; later processes see it too. */
+  jumpClock(byMs: number): void {
+    this.#wallOffsetMs += byMs
+    this.#host?.jumpWall(byMs)
+  }
+
+  #opened(node: BrokerNode): void {
+    this.#broker = node
+    this.#startAgainMs = startAgainMs
+  }
+
+  #exit(host: SimulatedHost, reason: string, code: string | undefined): void {
+    if (this.#host !== host) return
+    this.#around.exited(this.name, reason, code)
+    this.crash('kill')
+    const { simulation } = this.#around
+    const startMs = simulation.nowMs + this.#startAgainMs
+    this.#startAgainMs = Math.min(2 * this.#startAgainMs, startAgainMaxMs)
+    const { lives } = this
+    simulation.at(startMs, eventClass.fault, () => {
+      // Somebody else may have started it meanwhile.
+      if (this.lives === lives) this.start()
+    })
+  }
+
+  #environment(host: SimulatedHost): NodeEnvironment {
+    const hex = () => {
+      const part = this.#random.integer('nonce', 0x1_0000_0000)
+      return part.toString(16).padStart(8, '0')
+    }
+    return {
+      disk: this.disk.process(host),
+      network: this.#around.network.host(this.name, host),
+      host,
+      random: this.#random,
+      log: this.#log(host),
+      nonce: () => hex() + hex() + hex() + hex(),
+      failed: (reason) => this.#exit(host, reason, undefined),
+      session: 1 + this.#random.integer('session', 0xffff_0000),
+    }
+  }
+
+  #log(host: SimulatedHost): EventLog {
+    const write =
+      (level: 'info' | 'warn' | 'error') =>
+      (event: string, fields: object = {}): void => {
+        if (!host.crashed) this.#around.logged(this.name, level, event, fields)
+      }
+    return { info: write('info'), warn: write('warn'), error: write('error') }
+  }
+
+  #options(): NodeOptions {
+    const { timing, storage } = this.#around
+    return {
+      folder: dataFolder,
+      bind: (planAddress) => ({ listen: planAddress, advertise: undefined }),
+      peers: new Map(),
+      autoCreateTopics: false,
+      version: '0.0.0-simulated',
+      timing,
+      storage,
+    }
+  }
+}

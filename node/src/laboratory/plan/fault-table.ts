@@ -1,0 +1,152 @@
+// The faults a plan may name, as a table: what each does and which targets it takes. The last word
+// on their effect is in faults.ts.
+import { damageableKinds } from '../../simulation/damageable-files.ts'
+import type { TargetKind } from './target-grammar.ts'
+
+export interface FaultRow {
+  readonly targets: readonly TargetKind[]
+  /** What the `detail` of a step says; absent: the fault takes none. */
+  readonly detail?: 'file' | 'number'
+  readonly meaning: string
+}
+
+/** Kinds of files that a fault is aimed at; `any` leaves it to chance. */
+export const fileKinds = ['any', ...damageableKinds] as const
+export type FileKind = (typeof fileKinds)[number]
+
+export const faultTable = {
+  isolate: {
+    targets: ['one', 'minority'],
+    meaning: 'the target is cut off from everybody; nodes of a minority still reach each other',
+  },
+  'isolate-peers': {
+    targets: ['one', 'minority'],
+    meaning: 'as isolate, but clients still reach the target',
+  },
+  mute: {
+    targets: ['one'],
+    meaning: 'asymmetric: the target hears the other nodes and they do not hear it',
+  },
+  deafen: {
+    targets: ['one'],
+    meaning: 'asymmetric: the other nodes hear the target and it does not hear them',
+  },
+  cut: { targets: ['pair'], meaning: 'nothing passes between the two' },
+  'cut-forward': { targets: ['pair'], meaning: 'nothing passes from the first to the second' },
+  reset: {
+    targets: ['one', 'pair', 'all'],
+    meaning: 'links break, what was under way arrives in part; again each 200 ms while it lasts',
+  },
+  delay: {
+    targets: ['one', 'pair', 'all'],
+    meaning: 'messages take 30 to 180 ms longer',
+  },
+  power: {
+    targets: ['one', 'minority', 'all'],
+    meaning: 'the machine dies with all writes that were not synced, and starts again afterwards',
+  },
+  kill: {
+    targets: ['one', 'minority', 'all'],
+    meaning: 'the process dies, its writes stay in the page cache, and it starts again afterwards',
+  },
+  stop: {
+    targets: ['one', 'minority', 'all'],
+    meaning:
+      'the process ends as on SIGTERM, handing over what it leads, and starts again afterwards',
+  },
+  pause: { targets: ['one'], meaning: 'the process stands still, as under SIGSTOP' },
+  'jump-clock': { targets: ['one', 'all'], meaning: 'the calendar jumps 7 s ahead, and back' },
+  'stall-disk': { targets: ['one', 'all'], meaning: 'no write or sync completes' },
+  'full-disk': { targets: ['one', 'minority', 'all'], meaning: 'writes that need room fail' },
+  flip: {
+    targets: ['one', 'minority'],
+    detail: 'file',
+    meaning:
+      'the process dies, one bit of a synced file changes, and it starts again afterwards; ' +
+      'forMs 0: the bit changes under the running process. So for all damage to files.',
+  },
+  zero: { targets: ['one', 'minority'], detail: 'file', meaning: 'a part of a file becomes zeros' },
+  truncate: { targets: ['one', 'minority'], detail: 'file', meaning: 'a file loses its end' },
+  delete: { targets: ['one', 'minority'], detail: 'file', meaning: 'a file is gone' },
+  stale: {
+    targets: ['one'],
+    detail: 'file',
+    meaning: 'after forMs the process dies, and a file is put back to what it held at the step',
+  },
+  swap: {
+    targets: ['one'],
+    detail: 'file',
+    meaning: 'two files of one kind change places',
+  },
+  'flip-read': {
+    targets: ['one'],
+    detail: 'file',
+    meaning: 'the next read of a file gives one wrong bit; the file is good',
+  },
+  'lose-disk': {
+    targets: ['one'],
+    meaning: 'the machine comes back with an empty disk',
+  },
+  'fail-read': { targets: ['one', 'all'], detail: 'file', meaning: 'the next read fails with EIO' },
+  'fail-write': {
+    targets: ['one', 'all'],
+    detail: 'file',
+    meaning: 'the next write fails with EIO: the process ends itself and is started again',
+  },
+  'fail-sync': {
+    targets: ['one', 'all'],
+    detail: 'file',
+    meaning: 'the next sync fails with EIO, and what it should have synced is forgotten',
+  },
+  'power-at': {
+    targets: ['one', 'minority', 'all'],
+    detail: 'number',
+    meaning: 'the machine dies at its n-th disk operation from now, and starts again forMs later',
+  },
+  'power-loop': {
+    targets: ['one', 'minority', 'all'],
+    detail: 'number',
+    meaning:
+      'the machine dies, and again at the n-th disk operation of each start, until forMs is over',
+  },
+  'spoil-majority': {
+    targets: ['all'],
+    detail: 'number',
+    meaning:
+      'the machines die, and a bit of one committed entry of the n-th partition changes in every ' +
+      'place it is stored at on a majority of its disks; only in a plan that goes beyond the bound',
+  },
+  'spoil-all': {
+    targets: ['all'],
+    detail: 'number',
+    meaning: 'as spoil-majority, on all of its disks: nobody has the entry any more',
+  },
+  'add-node': { targets: ['all'], meaning: 'no fault: an empty node is added to the cluster' },
+  'remove-node': { targets: ['one'], meaning: 'no fault: the target is told to leave' },
+  'replace-node': {
+    targets: ['one'],
+    meaning: 'the target loses its disk, and another incarnation of it joins with an empty one',
+  },
+  'move-partition': {
+    targets: ['one'],
+    detail: 'number',
+    meaning: 'no fault: the n-th partition moves to the target, away from one of its nodes',
+  },
+  rebalance: { targets: ['all'], meaning: 'no fault: replicas and leaders are evened out' },
+} as const satisfies Readonly<Record<string, FaultRow>>
+
+export type FaultName = keyof typeof faultTable
+
+/** What `detail` of a step of this fault may be. */
+export function isDetail(fault: FaultName, detail: unknown): boolean {
+  const row: FaultRow = faultTable[fault]
+  if (row.detail === undefined) return detail === undefined
+  if (row.detail === 'file') return (fileKinds as readonly unknown[]).includes(detail)
+  return typeof detail === 'string' && /^[1-9]\d{0,3}$/.test(detail)
+}
+
+export const faultNames = Object.keys(faultTable) as readonly FaultName[]
+
+export function isFault(name: unknown): name is FaultName {
+  return typeof name === 'string' && Object.hasOwn(faultTable, name)
+}
