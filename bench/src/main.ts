@@ -8,12 +8,13 @@ import { failover } from './failover.ts'
 import { latency } from './latency.ts'
 import { limit } from './limit.ts'
 import { defaultFile, newReport, type Outcome, tableText, writeReport } from './report.ts'
+import { simulation } from './simulation.ts'
 import { steady } from './steady.ts'
 import { throughput } from './throughput.ts'
 
-const usage = `npm run bench -- [limit|throughput|latency|failover|steady|all] [options]
+const usage = `npm run bench -- [limit|throughput|latency|failover|steady|simulation|all] [options]
   --seconds N   of each single run (default 5)
-  --rounds N    of throughput and latency (default 3)
+  --rounds N    of throughput, latency and simulation (default 3)
   --minutes N   of steady (default 10)
   --profile     throughput: print where the time of a leader goes
   --out FILE    report, without ending (default bench/results/DATE-WHAT)
@@ -48,6 +49,7 @@ async function main(): Promise<number> {
     throughput: () => throughput({ ...options, profile: values.profile }),
     latency: () => latency(options),
     failover,
+    simulation: () => simulation(rounds),
     steady: () => steady({ minutes, reportFile: `${file.replace(/\.json$/, '')}.json`, save }),
     all: async () =>
       joined([

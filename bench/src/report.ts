@@ -17,6 +17,8 @@ export interface Outcome {
   readonly tables: readonly Table[]
   /** Every single run. */
   readonly raw: Readonly<Record<string, unknown>>
+  /** What ran where on the machine; default: the three nodes and the client of a real cluster. */
+  readonly place?: string
 }
 
 export interface Report extends Outcome {
@@ -57,15 +59,16 @@ export function tableText({ title, columns, rows, note }: Table): string {
   return [...lines, ...(note === undefined ? [] : ['', note]), ''].join('\n')
 }
 
-function markdown({ what, startedAt, command, machine: place, tables }: Report): string {
-  const { cpu, cores, memoryGiB, system, fileSystem, node, quorate, commit } = place
+function markdown({ what, startedAt, command, machine: host, tables, place }: Report): string {
+  const { cpu, cores, memoryGiB, system, fileSystem, node, quorate, commit } = host
   return [
     `# ${what}`,
     '',
     `\`${command}\`, ${startedAt}`,
     '',
     `${cpu}, ${cores} cores, ${memoryGiB} GiB, ${system}, ${fileSystem}; Node.js ${node},`,
-    `quorate ${quorate}, commit ${commit}. Three nodes and the client share the machine.`,
+    `quorate ${quorate}, commit ${commit}.`,
+    place ?? 'Three nodes and the client share the machine.',
     '',
     ...tables.map(tableText),
   ].join('\n')
