@@ -137,8 +137,19 @@ export const optionTable: readonly OptionRow[] = [
     default: '4194304 (4 MiB/s)',
     range: '65536 to 1073741824',
     relation:
-      'all data are read once a day, or as often as this allows; 4 MiB/s is 4.6 TiB in 14 days',
+      'all data are read once in --scrub-cycle-ms, or as often as this allows; 4 MiB/s is 4.6 TiB in 14 days',
     about: 'how fast stored data are read again, at most, to find damage',
+  },
+  {
+    name: 'scrubCycleMs',
+    flag: '--scrub-cycle-ms N',
+    variable: 'QUORATE_SCRUB_CYCLE_MS',
+    unit: 'ms',
+    default: '86400000 (a day)',
+    range: '1000 to 1209600000 (14 days)',
+    relation: 'longer where --scrub-bytes-per-second does not allow it',
+    about:
+      'time from one check of all stored data to the next; the first begins after a minute at most',
   },
   {
     name: 'diskReserveBytes',

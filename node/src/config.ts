@@ -26,6 +26,7 @@ export interface ServerConfig {
   readonly electionTimeoutMinMs: number
   readonly electionTimeoutMaxMs: number
   readonly scrubBytesPerSecond: number
+  readonly scrubCycleMs: number
   readonly diskReserveBytes: number
 }
 
@@ -62,6 +63,7 @@ const schema = z.strictObject({
   electionTimeoutMinMs: wholeNumber(50, 60_000).default(600),
   electionTimeoutMaxMs: wholeNumber(50, 120_000).default(900),
   scrubBytesPerSecond: wholeNumber(65_536, 1_073_741_824).default(4_194_304),
+  scrubCycleMs: wholeNumber(1000, 1_209_600_000).default(86_400_000),
   diskReserveBytes: wholeNumber(0, 1_099_511_627_776).default(268_435_456),
 })
 

@@ -146,7 +146,7 @@ class ServerProcess {
   #nodeOptions(): NodeOptions {
     const config = this.#config
     const { heartbeatMs, electionTimeoutMinMs, electionTimeoutMaxMs } = config
-    const { scrubBytesPerSecond, diskReserveBytes } = config
+    const { scrubBytesPerSecond, scrubCycleMs, diskReserveBytes } = config
     const httpAddress = this.#http?.address
     return {
       folder: config.data,
@@ -158,7 +158,7 @@ class ServerProcess {
       autoCreateTopics: config.autoCreateTopics,
       version,
       timing: { heartbeatMs, electionTimeoutMinMs, electionTimeoutMaxMs },
-      storage: { scrubBytesPerSecond, diskReserveBytes },
+      storage: { scrubBytesPerSecond, scrubCycleMs, diskReserveBytes },
       ...(httpAddress === undefined ? {} : { httpAddress }),
     }
   }

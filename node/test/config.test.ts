@@ -33,6 +33,7 @@ describe('options of server start', () => {
       electionTimeoutMinMs: 600,
       electionTimeoutMaxMs: 900,
       scrubBytesPerSecond: 4_194_304,
+      scrubCycleMs: 86_400_000,
       diskReserveBytes: 268_435_456,
     })
     const stated = Object.fromEntries(optionTable.map((row) => [row.name, row.default]))

@@ -1,5 +1,5 @@
 // Damage to real files, of every kind, between SIGKILL and restart, while the other nodes carry the
-// load.
+// load. The tests mostly wait, for starts, repairs and leaders, so they run side by side.
 import { expect, test } from 'vitest'
 import { DamageRun, type FileDamage } from '../../src/process/damage-run.ts'
 import { stoppedAfterwards } from './support.ts'
@@ -34,8 +34,10 @@ const healing: readonly (readonly FileDamage[])[] = [
   ],
 ]
 
-test('a node whose files are damaged, of any kind, comes back by itself and heals while the others carry the load, and nothing acknowledged is lost', async () => {
-  const run = stoppedAfterwards(await DamageRun.start(1))
+test.concurrent('a node whose files are damaged, of any kind, comes back by itself and heals while the others carry the load, and nothing acknowledged is lost', async ({
+  onTestFinished,
+}) => {
+  const run = stoppedAfterwards(await DamageRun.start(1), onTestFinished)
   for (const [index, files] of healing.entries()) {
     const [report] = await run.damage([{ node: `n${1 + (index % 3)}`, files }])
     expect(report).toMatchObject({ outcome: 'ready' })
@@ -44,8 +46,10 @@ test('a node whose files are damaged, of any kind, comes back by itself and heal
   expect(await run.finish()).toEqual([])
 })
 
-test('two nodes whose files are damaged at once in different ranges heal each other, and a bit that flipped unseen is found by a read', async () => {
-  const run = stoppedAfterwards(await DamageRun.start(2))
+test.concurrent('two nodes whose files are damaged at once in different ranges heal each other, and a bit that flipped unseen is found by a read', async ({
+  onTestFinished,
+}) => {
+  const run = stoppedAfterwards(await DamageRun.start(2), onTestFinished)
   const reports = await run.damage([
     {
       node: 'n1',
@@ -72,8 +76,10 @@ test('two nodes whose files are damaged at once in different ranges heal each ot
   expect(await run.finish()).toEqual([])
 })
 
-test('nodes without any copy of identity, manifest or secret end with the error that names the files, the others serve, and replace-node brings them back', async () => {
-  const run = stoppedAfterwards(await DamageRun.start(3))
+test.concurrent('nodes without any copy of identity, manifest or secret end with the error that names the files, the others serve, and replace-node brings them back', async ({
+  onTestFinished,
+}) => {
+  const run = stoppedAfterwards(await DamageRun.start(3), onTestFinished)
   for (const [node, kinds] of Object.entries({
     n1: ['identity', 'wal/identity'],
     n2: ['manifest.A', 'manifest.B'],

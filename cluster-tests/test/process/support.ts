@@ -1,7 +1,7 @@
 // Clusters of a test, ended with it also when it fails or runs out of time.
 
 import { PlannedCluster, type PlannedOptions } from 'quorate/laboratory'
-import { onTestFinished } from 'vitest'
+import { onTestFinished, type TestContext } from 'vitest'
 import { DevCluster, type DevOptions } from '../../src/process/dev-cluster.ts'
 
 export async function devCluster(options: DevOptions = {}): Promise<DevCluster> {
@@ -12,7 +12,11 @@ export async function plannedCluster(options: PlannedOptions = {}): Promise<Plan
   return stoppedAfterwards(await PlannedCluster.start(options))
 }
 
-export function stoppedAfterwards<Owned extends { stop(): Promise<void> }>(owned: Owned): Owned {
-  onTestFinished(() => owned.stop(), 60_000)
+/** `finished`: of the context, for tests that run side by side. */
+export function stoppedAfterwards<Owned extends { stop(): Promise<void> }>(
+  owned: Owned,
+  finished: TestContext['onTestFinished'] = onTestFinished,
+): Owned {
+  finished(() => owned.stop(), 60_000)
   return owned
 }

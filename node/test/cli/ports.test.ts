@@ -36,10 +36,8 @@ describe('ports of a local cluster', () => {
   })
 
   test('follow on the first one', async () => {
-    await withTaken(async (taken) => {
-      const first = taken > 40_000 ? 20_000 : 50_000
-      expect((await ask(String(first), '0'))[0]).toEqual([first, first + 1, first + 2])
-    })
+    // Of no range that anything hands out.
+    expect((await ask('9500', '0'))[0]).toEqual([9500, 9501, 9502])
   })
 
   test('in use are refused, and the error names the port and the option', async () => {

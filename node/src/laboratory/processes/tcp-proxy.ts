@@ -3,6 +3,7 @@
 // TCP it delivers late what was sent meanwhile, when it passes again and both ends still wait.
 // `refuse` is a port nobody listens on: connections break and new ones are refused.
 import net from 'node:net'
+import { freePorts } from '../../cli/free-ports.ts'
 
 export type ProxyMode = 'pass' | 'drop' | 'refuse'
 
@@ -18,18 +19,21 @@ export class TcpProxy {
   readonly #target: { readonly host: string; readonly port: number }
   readonly #relays = new Set<Relay>()
   #server: net.Server
-  #port = 0
+  readonly #port: number
   #mode: ProxyMode = 'pass'
 
-  private constructor(target: string) {
-    const { hostname, port } = new URL(`tcp://${target}`)
-    this.#target = { host: hostname, port: Number(port) }
+  private constructor(target: string, port: number) {
+    const { hostname, port: targetPort } = new URL(`tcp://${target}`)
+    this.#target = { host: hostname, port: Number(targetPort) }
+    this.#port = port
     this.#server = this.#createServer()
   }
 
   /** `target`: `host:port`; nobody need listen there yet. */
   static async start(target: string): Promise<TcpProxy> {
-    const proxy = new TcpProxy(target)
+    // A port that the system hands out could be gone when `refuse` is over.
+    const [port] = (await freePorts(1)) as [number]
+    const proxy = new TcpProxy(target, port)
     await proxy.#listen()
     return proxy
   }
@@ -111,10 +115,7 @@ export class TcpProxy {
   #listen(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject)
-      this.#server.listen(this.#port, '127.0.0.1', () => {
-        this.#port = (this.#server.address() as net.AddressInfo).port
-        resolve()
-      })
+      this.#server.listen(this.#port, '127.0.0.1', () => resolve())
     })
   }
 
