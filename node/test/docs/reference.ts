@@ -171,10 +171,12 @@ const anything = new Proxy(() => {}, {
 /** Names of events in the sources of the node. */
 export function eventNames(): Set<string> {
   const notEvents = /^(?:commander\.|metadata\.(?:propose|read)$)|\.(?:json|ts|tmp|log)$/
+  // What no node process runs: its events are in no log of a node.
+  const noNode = /^(?:cli|laboratory|testing)\//
   const found = new Set<string>()
   const folder = join(repository, 'node/src')
   for (const path of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
-    if (!path.endsWith('.ts') || path.startsWith('cli/')) continue
+    if (!path.endsWith('.ts') || noNode.test(path)) continue
     const source = readFileSync(join(folder, path), 'utf8')
     for (const [, name] of source.matchAll(/'([a-z]+\.[a-z]+(?:[_-][a-z]+)*)'/g)) {
       if (!notEvents.test(name!)) found.add(name!)
