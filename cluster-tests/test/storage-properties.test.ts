@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { exceed, firstSeed, fulfil } from './support/plans.ts'
 
-// Long runs: npm run chaos -- sim-storage.
+// Long runs: npm run chaos -- sim --kind sim-storage.
 const damagePlans = 28
 const beyondPlans = 12
 

@@ -19,7 +19,7 @@ const sansIo =
 /** Files that hold the real world: entries, hosts, and `…-node.ts` beside each simulated part. */
 const realWorld = /(?:^|\/)(?:main\.ts|[\w-]*host[\w-]*\.ts|[\w-]+-node\.ts)$/
 const cliOrRealWorld = new RegExp(
-  `^node/src/cli/|^node/src/laboratory/processes/|${realWorld.source}`,
+  `^node/src/cli/|^node/src/laboratory/(?:processes|runs)/|${realWorld.source}`,
 )
 
 export const bans: readonly Ban[] = [

@@ -26,7 +26,7 @@ const mayImport: readonly { readonly files: RegExp; readonly packages: readonly 
 const product = /^(?:protocol|raft|actors|client|node)\/src\//
 const testing = /^(?:[\w-]+\/src\/testing|node\/src\/(?:simulation|laboratory))\//
 /** Simulated parts themselves, and the commands that run them. */
-const mayTest = new RegExp(`${testing.source}|^node/src/cli/chaos`)
+const mayTest = new RegExp(`${testing.source}|^node/src/cli/(?:program-)?chaos`)
 
 export function checkDirection(repository: Repository): Finding[] {
   return codeFiles(repository).flatMap((file) =>

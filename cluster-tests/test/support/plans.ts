@@ -9,7 +9,7 @@ import { type PlanKind, planOfSeed, runPlan, shrinkPlan, Totals } from 'quorate/
 export const firstSeed = 1
 export const plansPerFile = 100
 
-const folder = resolve(import.meta.dirname, '../..')
+const folder = resolve(import.meta.dirname, '../../..')
 const shrinkLimitMs = 60_000
 
 /** Plans from this number on, until so many count. Prints the totals. */
@@ -42,8 +42,8 @@ function runInto(totals: Totals, seed: number, plan: Plan): void {
 function failure(seed: number, plan: Plan, violations: readonly string[]): Error {
   const fails = (candidate: Plan) => runPlan(candidate).violations.length > 0
   const smallest = JSON.stringify(shrinkPlan(plan, fails, shrinkLimitMs), null, 2)
-  const path = `cluster-tests/failing-plan-${seed}.json`
-  writeFileSync(resolve(folder, '..', path), `${smallest}\n`)
-  const again = `npm run chaos -- --plan ${path}`
+  const path = `failing-plan-${seed}.json`
+  writeFileSync(resolve(folder, path), `${smallest}\n`)
+  const again = `npx quorate chaos replay ${path}`
   return new Error([`plan ${seed}:`, ...violations, 'smaller:', smallest, again].join('\n'))
 }

@@ -3,6 +3,7 @@
 // themselves (arguments.ts). docs/reference/cli.md shows the same tree; a test compares them.
 import { Command, type CommanderError } from 'commander'
 import { optionTable } from '../config-table.ts'
+import { addChaos } from './program-chaos.ts'
 import { addCluster } from './program-cluster.ts'
 import { client, example } from './program-parts.ts'
 import { UsageError } from './usage-error.ts'
@@ -35,6 +36,7 @@ export function createProgram(
   addConsume(program, server)
   addCluster(program, server)
   addStorage(program)
+  addChaos(program)
   for (const command of [program, ...commandsBelow(program)]) prepare(command, starting)
   return program
 }

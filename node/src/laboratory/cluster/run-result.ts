@@ -47,3 +47,6 @@ export interface RunResult {
   readonly retired: number
   readonly history: History
 }
+
+/** What is left of a result when it leaves its process. */
+export type RunSummary = Omit<RunResult, 'history'>

@@ -1,18 +1,18 @@
 // Sums over many runs: how many counted, what was sent, and how often each fault took effect. A run
 // counts only if it was long enough, acknowledged enough and something really broke.
-import type { RunResult } from './run-result.ts'
+import type { RunSummary } from './run-result.ts'
 
 export const countedMs = 10_000
 export const countedAcks = 100
 
 /** A plan that proved something: bounds of the run, not of its result. */
-export function counts(result: RunResult): boolean {
+export function counts(result: RunSummary): boolean {
   const enough = result.simulatedMs >= countedMs && result.acked >= countedAcks
   return enough && effects(result) > 0
 }
 
 /** Faults of all kinds that something met. */
-export function effects({ applied, network, disks, damages, changes }: RunResult): number {
+export function effects({ applied, network, disks, damages, changes }: RunSummary): number {
   // Faults of processes hit what they are aimed at; one of network or disk only if it is met.
   const { power, kill, stop, pause } = applied
   const { refused: _, ...damaged } = damages
@@ -33,17 +33,34 @@ export function effects({ applied, network, disks, damages, changes }: RunResult
   return counts.reduce((sum, count) => sum + count, 0)
 }
 
+/**
+ * How often each fault struck (`fault …`) and was met by something, by name; 0 for those that a run
+ * knows and did not have.
+ */
+export function faultsOf(result: RunSummary): Record<string, number> {
+  const groups = {
+    fault: result.applied,
+    'met network': result.network,
+    'met disk': result.disks,
+    damage: result.damages,
+    change: result.changes,
+  }
+  const named = Object.entries(groups).flatMap(([group, counts]) =>
+    Object.entries(counts).map(([name, count]) => [`${group} ${name}`, count] as const),
+  )
+  return Object.fromEntries(named)
+}
+
 export class Totals {
   runs = 0
   counted = 0
   readonly #sums = new Map<string, number>()
 
-  add(result: RunResult): void {
+  add(result: RunSummary): void {
     this.runs += 1
     if (counts(result)) this.counted += 1
     const { acked, unknown, notApplied, retired, churned, elections, copiesChecked, exits } = result
-    const { simulatedMs, events, applied, network, disks, damages, away, stopped, changes } = result
-    const { recoveries, beyond, lost } = result
+    const { simulatedMs, events, away, stopped, recoveries, beyond, lost } = result
     const plain = {
       acked,
       unknown,
@@ -60,11 +77,7 @@ export class Totals {
       events,
     }
     this.#add('', { simulatedSeconds: simulatedMs / 1000, ...plain })
-    this.#add('fault ', applied)
-    this.#add('met network ', network)
-    this.#add('met disk ', disks)
-    this.#add('damage ', damages)
-    this.#add('change ', changes)
+    this.#add('', faultsOf(result))
     this.#add('', recoveries)
   }
 

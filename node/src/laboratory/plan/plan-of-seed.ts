@@ -4,20 +4,15 @@ import fc from 'fast-check'
 import type { Plan } from './plan.ts'
 import { planArbitrary } from './plan-arbitrary.ts'
 import { damagePlans } from './plan-damage.ts'
+import type { PlanKind } from './plan-kinds.ts'
 import { membershipPlans } from './plan-membership.ts'
 
-/** What plans are drawn from, by the word that `npm run chaos` takes for it. */
-const drawings = {
-  /** Faults of network, process and disk, and no damage. */
+const drawings: Readonly<Record<PlanKind, fc.Arbitrary<Plan>>> = {
   sim: planArbitrary,
   'sim-storage': damagePlans.within,
   'sim-beyond': damagePlans.beyond,
   'sim-membership': membershipPlans,
-} as const satisfies Readonly<Record<string, fc.Arbitrary<Plan>>>
-
-export type PlanKind = keyof typeof drawings
-
-export const planKinds = Object.keys(drawings) as readonly PlanKind[]
+}
 
 export function planOfSeed(seed: number, kind: PlanKind = 'sim'): Plan {
   return draw(drawings[kind], seed)

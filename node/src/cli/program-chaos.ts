@@ -1,0 +1,54 @@
+// The branch `quorate chaos` of the tree of commands (program.ts): names, options, texts. The
+// laboratory and fast-check are loaded by the commands when they run, not here.
+import type { Command } from 'commander'
+import { planKindTable } from '../laboratory/plan/plan-kinds.ts'
+import { example } from './program-parts.ts'
+
+export function addChaos(program: Command): void {
+  const chaos = program
+    .command('chaos')
+    .description('look for plans of faults under which a cluster breaks its promises')
+  example(chaos, 'quorate chaos sim --minutes 10')
+  addSim(chaos)
+  addReplay(chaos)
+  addShrink(chaos)
+}
+
+function addSim(chaos: Command): void {
+  const sim = kind(chaos.command('sim'))
+    .description(
+      'run drawn plans on simulated clusters, on all cores; exit code 1: one was violated',
+    )
+    .option('--seeds <count>', 'how many plans (default: 100, or what fits into --minutes)')
+    .option('--minutes <count>', 'begin no plan after this time')
+    .option('--first-seed <seed>', 'number of the first plan', '1')
+    .option('--workers <count>', 'processes that run plans (default: one for each core)')
+    .option('--keep-going', 'do not end at the first violation')
+    .option('-o, --output <format>', 'table | json', 'table')
+    .action(async (options) => (await import('./chaos-sim.ts')).runSim(options))
+  example(sim, 'quorate chaos sim --kind sim-storage --seeds 1000')
+}
+
+function addReplay(chaos: Command): void {
+  const replay = kind(chaos.command('replay <plan>'))
+    .description('run one plan again: a number, which draws it, or a file that holds it')
+    .option('--trace', 'print what happens, a line for each event')
+    .option('-o, --output <format>', 'table | json', 'table')
+    .action(async (plan, options) => (await import('./chaos-replay.ts')).runReplay(plan, options))
+  example(replay, 'quorate chaos replay 42 --kind sim-storage')
+}
+
+function addShrink(chaos: Command): void {
+  const shrink = kind(chaos.command('shrink <plan>'))
+    .description('make a plan that fails smaller, and print it')
+    .option('--minutes <count>', 'ends after this time with the smallest so far', '10')
+    .option('--out <file>', 'write the plan there instead')
+    .action(async (plan, options) => (await import('./chaos-shrink.ts')).runShrink(plan, options))
+  example(shrink, 'quorate chaos shrink failing-plan-sim-42.json --out smaller.json')
+}
+
+/** The option of every command that draws plans. */
+function kind(command: Command): Command {
+  const kinds = Object.entries(planKindTable).map(([name, meaning]) => `${name}: ${meaning}`)
+  return command.option('--kind <kind>', `of drawn plans. ${kinds.join('; ')}`, 'sim')
+}
