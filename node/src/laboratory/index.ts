@@ -69,7 +69,23 @@ export { aim } from './cluster/targets.ts'
 export { counts, Totals } from './cluster/totals.ts'
 export { makeValue, valueMark, valueMarks } from './cluster/values.ts'
 export { topicName, Workload } from './cluster/workload.ts'
+export {
+  type Anomaly,
+  type AnomalyName,
+  anomalyTable,
+  type Severity,
+  sameNameMax,
+} from './history/anomaly.ts'
+export { checkHistory, isFatal } from './history/check-history.ts'
+export {
+  HistoryError,
+  type HistoryEvent,
+  type HistoryHeader,
+  type HistorySetting,
+} from './history/event.ts'
+export { readHistory, writeHistory } from './history/file-node.ts'
 export { type History, newHistory, type ReadRecord, type Send } from './history/history.ts'
+export { HistoryRecorder } from './history/recorder.ts'
 export type { FaultName } from './plan/fault-table.ts'
 export { type Plan, parsePlan } from './plan/plan.ts'
 export { type PlanKind, planKinds } from './plan/plan-kinds.ts'

@@ -1,0 +1,229 @@
+// Events of a history put together to operations: every send with its outcome, what every process
+// read and from where, every question for an end, every call of a register. Refuses a history that
+// makes no sense. Takes the events one by one and keeps none. Knows nothing of anomalies. Next stop:
+// facts.ts.
+import {
+  type Answers,
+  type Assignment,
+  type Excuse,
+  HistoryError,
+  type HistoryEvent,
+  type HistoryFunction,
+  type HistoryHeader,
+  type PartitionName,
+  type ReadRecord,
+  type RegisterCall,
+  type RegisterValue,
+  type SentRecord,
+} from './event.ts'
+
+interface Operation {
+  readonly process: string
+  /** Index of its invocation. */
+  readonly index: number
+  readonly invokedMs: number
+  /** Index of what came back; -1: nothing did. */
+  answerIndex: number
+  answeredMs: number
+}
+
+export type SendOutcome = 'acked' | 'failed' | 'unknown'
+
+export interface SendOperation extends Operation {
+  readonly sent: SentRecord
+  outcome: SendOutcome
+  /** Where it must be: as asked for, then as acked. -1: unknown. */
+  partition: number
+  /** -1: unknown. */
+  offset: number
+  code: string | undefined
+}
+
+export interface Poll {
+  readonly kind: 'poll'
+  /** Index of the event that brought the records. */
+  readonly index: number
+  /** Index of the invocation; -1: nobody asked. */
+  readonly invokeIndex: number
+  readonly invokedMs: number
+  readonly records: readonly ReadRecord[]
+}
+
+export interface AssignOperation extends Operation {
+  readonly kind: 'assign'
+  readonly assignment: Assignment
+  done: boolean
+}
+
+export interface EndQuery extends Operation {
+  readonly of: PartitionName
+  /** -1: no answer. */
+  offset: number
+}
+
+export interface RegisterOperation extends Operation {
+  readonly call: RegisterCall
+  outcome: SendOutcome
+  value: RegisterValue | undefined
+}
+
+type Pending =
+  | { readonly f: 'send'; readonly operation: SendOperation }
+  | { readonly f: 'poll'; readonly operation: Operation }
+  | { readonly f: 'assign'; readonly operation: AssignOperation }
+  | { readonly f: 'end'; readonly operation: EndQuery }
+  | { readonly f: 'register'; readonly operation: RegisterOperation }
+
+export class Operations {
+  readonly header: HistoryHeader
+  readonly sends: SendOperation[] = []
+  readonly byValue = new Map<string, SendOperation>()
+  /** By process: what it read and from where, in its order. */
+  readonly readers = new Map<string, (Poll | AssignOperation)[]>()
+  readonly ends: EndQuery[] = []
+  readonly registers: RegisterOperation[] = []
+  readonly excuses: { readonly index: number; readonly excuse: Excuse }[] = []
+  readonly #partitions: ReadonlyMap<string, number>
+  readonly #open = new Map<number, Pending>()
+  #index = 0
+  #timeMs = Number.NEGATIVE_INFINITY
+
+  constructor(header: HistoryHeader) {
+    this.header = header
+    this.#partitions = new Map(header.topics.map(({ topic, partitions }) => [topic, partitions]))
+  }
+
+  /** @throws {HistoryError} */
+  add(event: HistoryEvent): void {
+    const { index, timeMs } = event
+    if (index !== this.#index) refuse(event, `follows event ${this.#index - 1}`)
+    if (timeMs < this.#timeMs) refuse(event, `goes back from ${this.#timeMs} ms to ${timeMs} ms`)
+    this.#index += 1
+    this.#timeMs = timeMs
+    if (event.type === 'invoke') this.#invoke(event)
+    else this.#answer(event)
+  }
+
+  #invoke(event: HistoryEvent & { readonly type: 'invoke' }): void {
+    const { index, process, timeMs: invokedMs } = event
+    const begun = { process, index, invokedMs, answerIndex: -1, answeredMs: Number.NaN }
+    if (event.f === 'send') this.#send(event, begun)
+    else if (event.f === 'poll') this.#open.set(index, { f: 'poll', operation: begun })
+    else if (event.f === 'assign') {
+      const { positions, final } = event.value
+      for (const position of positions) {
+        this.#mustExist(event, position)
+        if (final && position.offset === null) refuse(event, 'reads all and names no beginning')
+      }
+      const operation = { ...begun, kind: 'assign', assignment: event.value, done: false } as const
+      this.#read(process, operation)
+      this.#open.set(index, { f: 'assign', operation })
+    } else if (event.f === 'end') {
+      this.#mustExist(event, event.value)
+      const operation: EndQuery = { ...begun, of: event.value, offset: -1 }
+      this.ends.push(operation)
+      this.#open.set(index, { f: 'end', operation })
+    } else if (event.f === 'register') {
+      const { value: call } = event
+      const operation: RegisterOperation = { ...begun, call, outcome: 'unknown', value: undefined }
+      this.registers.push(operation)
+      this.#open.set(index, { f: 'register', operation })
+    } else {
+      for (const partition of event.value.partitions) this.#mustExist(event, partition)
+      this.excuses.push({ index, excuse: event.value })
+    }
+  }
+
+  #send(
+    event: HistoryEvent & { readonly f: 'send'; readonly type: 'invoke' },
+    begun: Operation,
+  ): void {
+    const { value: sent, index } = event
+    const { topic, value, partition } = sent
+    this.#mustExist(event, { topic, partition: partition ?? 0 })
+    const operation: SendOperation = {
+      process: begun.process,
+      index,
+      invokedMs: begun.invokedMs,
+      answerIndex: -1,
+      answeredMs: Number.NaN,
+      sent,
+      outcome: 'unknown',
+      partition: partition ?? -1,
+      offset: -1,
+      code: undefined,
+    }
+    if (this.byValue.has(value)) refuse(event, `sends ${value}, which was sent before`)
+    this.byValue.set(value, operation)
+    this.sends.push(operation)
+    this.#open.set(index, { f: 'send', operation })
+  }
+
+  #answer(event: Exclude<HistoryEvent, { readonly type: 'invoke' }>): void {
+    const { of, f, process } = event
+    if (of === undefined) {
+      if (event.f !== 'poll' || event.type !== 'ok') refuse(event, 'names no invocation')
+      else this.#polled(event, event.value, { invokeIndex: -1, invokedMs: Number.NaN })
+      return
+    }
+    const pending = this.#open.get(of) ?? refuse(event, `answers ${of}, where nothing is open`)
+    const { operation } = pending
+    if (pending.f !== f) refuse(event, `answers ${of}, which is a ${pending.f}`)
+    if (operation.process !== process) refuse(event, `answers ${of} of another process`)
+    this.#open.delete(of)
+    operation.answerIndex = event.index
+    operation.answeredMs = event.timeMs
+    if (event.type === 'ok') this.#ok(event, pending)
+    else if (pending.f === 'send' || pending.f === 'register') {
+      pending.operation.outcome = event.type === 'fail' ? 'failed' : 'unknown'
+      if (pending.f === 'send') pending.operation.code = event.value.code
+    }
+  }
+
+  #ok(event: HistoryEvent & { readonly type: 'ok' }, pending: Pending): void {
+    if (pending.f === 'send') {
+      const { operation } = pending
+      const { partition, offset } = event.value as Answers['send']
+      this.#mustExist(event, { topic: operation.sent.topic, partition })
+      operation.outcome = 'acked'
+      operation.partition = partition
+      operation.offset = offset ?? -1
+    } else if (pending.f === 'poll') {
+      const { index: invokeIndex, invokedMs } = pending.operation
+      this.#polled(event, event.value as Answers['poll'], { invokeIndex, invokedMs })
+    } else if (pending.f === 'assign') pending.operation.done = true
+    else if (pending.f === 'end') pending.operation.offset = (event.value as Answers['end']).offset
+    else {
+      pending.operation.outcome = 'acked'
+      pending.operation.value = (event.value as Answers['register']).value
+    }
+  }
+
+  #polled(
+    event: HistoryEvent,
+    { records }: Answers['poll'],
+    asked: Pick<Poll, 'invokeIndex' | 'invokedMs'>,
+  ): void {
+    for (const record of records) this.#mustExist(event, record)
+    this.#read(event.process, { kind: 'poll', index: event.index, ...asked, records })
+  }
+
+  #read(process: string, step: Poll | AssignOperation): void {
+    const steps = this.readers.get(process)
+    if (steps === undefined) this.readers.set(process, [step])
+    else steps.push(step)
+  }
+
+  #mustExist(event: HistoryEvent, { topic, partition }: PartitionName): void {
+    const partitions = this.#partitions.get(topic)
+    if (partitions === undefined) refuse(event, `is of topic ${topic}, which the header has not`)
+    else if (partition >= partitions) refuse(event, `is of ${topic}/${partition}, of ${partitions}`)
+  }
+}
+
+function refuse(
+  { index, f }: { readonly index: number; readonly f: HistoryFunction },
+  why: string,
+): never {
+  throw new HistoryError(`event ${index} (line ${index + 2}): ${f} ${why}`)
+}
