@@ -68,12 +68,16 @@ export class Cell implements Runnable {
 
   accept(message: unknown): boolean {
     if (this.state === 'stopping' || this.state === 'stopped') return false
-    if (this.mailbox.full) {
+    if (this.mailbox.full || this.refusesEarly()) {
       this.kernel.overflowed(this, this.settings.capacity, message)
       return false
     }
     this.put(message)
     return true
+  }
+
+  private refusesEarly(): boolean {
+    return this.mailbox.busy && this.kernel.probe.provoke('actors.mailbox-full')
   }
 
   acceptAlways(message: unknown): boolean {

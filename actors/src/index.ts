@@ -9,6 +9,8 @@ export type {
 } from './actor.ts'
 export type { Clock, Host, Random, TimerHandle } from './host.ts'
 export type { InspectionRecord, Inspector } from './inspection.ts'
+export type { Probe, ProbeOf, ProbeTable } from './probe.ts'
+export { actorProbes, noProbe } from './probe.ts'
 export { keyedRandom } from './random.ts'
 export type {
   MessageCodec,

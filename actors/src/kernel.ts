@@ -5,6 +5,7 @@ import { Cell } from './cell.ts'
 import type { Host, Random } from './host.ts'
 import type { Inspector } from './inspection.ts'
 import { defaultTurnMessages, defaultTurnMs, requireInteger, settingsOf } from './limits.ts'
+import { type actorProbes, noProbe, type ProbeOf } from './probe.ts'
 import type { LocalRef } from './ref.ts'
 import { Scheduler } from './scheduler.ts'
 import { Timers } from './timers.ts'
@@ -13,6 +14,8 @@ export interface KernelOptions {
   readonly name: string
   readonly host: Host
   readonly random: Random
+  /** Default `noProbe`. */
+  readonly probe?: ProbeOf<typeof actorProbes>
   readonly inspect?: Inspector
   readonly turnMessages?: number
   readonly turnMs?: number
@@ -23,6 +26,7 @@ export class Kernel {
   readonly name: string
   readonly host: Host
   readonly random: Random
+  readonly probe: ProbeOf<typeof actorProbes>
   readonly inspect: Inspector | undefined
   readonly scheduler: Scheduler
   readonly timers: Timers
@@ -50,6 +54,7 @@ export class Kernel {
     this.name = options.name
     this.host = options.host
     this.random = options.random
+    this.probe = options.probe ?? noProbe
     this.inspect = options.inspect
     this.handleEscalated = options.escalated
     this.scheduler = new Scheduler(options.host, turnMessages, turnMs)

@@ -3,6 +3,8 @@
 // full; it knows nothing of actors, turns or supervision. Previous stop of a message: ref.ts; next: cell.ts.
 
 const smallestRing = 16
+/** Waiting messages from which on a simulation may have the mailbox refuse more. */
+const busyMessages = 8
 /** A drained ring longer than this is given back, so that one burst does not pin memory for ever. */
 const largestKeptRing = 1_024
 
@@ -22,6 +24,11 @@ export class Mailbox {
 
   get waiting(): number {
     return this.size + this.later.length
+  }
+
+  /** Enough wait that nobody may count on room for more. */
+  get busy(): boolean {
+    return this.waiting >= busyMessages
   }
 
   /** Whoever heeds this before each `push` keeps at most `capacity` messages waiting. */

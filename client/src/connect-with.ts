@@ -1,5 +1,5 @@
 // Joins a client from its parts. The real ones come from connect.ts, simulated ones from a test.
-import type { Host, Random } from '@quorate/actors'
+import { type Host, noProbe, type Probe, type Random } from '@quorate/actors'
 import { QuorateError } from '@quorate/protocol'
 import { abortable } from './abort.ts'
 import { Client } from './client.ts'
@@ -15,19 +15,21 @@ export interface ClientParts {
   readonly random: Random
   readonly linkOpener: LinkOpener
   readonly limits?: Partial<ClientLimits>
+  /** Default `noProbe`. */
+  readonly probe?: Probe
   readonly signal?: AbortSignal
 }
 
 /** A core that is not started: for callers that live without promises. */
 export function clientCore(parts: ClientParts): ClientCore {
-  const { host, random, linkOpener: opener } = parts
+  const { host, random, linkOpener: opener, probe = noProbe } = parts
   const servers = typeof parts.servers === 'string' ? [parts.servers] : parts.servers
   const addresses = [...new Set(servers.map(serverAddress))]
   if (addresses.length === 0) {
     throw new QuorateError('QUORATE_INVALID_ARGUMENT', 'connect needs at least one server')
   }
   return new ClientCore(
-    { host, random, opener, limits: { ...defaultLimits, ...parts.limits } },
+    { host, random, opener, probe, limits: { ...defaultLimits, ...parts.limits } },
     addresses,
   )
 }

@@ -1,6 +1,6 @@
 // What a broker node needs from the world around it. main.ts gives it the real disk, network, clock
 // and randomness; the simulator gives its own. Options are what differs between nodes.
-import type { Host, Random } from '@quorate/actors'
+import type { Host, Probe, Random } from '@quorate/actors'
 import type { Network } from './mesh/network.ts'
 import type { EventLog } from './observe/log.ts'
 import type { RaftTiming } from './replication/raft-owner.ts'
@@ -13,6 +13,8 @@ export interface NodeEnvironment {
   readonly host: Host
   readonly random: Random
   readonly log: EventLog
+  /** Default `noProbe`. */
+  readonly probe?: Probe
   /** 32 hex digits nobody can guess, for proofs between nodes. */
   nonce(): string
   /** The node cannot go on (its disk or its metadata failed): end the process, crash-safe. */

@@ -1,7 +1,7 @@
 // The node's side of the mesh: where its peers are, and where what they say goes. Raft messages go
 // to the replica they name, requests to the same handlers a client reaches, questions between nodes
 // to node-requests.ts. Decides nothing about links (mesh/).
-import type { ActorRef, ActorSystem } from '@quorate/actors'
+import { type ActorRef, type ActorSystem, noProbe } from '@quorate/actors'
 import { QuorateError } from '@quorate/protocol'
 import type { CoreRouter } from './core-messaging/router.ts'
 import { type ApiHandler, serveApi } from './doors/api.ts'
@@ -62,6 +62,7 @@ export function createNodeMesh(wiring: MeshWiring): Mesh {
     self: { nodeId, incarnation, clusterId, secret, session, address },
     peers,
     nonce: () => environment.nonce(),
+    probe: environment.probe ?? noProbe,
     events: meshEvents(wiring),
   })
 }

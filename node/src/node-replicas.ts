@@ -18,6 +18,7 @@ import {
 } from './node-registration.ts'
 import type { PartitionDirectory } from './partition/partition-directory.ts'
 import { PartitionSupervisor, type SupervisorMessage } from './partition/partition-supervisor.ts'
+import type { NodeProbe } from './probes.ts'
 import { ApplyHistory } from './replication/apply-history.ts'
 import { GroupNodes } from './replication/group-nodes.ts'
 import type { RaftTiming } from './replication/raft-owner.ts'
@@ -29,6 +30,7 @@ import type { OpenedStorage, Storage } from './storage/storage.ts'
 export interface ReplicaWiring {
   readonly system: ActorSystem
   readonly storage: Storage
+  readonly probe: NodeProbe
   readonly opened: OpenedStorage
   readonly mesh: Mesh
   readonly directory: PartitionDirectory
@@ -65,6 +67,7 @@ export function spawnMetadata(wiring: ReplicaWiring): ActorRef<MetadataMessage> 
       history,
       session,
       storage,
+      probe: wiring.probe,
       timing,
       initial: () => initialMetadata(plan),
       send: (...call) => mesh.sendRaft(...call),
@@ -132,6 +135,7 @@ export function spawnSupervisor(wiring: ReplicaWiring): ActorRef<SupervisorMessa
         session,
         timing,
         storage,
+        probe: wiring.probe,
         files,
         isLost: (group, replicaId) =>
           opened.amnesiac.some(

@@ -1,7 +1,7 @@
 // Composition root of one broker node: storage, actors, mesh, doors and handlers are built here and
 // joined; nothing here decides anything about messages. Disk, network, clock and randomness come in
 // through NodeEnvironment, so the same node runs in a process (main.ts) and in the simulator.
-import { type ActorRef, ActorSystem } from '@quorate/actors'
+import { type ActorRef, ActorSystem, noProbe } from '@quorate/actors'
 import { leaderEventSubject, QuorateError } from '@quorate/protocol'
 import { CoreRouter } from './core-messaging/router.ts'
 import type { ApiHandler } from './doors/api.ts'
@@ -27,6 +27,7 @@ import { Metrics } from './observe/metrics.ts'
 import { registerNodeMetrics } from './observe/node-metrics.ts'
 import { PartitionDirectory } from './partition/partition-directory.ts'
 import type { SupervisorMessage } from './partition/partition-supervisor.ts'
+import type { NodeProbe } from './probes.ts'
 import { fetchOver } from './replication/peer-fetch.ts'
 import { decodeEntries, entriesQuestion } from './replication/repair-codec.ts'
 import { SnapshotPacer } from './replication/snapshot-pacer.ts'
@@ -58,6 +59,7 @@ export class BrokerNode {
   readonly metrics = new Metrics()
   readonly #environment: NodeEnvironment
   readonly #options: NodeOptions
+  readonly #probe: NodeProbe
   readonly #opened: OpenedStorage
   readonly #system: ActorSystem
   readonly #storage: Storage
@@ -83,12 +85,14 @@ export class BrokerNode {
     this.#environment = environment
     this.#options = options
     this.#opened = opened
+    this.#probe = environment.probe ?? noProbe
     const { host, random, log } = environment
     const { nodeId, incarnation, plan } = opened.identity
     this.#system = new ActorSystem({
       name: nodeId,
       host,
       random,
+      probe: this.#probe,
       inspect: (record) => {
         if (record.kind !== 'failed') return
         log.error('actor.failed', { path: record.path, error: record.error })
@@ -152,6 +156,7 @@ export class BrokerNode {
     const opened = openStorage(environment.disk, options.folder, {
       ...options.storage,
       random: environment.random,
+      probe: environment.probe ?? noProbe,
     })
     const node = new BrokerNode(environment, options, opened)
     node.#open(done)
@@ -304,6 +309,7 @@ export class BrokerNode {
       fetchState: fetchOver(this.#mesh, stateQuestion, decodeStatePiece),
       system: this.#system,
       storage: this.#storage,
+      probe: this.#probe,
       opened: this.#opened,
       mesh: this.#mesh,
       directory: this.#directory,

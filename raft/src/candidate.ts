@@ -72,9 +72,14 @@ function count<Entry extends RaftEntry>(
   if (candidacy.votes.has(voter)) return
   candidacy.votes.set(voter, granted)
   const result = tally(raft.membership.placed.configuration, candidacy.votes)
-  if (result === 'lost') becomeFollower(raft, raft.term, 0)
-  else if (result === 'won') {
+  if (result === 'lost') {
+    raft.probe.reached(raft.role === 'candidate' ? 'raft.election-lost' : 'raft.pre-vote-lost')
+    becomeFollower(raft, raft.term, 0)
+  } else if (result === 'won') {
     if (raft.role === 'pre-candidate') startElection(raft, false)
-    else becomeLeader(raft)
+    else {
+      if (candidacy.transfer) raft.probe.reached('raft.elected-by-transfer')
+      becomeLeader(raft)
+    }
   }
 }

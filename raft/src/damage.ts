@@ -59,6 +59,7 @@ export function handOverDamaged<Entry extends RaftEntry>(
 ): void {
   const { nowMs, options } = raft
   if (nowMs < leadership.handoverMs) return
+  raft.probe.reached('raft.hand-over-damaged')
   if (leadership.handoverTried) {
     becomeFollower(raft, raft.term, 0)
     return

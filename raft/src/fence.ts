@@ -69,6 +69,7 @@ function putUp<Entry extends RaftEntry>(
   progress: Progress,
   quarantine: number,
 ): void {
+  raft.probe.reached(quarantine > 0 ? 'raft.quarantined' : 'raft.fence-raised')
   const { session } = progress
   progress.fence = { index: raft.log.lastIndex, session, quarantine, passed: false }
 }
@@ -100,6 +101,7 @@ export function passFences<Entry extends RaftEntry>(
     const vouches = (voter: ReplicaId) =>
       voter !== progress.id && vouchedIndex(raft, leadership, voter) >= fence.index
     if (!isQuorum(raft.membership.placed.configuration, vouches)) continue
+    raft.probe.reached('raft.fence-passed')
     fence.passed = true
     sendPassed(raft, progress, fence)
   }
@@ -132,6 +134,7 @@ export function onFencePassed<Entry extends RaftEntry>(
 ): void {
   const { recovery } = raft
   if (recovery.tailKnown || !isFromOwnLeader(raft, from, message)) return
+  raft.probe.reached('raft.tail-recovered')
   recovery.tailKnown = true
   recovery.fencedTerm = raft.term
   raft.effects.push({ type: 'recovered' })
@@ -146,6 +149,7 @@ export function onQuarantine<Entry extends RaftEntry>(
   if (!recovery.tailKnown || !isFromOwnLeader(raft, from, message)) return
   // A repeated message: what was lost then is here again.
   if (recovery.fencedTerm === raft.term) return
+  raft.probe.reached('raft.tail-unknown')
   recovery.tailKnown = false
   const reason = `leader ${from} has an ack of index ${message.index}, the log ends at ${log.lastIndex}`
   raft.effects.push({ type: 'tail-unknown', reason })

@@ -61,7 +61,7 @@ export function onAppend<Entry extends RaftEntry>(
   } else if (store(raft, entries)) {
     // The committed prefix is in every later leader's log (paper 5.4.3), so it always agrees.
     const match = Math.max(previous.index + entries.length, log.commit)
-    commitUpTo(raft, Math.min(message.commit, match))
+    if (!raft.probe.provoke('raft.commit-later')) commitUpTo(raft, Math.min(message.commit, match))
     noteAgreement(raft, match)
     acknowledge(raft, from, match)
   }
@@ -105,6 +105,7 @@ function refuse<Entry extends RaftEntry>(
   from: ReplicaId,
   previous: LogPoint,
 ): void {
+  raft.probe.reached('raft.append-refused')
   const match = raft.log.lastAtMost(previous.index, previous.term, raft.log.commit)
   sendReply(raft, from, {
     type: 'append-reply',
@@ -175,7 +176,8 @@ export function onLeaderConnectionLost<Entry extends RaftEntry>(
 ): void {
   if (raft.role !== 'follower' || raft.leader !== leader || leader === 0) return
   raft.contactMs = -Infinity
-  const delayMs = raft.draw('connection-lost', raft.options.heartbeatMs + 1)
+  const drawnMs = raft.draw('connection-lost', raft.options.heartbeatMs + 1)
+  const delayMs = raft.probe.provoke('raft.campaign-at-once') ? 0 : drawnMs
   raft.electionDeadlineMs = Math.min(raft.electionDeadlineMs, raft.nowMs + delayMs)
 }
 

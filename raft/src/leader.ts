@@ -60,7 +60,10 @@ export function propose<Entry extends RaftEntry>(
   }
   persistEntries(raft, entries)
   followConfiguration(raft)
-  for (const progress of leadership.progress) sendAppends(raft, progress)
+  for (const progress of leadership.progress) {
+    // A heartbeat's reply makes up for it.
+    if (!raft.probe.provoke('raft.append-left-out')) sendAppends(raft, progress)
+  }
 }
 
 /** Also tells each peer how far it may commit, and asks it to confirm all reads up to now. */
@@ -72,6 +75,7 @@ export function sendHeartbeats<Entry extends RaftEntry>(
   const { reads } = leadership
   reads.sent = reads.position
   for (const progress of leadership.progress) {
+    if (raft.probe.provoke('raft.heartbeat-left-out')) continue
     const commit = Math.min(log.commit, progress.reached)
     send(raft, progress.id, { type: 'heartbeat', term, commit, read: reads.position })
   }
@@ -90,6 +94,7 @@ export function onLeaderTick<Entry extends RaftEntry>(
   const heardMs = quorumOver(leadership.quorums, nowMs, heardOf, leadership.scratch)
   leadership.quorumDeadlineMs = heardMs + options.electionTimeoutMinMs
   if (nowMs >= leadership.quorumDeadlineMs) {
+    raft.probe.reached('raft.quorum-lost')
     becomeFollower(raft, raft.term, 0)
     return
   }

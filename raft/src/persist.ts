@@ -90,6 +90,7 @@ export function persistHardState<Entry extends RaftEntry>(raft: Raft<Entry>): vo
 export function persistTruncation<Entry extends RaftEntry>(raft: Raft<Entry>, index: number): void {
   const { log, persists, recovery } = raft
   if (index >= log.lastIndex) return
+  raft.probe.reached('raft.entries-truncated')
   request(raft).truncateAfter = index
   log.truncateAfter(index)
   holesCut(recovery, index)

@@ -5,6 +5,7 @@ import { Log } from './log.ts'
 import { type Membership, membershipOf } from './membership.ts'
 import { assertOptions } from './options.ts'
 import { Persists } from './persist.ts'
+import { noRaftProbe, type RaftProbe } from './probes.ts'
 import type { Progress } from './progress.ts'
 import type { Quorums } from './quorum.ts'
 import type { ReadQueue } from './read-index.ts'
@@ -70,6 +71,7 @@ export interface Leadership {
 export interface Raft<Entry extends RaftEntry> {
   readonly options: RaftOptions
   readonly draw: Draw
+  readonly probe: RaftProbe
   /** The newest configuration of the log, committed or not: followed by reconfigure.ts. */
   membership: Membership
   /** Latest time given to `step`. Never goes back. */
@@ -113,6 +115,7 @@ export function createRaft<Entry extends RaftEntry>(
   restore: RaftRestore<Entry>,
   nowMs: number,
   draw: Draw,
+  probe: RaftProbe = noRaftProbe,
 ): Raft<Entry> {
   assertOptions(options)
   const log = new Log(restore, options.configuration)
@@ -120,10 +123,11 @@ export function createRaft<Entry extends RaftEntry>(
   const { latest } = configurations
   const membership = membershipOf(options.id, latest, configurations.before(latest.index))
   const { term, votedFor } = restore.hardState
-  const electionTimeoutMs = drawElectionTimeoutMs(options, draw)
+  const electionTimeoutMs = drawElectionTimeoutMs({ options, draw, probe })
   return {
     options,
     draw,
+    probe,
     membership,
     nowMs,
     term,
@@ -147,9 +151,16 @@ export function createRaft<Entry extends RaftEntry>(
   }
 }
 
-export function drawElectionTimeoutMs(options: RaftOptions, draw: Draw): number {
+export function drawElectionTimeoutMs({
+  options,
+  draw,
+  probe,
+}: Pick<Raft<RaftEntry>, 'options' | 'draw' | 'probe'>): number {
   const spread = options.electionTimeoutMaxMs - options.electionTimeoutMinMs + 1
-  return options.electionTimeoutMinMs + draw('election-timeout', spread)
+  const timeoutMs = options.electionTimeoutMinMs + draw('election-timeout', spread)
+  if (probe.provoke('raft.election-timeout-shortest')) return options.electionTimeoutMinMs
+  if (probe.provoke('raft.election-timeout-long')) return 2 * options.electionTimeoutMaxMs
+  return timeoutMs
 }
 
 /**

@@ -41,6 +41,7 @@ export function addRead<Entry extends RaftEntry>(
   leadership: Leadership,
   readId: number,
 ): void {
+  if (!leadership.serving) raft.probe.reached('raft.read-before-serving')
   const index = leadership.serving ? raft.log.commit : -1
   leadership.reads.waiting.push({ readId, position: ++leadership.reads.position, index })
 }
@@ -83,6 +84,7 @@ export function refuseReads<Entry extends RaftEntry>(
   raft: Raft<Entry>,
   leadership: Leadership,
 ): void {
+  if (leadership.reads.waiting.length > 0) raft.probe.reached('raft.reads-refused')
   for (const read of leadership.reads.waiting) {
     raft.effects.push({ type: 'read-refused', readId: read.readId })
   }

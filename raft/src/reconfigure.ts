@@ -83,11 +83,14 @@ export function settleConfiguration<Entry extends RaftEntry>(
   if (isJoint(configuration)) {
     if (leadership.leftJointIndex === index) return
     leadership.leftJointIndex = index
+    const isOthers = raft.log.termAt(index) !== raft.term
+    if (isOthers) raft.probe.reached('raft.joint-left-by-another')
     raft.effects.push({
       type: 'propose-configuration',
       configuration: withoutOutgoing(configuration),
     })
   } else if (!raft.membership.isVoter) {
+    raft.probe.reached('raft.leader-left')
     const successor = mostAdvanced(raft, leadership)
     if (successor !== undefined) send(raft, successor.id, { type: 'timeout-now', term: raft.term })
     becomeFollower(raft, raft.term, 0)

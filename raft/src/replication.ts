@@ -45,7 +45,9 @@ export function sendAppends<Entry extends RaftEntry>(raft: Raft<Entry>, progress
       return
     }
     const previous = log.pointAt(progress.next - 1) as LogPoint
-    sendAppend(raft, progress, previous, log.from(progress.next, progress.roomBytes(options)))
+    const isSmall = raft.probe.provoke('raft.append-one-entry')
+    const bytesMax = isSmall ? 1 : progress.roomBytes(options)
+    sendAppend(raft, progress, previous, log.from(progress.next, bytesMax))
   }
 }
 
@@ -65,6 +67,7 @@ function sendAppend<Entry extends RaftEntry>(
 /** The entries the peer needs have left memory: asks the host, at most once at a time. */
 function readEntries<Entry extends RaftEntry>(raft: Raft<Entry>, progress: Progress): void {
   if (raft.nowMs < progress.readAgainMs) return
+  raft.probe.reached('raft.entries-read-back')
   progress.readingFrom = progress.next
   progress.readAgainMs = raft.nowMs + raft.options.electionTimeoutMaxMs
   raft.effects.push({
@@ -148,11 +151,13 @@ export function hear<Entry extends RaftEntry>(
   if (progress.session === 0) progress.session = reply.session
   if (progress.session === reply.session) return heard(raft, leadership, progress, reply)
   if (progress.unprovenSession !== reply.session) {
+    raft.probe.reached('raft.session-unproven')
     progress.unprovenSession = reply.session
     progress.provingPosition = ++leadership.reads.position
     return undefined
   }
   if (reply.type !== 'heartbeat-reply' || reply.read < progress.provingPosition) return undefined
+  raft.probe.reached('raft.session-proven')
   progress.restarted(reply.session, reply.extent.index)
   noteRestart(raft, progress, reply)
   return heard(raft, leadership, progress, reply)
@@ -178,7 +183,8 @@ export function onAppendReply<Entry extends RaftEntry>(
   const progress = hear(raft, from, message)
   if (leadership === undefined || progress === undefined) return
   if (!message.success) {
-    progress.refused(message.rejected, agreedIndex(raft, message))
+    const isNews = progress.refused(message.rejected, agreedIndex(raft, message))
+    if (!isNews) raft.probe.reached('raft.late-refusal-ignored')
   } else if (
     message.reached <= log.lastIndex &&
     progress.acked(message.match, message.reached, raft.nowMs)
@@ -186,6 +192,9 @@ export function onAppendReply<Entry extends RaftEntry>(
     advanceCommit(raft, leadership)
     if (raft.leadership !== leadership) return
     continueTransfer(raft, leadership, progress)
+    if (progress.state === 'replicate' && raft.probe.provoke('raft.window-given-up')) {
+      progress.probeFrom(progress.reached + 1)
+    }
   }
   sendAppends(raft, progress)
 }
@@ -237,6 +246,8 @@ export function advanceCommit<Entry extends RaftEntry>(
   const { log } = raft
   passFences(raft, leadership)
   const index = quorumOver(leadership.quorums, cleanIndex(raft), matchOf, leadership.scratch)
+  const isOld = index > log.commit && log.termAt(index) !== raft.term
+  if (isOld) raft.probe.reached('raft.old-term-not-counted')
   if (index <= log.commit || log.termAt(index) !== raft.term) return
   commitUpTo(raft, index)
   if (!leadership.serving) startServing(raft, leadership)

@@ -22,6 +22,7 @@ export function acknowledge<Entry extends RaftEntry>(
   to: ReplicaId,
   reached: number,
 ): void {
+  if (reached > raft.recovery.cleanThrough) raft.probe.reached('raft.ack-capped')
   const reply: AppendReply = {
     type: 'append-reply',
     term: raft.term,

@@ -39,7 +39,7 @@ export function becomeFollower<Entry extends RaftEntry>(
 }
 
 export function restartElectionTimer<Entry extends RaftEntry>(raft: Raft<Entry>): void {
-  raft.electionTimeoutMs = drawElectionTimeoutMs(raft.options, raft.draw)
+  raft.electionTimeoutMs = drawElectionTimeoutMs(raft)
   raft.electionDeadlineMs = raft.nowMs + raft.electionTimeoutMs
 }
 

@@ -60,6 +60,7 @@ function openRound<Entry extends RaftEntry>(
   pre: boolean,
   { index, term }: { readonly index: number; readonly term: number },
 ): void {
+  raft.probe.reached(pre ? 'raft.round-begun' : 'raft.round-in-term')
   const round: Round = { pre, index, entryTerm: term, announced: false, answers: new Map() }
   raft.recovery.round = round
   continueRound(raft, round)
@@ -174,12 +175,14 @@ function answered<Entry extends RaftEntry>(
   const entry = log.entryAt(round.index)
   const isStillMissing = entry?.missing === true && entry.term === round.entryTerm
   if (!isStillMissing || round.index <= log.commit) {
+    raft.probe.reached('raft.round-found')
     recovery.round = undefined
   } else if (round.pre) {
     enterTerm(raft, raft.term + 1, 0)
     reportRole(raft)
     openRound(raft, false, entry)
   } else {
+    raft.probe.reached('raft.round-dropped')
     recovery.round = undefined
     recovery.waitsFor = []
     persistTruncation(raft, round.index - 1)

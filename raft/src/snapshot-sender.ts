@@ -12,11 +12,14 @@ import type { RaftEntry, RaftInput, SnapshotReply } from './types.ts'
 type SnapshotRead = Extract<RaftInput<RaftEntry>, { type: 'snapshot-read' }>
 
 const noBytes = new Uint8Array(0)
+/** Of a provoked piece. */
+const smallChunkBytes = 100
 
 export function startSnapshot<Entry extends RaftEntry>(
   raft: Raft<Entry>,
   progress: Progress,
 ): void {
+  raft.probe.reached('raft.snapshot-started')
   readChunk(raft, progress, progress.needsSnapshot(raft.nowMs))
 }
 
@@ -25,13 +28,14 @@ function readChunk<Entry extends RaftEntry>(
   progress: Progress,
   transfer: SnapshotTransfer,
 ): void {
+  const isSmall = raft.probe.provoke('raft.snapshot-chunk-small')
   transfer.isReading = true
   progress.readAgainMs = raft.nowMs + raft.options.electionTimeoutMaxMs
   raft.effects.push({
     type: 'read-snapshot',
     to: progress.id,
     offset: transfer.offset,
-    bytesMax: raft.options.snapshotChunkBytes,
+    bytesMax: isSmall ? smallChunkBytes : raft.options.snapshotChunkBytes,
   })
 }
 
@@ -80,6 +84,7 @@ export function resumeSnapshot<Entry extends RaftEntry>(
   const { nowMs, options, term } = raft
   if (transfer === undefined || nowMs - progress.movedMs < options.electionTimeoutMinMs) return
   if (transfer.isReading && nowMs < progress.readAgainMs) return
+  raft.probe.reached('raft.snapshot-resumed')
   progress.movedMs = nowMs
   transfer.isResumed = true
   if (transfer.isSent && transfer.point !== undefined) {

@@ -53,5 +53,6 @@ export function expireTransfer<Entry extends RaftEntry>(
   leadership: Leadership,
 ): void {
   if (leadership.transfer === undefined || raft.nowMs < leadership.transfer.deadlineMs) return
+  raft.probe.reached('raft.transfer-expired')
   leadership.transfer = undefined
 }

@@ -33,6 +33,7 @@ export function onVoteRequest<Entry extends RaftEntry>(
     reply(raft, from, request, wouldVote(raft, from, request))
   } else if (request.term > raft.term && isInContact(raft) && !request.transfer) {
     // Ignored, term and all: a leader is alive. If it is not able to lead, it will step down.
+    raft.probe.reached('raft.vote-refused-in-contact')
   } else {
     if (request.term > raft.term) becomeFollower(raft, request.term, 0)
     reply(raft, from, request, vote(raft, from, request))
@@ -48,7 +49,11 @@ function wouldVote<Entry extends RaftEntry>(
   // Entries it has acked may be gone: its log does not tell who is up to date (recovery.ts).
   if (!raft.recovery.tailKnown) return false
   if (isInContact(raft) || !raft.log.isUpToDate(request.lastIndex, request.lastTerm)) return false
-  return !isRivalToWaitFor(raft, from, request)
+  if (isRivalToWaitFor(raft, from, request)) {
+    raft.probe.reached('raft.rival-waited-for')
+    return false
+  }
+  return !raft.probe.provoke('raft.pre-vote-refused')
 }
 
 /**

@@ -161,11 +161,12 @@ export class Delivery {
     const { open } = lane
     if (open === undefined || lane.inFlight.length > 0) return false
     const lingerUntilMs = open.sinceMs + this.#options.lingerMs
-    if (!open.due && nowMs < lingerUntilMs) {
+    const { requestsPerNode } = this.#parts.environment.limits
+    const isDue = open.due || nowMs >= lingerUntilMs
+    if (!isDue && !this.#parts.environment.probe.provoke('client.batch-early')) {
       this.#wakeAt(lane, lingerUntilMs, nowMs)
       return false
     }
-    const { requestsPerNode } = this.#parts.environment.limits
     if ((this.#requests.get(address) ?? 0) < requestsPerNode) return true
     const gated = this.#gated.get(address) ?? new Set()
     this.#gated.set(address, gated.add(lane))
@@ -219,6 +220,9 @@ export class Delivery {
     const spent = lane.session
     const lost = lane.startNextEpoch(nowMs, this.#parts.environment.limits.lastEpoch)
     if (lost === undefined) return false
+    const { probe } = this.#parts.environment
+    probe.reached('client.epoch-raised')
+    if (lost.length > 0) probe.reached('client.outcome-unknown')
     if (lane.session === undefined && spent !== undefined) this.#identity.discard(spent.producerId)
     for (const batch of lost) {
       this.forget(batch)
@@ -255,7 +259,9 @@ export class Delivery {
       ),
     )
     const subject = apiSubject('write')
-    connections.request(address, subject, payload, limits.writeTimeoutMs, (failure, reply) => {
+    const isHasty = environment.probe.provoke('client.write-timeout-early')
+    const timeoutMs = isHasty ? limits.silenceMs : limits.writeTimeoutMs
+    connections.request(address, subject, payload, timeoutMs, (failure, reply) => {
       this.#completed(attempt, failure, reply)
     })
   }
@@ -292,7 +298,11 @@ export class Delivery {
 
   /** The attempt ended and nobody knows what the node did. */
   #noAnswer(lane: Lane, batch: Batch, attempt: Attempt, failure: RequestFailure | undefined): void {
-    if (failure !== 'no-responders') batch.uncertain = true
+    const { probe } = this.#parts.environment
+    if (failure !== 'no-responders') {
+      probe.reached('client.write-unanswered')
+      batch.uncertain = true
+    }
     const text = failure ?? 'unreadable reply'
     lane.lastError = new Error(`write to ${attempt.address}: ${text}`)
     if (batch.last !== attempt) return
@@ -304,7 +314,9 @@ export class Delivery {
   }
 
   #result(lane: Lane, batch: Batch, attempt: Attempt, result: WriteResult): void {
+    const { probe } = this.#parts.environment
     if (result.error === undefined) {
+      if (batch.last !== attempt) probe.reached('client.late-answer-settles')
       this.#remove(lane, batch)
       lane.backoff.reset()
       lane.lastError = undefined
@@ -313,6 +325,7 @@ export class Delivery {
     }
     if (errorByCode(result.error).outcome !== 'not-applied') batch.uncertain = true
     if (result.leader !== undefined) {
+      probe.reached('client.redirected')
       this.#parts.routing.hint(batch.topicId, batch.partition, result.leader)
     }
     // A newer attempt is out: it decides.
@@ -340,6 +353,7 @@ export class Delivery {
         this.#pause(lane)
         return
       case 'QUORATE_PRODUCER_FENCED':
+        this.#parts.environment.probe.reached('client.fenced')
         lane.fenced = true
         this.fail(lane, batch, code, detail)
         return
@@ -367,8 +381,11 @@ export class Delivery {
 
   /** One pause for all batches that come back refused together. */
   #pause(lane: Lane): void {
-    const nowMs = this.#parts.environment.host.monotonicMs()
-    if (lane.retryAtMs <= nowMs) lane.retryAtMs = nowMs + lane.backoff.next()
+    const { host, probe } = this.#parts.environment
+    const nowMs = host.monotonicMs()
+    if (lane.retryAtMs > nowMs) return
+    const pauseMs = lane.backoff.next()
+    lane.retryAtMs = nowMs + (probe.provoke('client.retry-at-once') ? 0 : pauseMs)
   }
 
   #wakeAt(lane: Lane, atMs: number, nowMs: number): void {

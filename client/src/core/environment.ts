@@ -4,10 +4,12 @@
 import type { Host, Random } from '@quorate/actors'
 import type { ClientLimits } from '../limits.ts'
 import type { LinkOpener } from '../link.ts'
+import type { ClientProbe } from './probes.ts'
 
 export interface Environment {
   readonly host: Host
   readonly random: Random
   readonly opener: LinkOpener
   readonly limits: ClientLimits
+  readonly probe: ClientProbe
 }

@@ -27,6 +27,9 @@ import type { TopicRoute } from './routing.ts'
 import type { StartSettings } from './start-finder.ts'
 import { StartFinder } from './start-finder.ts'
 
+/** Of a provoked fetch. */
+const shortWaitMs = 10
+
 export interface ReaderSettings extends StartSettings {
   /** All when absent. */
   readonly partitions: readonly number[] | undefined
@@ -235,7 +238,9 @@ export class ReaderCore {
 
   #fetch(reader: PartitionReader, address: string, nowMs: number): void {
     const { environment, connections, probe } = this.#parts
-    const { fetchWaitMs, fetchBytes, silenceMs, callAttemptMs } = environment.limits
+    const { fetchBytes, silenceMs, callAttemptMs, ...limits } = environment.limits
+    const isShort = environment.probe.provoke('client.fetch-wait-short')
+    const fetchWaitMs = isShort ? shortWaitMs : limits.fetchWaitMs
     const { topicId, partition } = reader
     const attempt: Watched = {
       address,
@@ -293,6 +298,10 @@ export class ReaderCore {
       return
     }
     reader.aheadSinceMs = undefined
+    const { probe } = this.#parts.environment
+    if (probe.provoke('client.route-needless')) {
+      this.#parts.routing.refresh(this.#settings.topic, 'read')
+    }
     if (reader.position !== before) reader.backoff.reset()
     // An empty answer comes after the wait. A node that does not wait is not asked in a tight loop.
     else if (this.#parts.environment.host.monotonicMs() - attempt.sentMs < 10) this.#pause(reader)
@@ -334,6 +343,7 @@ export class ReaderCore {
     // A new leader may not know yet how far the log is committed.
     if (offset > endOffset && reader.trusted) {
       const nowMs = host.monotonicMs()
+      this.#parts.environment.probe.reached('client.leader-behind')
       reader.aheadSinceMs ??= nowMs
       if (nowMs - reader.aheadSinceMs < limits.streamStartMs) {
         this.#pause(reader)

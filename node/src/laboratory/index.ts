@@ -91,6 +91,14 @@ export { type Plan, parsePlan } from './plan/plan.ts'
 export { type PlanKind, planKinds } from './plan/plan-kinds.ts'
 export { planOfSeed, shrinkPlan } from './plan/plan-of-seed.ts'
 export { firstCursor, simpler } from './plan/plan-shrink.ts'
+export {
+  type ProbeName,
+  type ProvokeSite,
+  probeNames,
+  probeTable,
+  provokeSites,
+  sitesOf,
+} from './plan/probe-table.ts'
 export { parseTarget } from './plan/target-grammar.ts'
 export {
   type CommandOptions,

@@ -6,6 +6,7 @@
 import type { ActorRef, ActorSystem, Clock, RemoteEnvelope } from '@quorate/actors'
 import { type Chunks, QuorateError } from '@quorate/protocol'
 import type { RaftMessage, ReplicaId } from '@quorate/raft'
+import type { NodeProbe } from '../probes.ts'
 import type { GroupId, LogEntry } from '../storage/log-entry.ts'
 import {
   type MeshMessageKind,
@@ -37,6 +38,7 @@ export interface MeshOptions {
   readonly peers: ReadonlyMap<string, MeshPeer>
   /** 32 hex digits that nobody can foresee; keyed randomness in a simulation. */
   readonly nonce: () => string
+  readonly probe: NodeProbe
   readonly events: MeshEvents
   readonly limits?: Partial<MeshLimits>
 }
@@ -261,7 +263,7 @@ class NodeMesh implements Mesh {
   }
 
   #spawnLink(node: string, state: PeerState, channel: MeshChannel): OutgoingLink {
-    const { network, self, nonce, system } = this.#options
+    const { network, self, nonce, system, probe } = this.#options
     const counters = newLinkCounters()
     const events = this.#linkEvents(node, channel)
     const limits = this.#limits
@@ -274,6 +276,7 @@ class NodeMesh implements Mesh {
         channel,
         target,
         nonce,
+        probe,
         limits,
         counters,
         events,
@@ -300,7 +303,8 @@ class NodeMesh implements Mesh {
   }
 
   #peerLost(node: string): void {
-    const { events } = this.#options
+    const { events, probe } = this.#options
+    probe.reached('mesh.peer-lost')
     events.log({ event: 'mesh.connection-lost', node })
     this.#requests.reply({ type: 'lost', node })
     events.connectionLost(node)

@@ -4,12 +4,16 @@
 // Previous stop: peer-link.ts; next: network.ts.
 import { natsWriter, QuorateError } from '@quorate/protocol'
 import type { RaftMessage, ReplicaId } from '@quorate/raft'
+import type { NodeProbe } from '../probes.ts'
 import type { GroupId, LogEntry } from '../storage/log-entry.ts'
 import { type PreparedItem, preparedBodyBytes, writePrepared } from './call-codec.ts'
 import { FrameWriter, frameCrcBytes, itemBytesMax, itemHeadBytes } from './frame-writer.ts'
 import type { LinkCounters } from './metrics.ts'
 import type { ByteLink } from './network.ts'
 import { raftBodyBytes, writeRaft } from './raft-codec.ts'
+
+/** Waiting bytes from which on a simulation may have the link refuse more. */
+const busyBytes = 1024
 
 /** What became of an item. */
 export type Placement = 'queued' | 'down' | 'full' | 'too-large'
@@ -20,6 +24,7 @@ export interface OutboxOptions {
   readonly queueBytesMax: number
   readonly frameBytesMax: number
   readonly counters: LinkCounters
+  readonly probe: NodeProbe
 }
 
 export class Outbox {
@@ -101,12 +106,21 @@ export class Outbox {
       counters.droppedLarge += 1
       return 'too-large'
     }
-    if (this.queuedBytes + bodyBytes > this.#options.queueBytesMax) {
+    if (this.#isFull(bodyBytes)) {
+      this.#options.probe.reached('mesh.item-refused-full')
       counters.droppedFull += 1
       return 'full'
     }
-    if (this.#writer.sizeWith(bodyBytes) > this.#frameBytesMax) this.flush()
+    const isFrameFull = this.#writer.sizeWith(bodyBytes) > this.#frameBytesMax
+    if (isFrameFull || this.#options.probe.provoke('mesh.frame-small')) this.flush()
     return 'queued'
+  }
+
+  #isFull(bodyBytes: number): boolean {
+    const { queueBytesMax, probe } = this.#options
+    const { queuedBytes } = this
+    if (queuedBytes + bodyBytes > queueBytesMax) return true
+    return queuedBytes > busyBytes && probe.provoke('mesh.outbox-full')
   }
 }
 

@@ -5,6 +5,7 @@
 import type { Actor, ActorContext } from '@quorate/actors'
 import { natsWriter, QuorateError } from '@quorate/protocol'
 import type { RaftMessage, ReplicaId } from '@quorate/raft'
+import type { NodeProbe } from '../probes.ts'
 import type { GroupId, LogEntry } from '../storage/log-entry.ts'
 import { type PreparedItem, prepareReply } from './call-codec.ts'
 import type { MeshLogRecord } from './events.ts'
@@ -16,6 +17,9 @@ import type { LinkCounters } from './metrics.ts'
 import type { ByteLink, Network } from './network.ts'
 import { Outbox, type Placement, requestError } from './outbox.ts'
 import { type DialEnd, Redial } from './redial.ts'
+
+/** A link that has been up for so long may be reset by a simulation. */
+const resetAfterMs = 5_000
 
 export type PeerLinkMessage =
   | {
@@ -68,6 +72,7 @@ export interface PeerLinkOptions {
   /** As known now: it may change between two attempts. */
   readonly target: () => { readonly address: string; readonly incarnation: string }
   readonly nonce: () => string
+  readonly probe: NodeProbe
   readonly limits: MeshLimits
   readonly counters: LinkCounters
   readonly events: PeerLinkEvents
@@ -97,12 +102,13 @@ export class PeerLink implements Actor<PeerLinkMessage> {
 
   constructor(options: PeerLinkOptions) {
     this.#options = options
-    const { limits, channel, node, counters } = options
+    const { limits, channel, node, counters, probe } = options
     this.#outbox = new Outbox({
       subject: meshSubject(node),
       queueBytesMax: channel === 'control' ? limits.controlQueueBytesMax : limits.bulkQueueBytesMax,
       frameBytesMax: limits.frameBytesMax,
       counters,
+      probe,
     })
   }
 
@@ -281,9 +287,18 @@ export class PeerLink implements Actor<PeerLinkMessage> {
       this.#ended('failed', new QuorateError('QUORATE_TIMEOUT', `silent for ${silentMs} ms`))
       return
     }
+    if (this.#isReset()) {
+      this.#ended('failed', new QuorateError('QUORATE_TIMEOUT', 'reset'))
+      return
+    }
     this.#unheard += 1
     this.#link.write(natsWriter.ping())
     this.#armKeepAlive()
+  }
+
+  #isReset(): boolean {
+    const upForMs = this.#context.clock.monotonicMs() - this.#upSinceMs
+    return upForMs >= resetAfterMs && this.#options.probe.provoke('mesh.link-reset')
   }
 
   // ── Sending ───────────────────────────────────────────────────────────────────────────────────

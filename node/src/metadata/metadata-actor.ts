@@ -246,6 +246,7 @@ export class MetadataActor implements Actor<MetadataMessage>, ShellOwner<Metadat
       this.#leader = new MetadataLeader({
         host: this.#shell.host!,
         machine: this.#shell.machine!,
+        probe: this.#options.probe,
         isUp: (node) => this.#options.isUp(node),
         proposeSoon: () => self.reply({ type: 'propose-next' }),
       })

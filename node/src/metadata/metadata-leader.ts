@@ -2,9 +2,9 @@
 // reads. It exists from the moment this replica becomes leader until it stops being one, and takes
 // nothing before an entry of its own term was applied. Previous stop: metadata-actor.ts; next:
 // metadata-request.ts, which makes the command, and raft-host.ts.
-
 import { chunksOf, QuorateError } from '@quorate/protocol'
 import { limits } from '../limits.ts'
+import type { NodeProbe } from '../probes.ts'
 import type { RaftHost } from '../replication/raft-host.ts'
 import { EntryType, type LogEntry, metadataGroup } from '../storage/log-entry.ts'
 import { encodeCommand } from './commands.ts'
@@ -17,6 +17,7 @@ import { nextSteps } from './planner.ts'
 export interface MetadataLeaderSurroundings {
   readonly host: RaftHost
   readonly machine: MetadataMachine
+  readonly probe: NodeProbe
   isUp(node: string): boolean
   /** Asks for a `proposeNext` in a message of its own. */
   proposeSoon(): void
@@ -76,6 +77,7 @@ export class MetadataLeader {
   /** Takes the cluster's own next steps; to be called now and then. */
   plan(): void {
     if (!this.#ready || this.#steps > 0) return
+    if (this.#around.probe.provoke('metadata.plan-later')) return
     this.#planAgain = false
     const { machine, isUp } = this.#around
     for (const step of nextSteps(machine.state, isUp)) {
@@ -159,6 +161,7 @@ export class MetadataLeader {
   close(): void {
     const proposed = this.#proposed
     this.#proposed = undefined
+    if (proposed !== undefined) this.#around.probe.reached('metadata.outcome-unknown')
     proposed?.respond({ error: new QuorateError('QUORATE_UNKNOWN_OUTCOME', 'metadata group') })
     const reads = [...this.#reads.values()]
     this.#reads.clear()

@@ -5,6 +5,7 @@
 import type { Clock } from '@quorate/actors'
 import type { ReplicaId } from '@quorate/raft'
 import type { DesiredConfiguration, ReplicasNow } from '../metadata/places.ts'
+import type { NodeProbe } from '../probes.ts'
 import type { GroupNodes } from '../replication/group-nodes.ts'
 import type { RaftHost } from '../replication/raft-host.ts'
 import { type MembershipStep, nextStep } from './membership.ts'
@@ -13,6 +14,7 @@ export interface DriverSurroundings {
   readonly host: RaftHost
   readonly nodes: GroupNodes
   readonly clock: Clock
+  readonly probe: NodeProbe
   /** A peer that has not answered for so long counts as silent. */
   readonly silenceMs: number
   desired(): DesiredConfiguration | undefined
@@ -41,6 +43,7 @@ export class MembershipDriver {
     const { desired } = this.#around
     const wanted = desired()
     if (wanted === undefined) return false
+    if (this.#around.probe.provoke('membership.step-later')) return true
     const voters = wanted.voters.map(({ replicaId }) => replicaId)
     const learners = wanted.learners.map(({ replicaId }) => replicaId)
     const step = this.#nextStep(voters, learners)

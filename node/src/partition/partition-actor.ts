@@ -85,7 +85,9 @@ export class PartitionActor implements Actor<PartitionMessage>, ShellOwner<Parti
         this.#serve(message)
         return
       case 'propose':
-        this.#leader?.propose()
+        if (this.#options.probe.provoke('partition.propose-later'))
+          this.#context.self.reply(message)
+        else this.#leader?.propose()
         return
       case 'expire-fetches':
         this.#leader?.expireFetches()
@@ -187,6 +189,7 @@ export class PartitionActor implements Actor<PartitionMessage>, ShellOwner<Parti
       host,
       machine,
       storage: this.#options.storage,
+      probe: this.#options.probe,
       clock,
       proposeSoon: () => self.reply({ type: 'propose' }),
       runLater: (run) => {

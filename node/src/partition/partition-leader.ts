@@ -11,6 +11,7 @@ import {
   stampBatch,
 } from '@quorate/protocol'
 import { limits } from '../limits.ts'
+import type { NodeProbe } from '../probes.ts'
 import type { EntryRun } from '../replication/entry-run.ts'
 import type { RaftHost } from '../replication/raft-host.ts'
 import { EntryType, type LogEntry } from '../storage/log-entry.ts'
@@ -28,6 +29,7 @@ export interface LeaderSurroundings {
   readonly host: RaftHost
   readonly machine: PartitionMachine
   readonly storage: Storage
+  readonly probe: NodeProbe
   readonly clock: Clock
   /** Asks for a `propose` message behind everything that is ready in this turn. */
   proposeSoon(): void
@@ -35,6 +37,13 @@ export interface LeaderSurroundings {
   runLater(run: () => void): void
   wakeFetchesAt(monotonicMs: number): void
 }
+
+/** Refusals that tell of a rare past. */
+const refusals = new Map<ErrorCode, Parameters<NodeProbe['reached']>[0]>([
+  ['QUORATE_PRODUCER_FENCED', 'partition.producer-fenced'],
+  ['QUORATE_OUT_OF_ORDER_SEQUENCE', 'partition.sequence-refused'],
+  ['QUORATE_UNKNOWN_PRODUCER', 'partition.producer-unknown'],
+])
 
 interface PendingPosition {
   readonly command: OffsetsCommand
@@ -73,13 +82,19 @@ export class PartitionLeader {
       this.#writes.refuse(command, refusal)
       return
     }
-    const { gatheredBytes, waitingBytes } = this.#writes
-    if (gatheredBytes > limits.gatheredWriteBytesMax || waitingBytes > limits.uncommittedBytesMax) {
+    if (this.#isFull()) {
       this.#writes.refuse(command, 'QUORATE_OVERLOADED')
       return
     }
     this.#writes.gather(command)
     this.#askToPropose()
+  }
+
+  #isFull(): boolean {
+    const { gatheredBytes, waitingBytes } = this.#writes
+    if (gatheredBytes > limits.gatheredWriteBytesMax) return true
+    if (waitingBytes > limits.uncommittedBytesMax) return true
+    return waitingBytes > 0 && this.#around.probe.provoke('partition.write-refused')
   }
 
   /** Admits what this turn gathered, as one run of entries. */
@@ -106,7 +121,7 @@ export class PartitionLeader {
   }
 
   #admit(write: WriteCommand, admission: Admission, run: EntryRun): void {
-    const { host } = this.#around
+    const { host, probe } = this.#around
     const { header, batch } = write
     const decision = admission.admit(header, run.appendTimeMs)
     if (decision.kind === 'append') {
@@ -117,11 +132,15 @@ export class PartitionLeader {
       this.#writes.await(entry.index, write, baseOffset)
     } else if (decision.kind === 'refused') {
       const { code, detail } = decision.error
+      const branch = refusals.get(code)
+      if (branch !== undefined) probe.reached(branch)
       this.#writes.refuse(write, code, undefined, detail)
     } else if (decision.index > host.applied) {
       // Its original may yet be lost with this leader: no answer before that is committed.
+      probe.reached('partition.duplicate-awaited')
       this.#writes.await(decision.index, write, decision.offset)
     } else {
+      probe.reached('partition.duplicate-answered')
       this.#writes.succeed(write, decision.offset)
     }
   }
@@ -143,11 +162,12 @@ export class PartitionLeader {
 
   fetch(command: FetchCommand): void {
     if (!this.ready) {
+      this.#around.probe.reached('partition.fetch-before-serving')
       if (this.#early.length < limits.waitingFetchesMax) this.#early.push(command)
       else command.respond(this.#emptyReply('QUORATE_OVERLOADED'))
       return
     }
-    const { machine, clock } = this.#around
+    const { machine, clock, probe } = this.#around
     const { offset, waitMs } = command.request
     const decision = decideFetch({
       offset,
@@ -162,7 +182,8 @@ export class PartitionLeader {
     } else if (waitMs <= 0 || this.#fetches.size >= limits.waitingFetchesMax) {
       command.respond(this.#emptyReply())
     } else {
-      const untilMs = clock.monotonicMs() + Math.min(waitMs, limits.fetchWaitMsMax)
+      const isShort = probe.provoke('partition.fetch-ends-early')
+      const untilMs = clock.monotonicMs() + (isShort ? 1 : Math.min(waitMs, limits.fetchWaitMsMax))
       const earlier = this.#fetches.deadlineMs
       this.#fetches.wait(command, untilMs)
       if (untilMs < earlier) this.#around.wakeFetchesAt(untilMs)
@@ -222,6 +243,7 @@ export class PartitionLeader {
   close(leader: LeaderAddress | undefined): void {
     this.#closed = true
     this.#lost = leader
+    if (this.#writes.waiting > 0) this.#around.probe.reached('partition.write-abandoned')
     this.#writes.abandon(leader)
     for (const fetch of [...this.#early, ...this.#fetches.takeAll()]) {
       fetch.respond(refusedFetch(leader))
@@ -290,6 +312,7 @@ export class PartitionLeader {
     else if (error === undefined) command.respond(this.#recordsReply(entries, command.request))
     else if (command.request.offset < this.#around.machine.logStart.offset) {
       // Retired while it was being read.
+      this.#around.probe.reached('partition.retired-while-read')
       command.respond(this.#emptyReply('QUORATE_OFFSET_OUT_OF_RANGE'))
     } else {
       const code = error instanceof QuorateError ? error.code : 'QUORATE_STORAGE_FAILED'
@@ -301,7 +324,8 @@ export class PartitionLeader {
   }
 
   #recordsReply(entries: readonly LogEntry[], { maxBytes }: FetchRequest): FetchReply {
-    const bytesMax = Math.min(maxBytes, limits.fetchReplyBytesMax)
+    const isShort = this.#around.probe.provoke('partition.fetch-short')
+    const bytesMax = isShort ? 1 : Math.min(maxBytes, limits.fetchReplyBytesMax)
     const pieces: Uint8Array[] = []
     let byteLength = 0
     for (const entry of entries) {

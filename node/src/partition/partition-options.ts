@@ -39,6 +39,7 @@ export type PartitionSurroundings = Pick<
   | 'session'
   | 'timing'
   | 'storage'
+  | 'probe'
   | 'send'
   | 'admitsSnapshot'
   | 'fetchEntries'

@@ -170,6 +170,7 @@ export class PartitionSupervisor implements Actor<SupervisorMessage> {
     if (replica.state === 'running') this.#run(replica, assignment, false)
     else if (replica.state === 'creating') this.#create(replica, assignment)
     else {
+      this.#options.probe.reached('replicas.amnesiac')
       this.#event('replica.amnesiac', replica.group, { replica: replica.replicaId })
       this.#options.lost(replica.group, replica.replicaId)
     }
@@ -218,6 +219,7 @@ export class PartitionSupervisor implements Actor<SupervisorMessage> {
     if (isWanted) this.#run(replica, assignment, true)
     else {
       // Deleted while its files were being made.
+      this.#options.probe.reached('replicas.deleted-while-made')
       replica.state = 'running'
       this.#reconcile()
     }
@@ -228,6 +230,7 @@ export class PartitionSupervisor implements Actor<SupervisorMessage> {
     const { node, session, timing, storage, send, addressOf, trustedWallMs } = this.#options
     const { metadata, events, admitsSnapshot, fetchEntries, fetchState, replicasChanged } =
       this.#options
+    const { probe } = this.#options
     const places = () => placesOf(metadata(), group)
     const { self } = this.#context
     const options: PartitionActorOptions = {
@@ -235,6 +238,7 @@ export class PartitionSupervisor implements Actor<SupervisorMessage> {
       session,
       timing,
       storage,
+      probe,
       send,
       admitsSnapshot,
       fetchEntries,
@@ -302,6 +306,7 @@ export class PartitionSupervisor implements Actor<SupervisorMessage> {
       return
     }
     this.#drops.set(dropKey(order), 'gone')
+    this.#options.probe.reached('replicas.tombstone-obeyed')
     const { files, removed } = this.#options
     if (files.get(groupKey(group)) === replicaId) files.delete(groupKey(group))
     const present = this.#directory.get(group)

@@ -4,6 +4,7 @@
 // metadata-actor.ts, whose machines roll and retire their logs by the same rules.
 import type { LogPoint, ProgressInspection, ReplicaId } from '@quorate/raft'
 import { limits } from '../limits.ts'
+import type { NodeProbe } from '../probes.ts'
 import { Checkpointer } from '../replication/checkpointer.ts'
 import type { GroupNodes } from '../replication/group-nodes.ts'
 import type { RaftHost } from '../replication/raft-host.ts'
@@ -13,9 +14,13 @@ import { shouldTransfer } from './leader-preference.ts'
 import type { LogStart } from './log-start.ts'
 import { decideRetention, type RetentionDecision, type RetentionInput } from './retention.ts'
 
+/** Applied since a checkpoint, before another one may be provoked. */
+const fewEntries = 8
+
 export interface MaintenanceOptions {
   readonly key: GroupKey
   readonly storage: Storage
+  readonly probe: NodeProbe
   readonly host: RaftHost
   readonly machine: MaintainedMachine
   readonly rule: Pick<RetentionInput, 'retentionMs' | 'retentionBytes'>
@@ -96,9 +101,10 @@ export class ReplicaMaintenance {
 
   /** A run of entries was applied. */
   runApplied(): void {
-    const { checkpointEntries } = this.#options
+    const { checkpointEntries, probe } = this.#options
     const since = this.#machine.applied.index - this.#checkpointer.lastIndex
-    if (since >= checkpointEntries) this.#takeCheckpoint()
+    const isForced = since >= fewEntries && probe.provoke('replica.checkpoint-now')
+    if (since >= checkpointEntries || isForced) this.#takeCheckpoint()
     this.#checkpointer.write()
   }
 

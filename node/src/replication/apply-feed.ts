@@ -1,13 +1,14 @@
 // Brings the committed entries of one log to its machine: in order, each index once, from memory in
 // the same turn and from disk in a later one. Knows nothing of Raft and of what entries mean.
 // Previous stop: raft-host.ts, which says what is committed; next: the owner's `apply`.
-
+import type { NodeProbe } from '../probes.ts'
 import type { LogEntry } from '../storage/log-entry.ts'
 import type { GroupLog } from '../storage/storage.ts'
 
 const applyBytesMax = 4 * 1024 * 1024
 
 export interface FeedOwner {
+  readonly probe: NodeProbe
   /** Consecutive entries, the first one `applied + 1`. False: nothing is to follow. */
   apply(entries: readonly LogEntry[]): boolean
   completeLater(completion: AppliedRead): void
@@ -67,7 +68,10 @@ export class ApplyFeed {
 
   /** What a read from disk brought, and then what else is committed. */
   read({ epoch, error, entries }: AppliedRead): void {
-    if (epoch !== this.#epoch) return
+    if (epoch !== this.#epoch) {
+      this.#owner.probe.reached('replica.apply-read-outdated')
+      return
+    }
     this.#reading = false
     if (error === undefined) this.#apply(entries)
     // Damage that the read itself has found is a hole now: what is below it is asked for again, what
@@ -97,7 +101,8 @@ export class ApplyFeed {
         { index: this.#applied + 1 },
         { index: readThrough, bytes: applyBytesMax },
         (error, _previous, entries) => {
-          if (inline && error === undefined) ready = entries
+          const isNow = inline && !this.#owner.probe.provoke('replica.apply-later')
+          if (isNow && error === undefined) ready = entries
           else this.#owner.completeLater({ kind: 'apply', epoch, error, entries })
         },
       )

@@ -2,6 +2,7 @@
 // at log start when the log begins later. What storage reads it has verified, and what could not be
 // read is not answered: it will be asked for again. Previous stop: raft-host.ts; next: storage.
 import type { Configuration, RaftInput, ReplicaId } from '@quorate/raft'
+import type { NodeProbe } from '../probes.ts'
 import type { LogEntry } from '../storage/log-entry.ts'
 import type { GroupLog } from '../storage/storage.ts'
 import type { RaftHostOptions } from './raft-owner.ts'
@@ -13,6 +14,7 @@ export class PeerFeed {
   readonly #log: GroupLog
   readonly #source: SnapshotSource
   readonly #answer: Answer
+  readonly #probe: NodeProbe
 
   constructor(
     key: string,
@@ -23,6 +25,7 @@ export class PeerFeed {
     const { storage, nodes, admitsSnapshot, recovered } = options
     this.#log = recovered.log
     this.#answer = answer
+    this.#probe = options.probe
     this.#source = new SnapshotSource({
       key,
       log: recovered.log,
@@ -35,7 +38,8 @@ export class PeerFeed {
 
   entries(to: ReplicaId, fromIndex: number, bytesMax: number): void {
     const { start, lastIndex } = this.#log
-    if (fromIndex <= start.index) {
+    const isGone = fromIndex <= start.index
+    if (isGone || (start.index > 0 && this.#probe.provoke('replica.snapshot-instead'))) {
       this.#answer({ type: 'entries-gone', to })
       return
     }

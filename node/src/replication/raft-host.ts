@@ -84,6 +84,7 @@ export class RaftHost {
 
   #feedFrom(applied: number, commit: number): ApplyFeed {
     const owner: FeedOwner = {
+      probe: this.#options.probe,
       apply: (entries) => this.#apply(entries),
       completeLater: (completion) => this.#owner.completeLater(completion),
       failed: (reason) => this.halt(reason),
@@ -167,7 +168,9 @@ export class RaftHost {
     if (this.#halted) return
     switch (completion.kind) {
       case 'input':
-        this.step(completion.input)
+        if (this.#options.probe.provoke('replica.completion-later')) {
+          this.#owner.completeLater(completion)
+        } else this.step(completion.input)
         return
       case 'failed':
         this.halt(completion.error.message)

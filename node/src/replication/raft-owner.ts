@@ -10,6 +10,7 @@ import type {
   ReplicaId,
   Role,
 } from '@quorate/raft'
+import type { NodeProbe } from '../probes.ts'
 import type { GroupId, LogEntry } from '../storage/log-entry.ts'
 import type { RecoveredGroup, Storage } from '../storage/storage.ts'
 import type { AppliedRead } from './apply-feed.ts'
@@ -54,6 +55,7 @@ export interface RaftHostOptions {
   readonly nodes: GroupNodes
   readonly session: number
   readonly storage: Storage
+  readonly probe: NodeProbe
   readonly clock: Clock
   readonly draw: Draw
   readonly timing: RaftTiming

@@ -208,11 +208,12 @@ export class ReplicaShell<Machine extends MaintainedMachine> implements RaftHost
 
   #maintenanceOf(host: RaftHost, machine: Machine, checkpointIndex: number): ReplicaMaintenance {
     const { self, incarnation } = this.#context
-    const { storage, nodes, timing } = this.#options
+    const { storage, nodes, timing, probe } = this.#options
     const owner = this.#owner
     return new ReplicaMaintenance({
       key: this.#key,
       storage,
+      probe,
       rule: owner.rule,
       nodes,
       preferred: () => owner.preferred(),
@@ -267,6 +268,9 @@ export class ReplicaShell<Machine extends MaintainedMachine> implements RaftHost
         maintenance.look()
         this.#lookAtHoles(host)
         this.#owner.maintained(maintenance)
+        if (this.#owner.leading && this.#options.probe.provoke('replica.transfer-unasked')) {
+          this.#owner.transfer(0)
+        }
         this.#lookAtMembers()
         return
       case 'members':
@@ -307,6 +311,7 @@ export class ReplicaShell<Machine extends MaintainedMachine> implements RaftHost
       host,
       nodes: this.#options.nodes,
       clock: this.#context.clock,
+      probe: this.#options.probe,
       silenceMs: this.#options.timing.electionTimeoutMinMs,
       desired: () => owner.desired(),
       transfer: (to) => owner.transfer(to),

@@ -33,7 +33,7 @@ export function holesOf(log: GroupLog): {
 
 /** `commit`: index known to be committed. */
 export function restoreRaft(options: RaftHostOptions, commit: number): Raft<LogEntry> {
-  const { recovered, timing, session, clock, draw } = options
+  const { recovered, timing, session, clock, draw, probe } = options
   const { replicaId, configuration, hardState, condition, log } = recovered
   const { base } = log
   return createRaft<LogEntry>(
@@ -48,5 +48,6 @@ export function restoreRaft(options: RaftHostOptions, commit: number): Raft<LogE
     },
     clock.monotonicMs(),
     draw,
+    probe,
   )
 }

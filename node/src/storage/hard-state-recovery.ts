@@ -43,6 +43,8 @@ export interface RecoveredHardState {
   readonly damaged: readonly DamagedPair[]
   /** Pairs that both files have room for. */
   readonly capacity: number
+  /** Slots that were not readable, or older, in one file and are decided by the other. */
+  readonly mended: number
   /** Files, or headers, that were made again from the other copy. */
   readonly repaired: readonly { readonly path: string; readonly reason: string }[]
 }
@@ -95,6 +97,7 @@ export function recoverHardStateSync(
     if (newest !== undefined) pairs.push({ pair, slot: newest })
     collectRepairs(slots, pair, newest, repairs)
   }
+  const mended = repairs.reduce((sum, { length }) => sum + length, 0)
   const repaired = found.flatMap(({ path, fault }) =>
     fault === undefined ? [] : [{ path, reason: fault }],
   )
@@ -105,6 +108,7 @@ export function recoverHardStateSync(
       pairs,
       damaged,
       capacity,
+      mended,
       repaired,
     }
   }
@@ -112,7 +116,7 @@ export function recoverHardStateSync(
   const files = found.map(({ path }) => disk.openSync(path, 'write'))
   writeRepairsSync(files, repairs)
   const room = Math.min(...files.map((file) => pairsOfSize(file.sizeSync())))
-  return { files, pairs, damaged, capacity: room, repaired }
+  return { files, pairs, damaged, capacity: room, mended, repaired }
 }
 
 /** Both files lost: room for the first pairs, which recovery fills. */

@@ -62,7 +62,7 @@ export class NodeStorage implements Storage {
     this.identity = store.identity
     this.#handlers = handlers
     this.#settings = settings
-    this.#cache = new EntryCache(settings.cacheBytesMax)
+    this.#cache = new EntryCache(settings.cacheBytesMax, settings.probe)
     this.#parts = startParts(disk, folder, settings, opened, spawner, {
       logs: () => this.#logs(),
       settleConfiguration: (log, moved, done) => this.#settleConfiguration(log, moved, done),
@@ -226,7 +226,10 @@ export class NodeStorage implements Storage {
     if (replica === undefined) return
     const owner = {
       cached: (log: GroupLogState, bytes: number) => this.#cache.added(log, bytes),
-      repaired: (log: GroupLogState, filled: LogHole) => this.#damage.repaired(log, filled),
+      repaired: (log: GroupLogState, filled: LogHole) => {
+        this.#settings.probe.reached('storage.hole-filled')
+        this.#damage.repaired(log, filled)
+      },
       later: (run: () => void) => this.#later(run),
     }
     repairHole(this.#parts, replica, hole, entries, owner, done)
@@ -369,8 +372,13 @@ export class NodeStorage implements Storage {
     const before = this.#full.size
     if (full) this.#full.add(part)
     else this.#full.delete(part)
-    if (before === 0) this.#handlers.event?.({ event: 'disk.full', part })
-    else if (this.#full.size === 0) this.#handlers.event?.({ event: 'disk.writable-again' })
+    if (before === 0) {
+      this.#settings.probe.reached('storage.disk-full')
+      this.#handlers.event?.({ event: 'disk.full', part })
+    } else if (this.#full.size === 0) {
+      this.#settings.probe.reached('storage.writable-again')
+      this.#handlers.event?.({ event: 'disk.writable-again' })
+    }
   }
 
   #damageFound({ log, file, range, segment }: ScrubFinding): void {

@@ -35,6 +35,7 @@ export interface OpenedStore {
 export function openStoreSync(disk: Disk, folder: string, settings: StorageSettings): OpenedStore {
   try {
     const store = readStoreSync(disk, folder, 'write')
+    tellOf(store, settings)
     syncWhatWasRead(disk, folder, store)
     // Before the first write to the WAL: what recovery decided is decided for good.
     const hard = settleHardStateSync(store.hard, contentsOf(store))
@@ -48,6 +49,14 @@ export function openStoreSync(disk: Disk, folder: string, settings: StorageSetti
   } catch (error) {
     throw quorateErrorOf(error)
   }
+}
+
+function tellOf({ wal, hard, events }: RecoveredStore, { probe }: StorageSettings): void {
+  if (wal.last !== undefined && !isSealed(wal.last)) probe.reached('storage.unproven-batch-kept')
+  const isTorn = events.some(({ event }) => event === 'wal.tail-dropped')
+  if (isTorn) probe.reached('storage.torn-batch-dropped')
+  if (hard.mended > 0) probe.reached('storage.slot-mended')
+  if (hard.damaged.length > 0) probe.reached('storage.record-lost')
 }
 
 /** What a killed process left may lie in the page cache only, contents and names alike. */

@@ -1,10 +1,13 @@
 // The sizes and times of storage, each with unit and default. Defaults are measured ones (see
 // docs/explanation); tests and simulations make them small.
-import type { Random } from '@quorate/actors'
+import { noProbe, type Random } from '@quorate/actors'
+import type { NodeProbe } from '../probes.ts'
 
 export interface StorageOptions {
   /** Salt of WAL files; keyed, so a simulation repeats. */
   readonly random: Random
+  /** Default `noProbe`. */
+  readonly probe?: NodeProbe
   /** Size of a WAL file in bytes, a multiple of 4096, larger than any entry. Default 64 MiB. */
   readonly walFileBytes?: number
   /** Payload of one WAL batch in bytes; a larger request is cut. Default 4 MiB. */
@@ -45,6 +48,7 @@ const mebibyte = 1024 * 1024
 export function storageSettings(options: StorageOptions): StorageSettings {
   const settings: StorageSettings = {
     random: options.random,
+    probe: options.probe ?? noProbe,
     walFileBytes: options.walFileBytes ?? 64 * mebibyte,
     walBatchBytesMax: options.walBatchBytesMax ?? 4 * mebibyte,
     sealIdleMs: options.sealIdleMs ?? 10,

@@ -163,7 +163,8 @@ export class SegmentActor implements Actor<SegmentMessage> {
   }
 
   #dueTasks(): Task[] {
-    const { current } = this.#options.walFiles
+    const { settings, walFiles } = this.#options
+    const { current } = walFiles
     const tasks: Task[] = []
     for (const log of this.#options.logs()) {
       const hole = log.damaged.after(log.settled.index)
@@ -175,7 +176,8 @@ export class SegmentActor implements Actor<SegmentMessage> {
       if (log.dropped || movable <= log.settled.index) continue
       const old = log.findRecord(log.settled.index + 1, movable, ({ file }) => file !== current)
       const roll = log.rolls.findLast((index) => index <= movable)
-      const through = old === undefined ? roll : movable
+      const through =
+        old === undefined && !settings.probe.provoke('storage.move-early') ? roll : movable
       if (through !== undefined && through > log.settled.index) tasks.push({ log, through })
     }
     return tasks

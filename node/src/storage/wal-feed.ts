@@ -59,6 +59,7 @@ export function copyForward(
     if (entry === undefined) return
     entries.push(entry)
   }
+  parts.settings.probe.reached('storage.copied-forward')
   for (const entry of entries) parts.walActor.metrics.pendingBytes += entry.sizeBytes
   const runs = splitMissing(entries).flatMap((run) => splitEntries(run, partBytes(parts)))
   for (const run of runs) {

@@ -117,6 +117,10 @@ export class WalActor implements Actor<WalMessage> {
         this.#askFlush()
         return
       case 'flush':
+        if (this.#options.settings.probe.provoke('storage.wal-flush-later')) {
+          this.#context.self.reply(message)
+          return
+        }
         this.#flushAsked = false
         this.#flush()
         return
@@ -157,10 +161,18 @@ export class WalActor implements Actor<WalMessage> {
       this.#finishClosing()
       return
     }
+    if (this.#endsEarly()) this.#nextFile()
     if (!this.#fits(first) && !this.#nextFile()) return
     if (!this.#fits(first)) throw new Error('a request is larger than a WAL file')
     this.#gather()
     this.#write(BatchKind.data)
+  }
+
+  #endsEarly(): boolean {
+    const { position, sizeBytes } = this.#files.current
+    return (
+      position * 2 > sizeBytes && this.#options.settings.probe.provoke('storage.wal-file-early')
+    )
   }
 
   #fits(request: WalRequest): boolean {
@@ -179,12 +191,14 @@ export class WalActor implements Actor<WalMessage> {
 
   #gather(): void {
     const works: WalRequest[] = []
+    const { probe } = this.#options.settings
     let request = this.#queue[this.#taken]
     const positions: number[] = []
     while (request !== undefined && this.#fits(request)) {
       this.#batch.add(request, (_entry, position) => positions.push(position))
       works.push(request)
       this.#taken += 1
+      if (probe.provoke('storage.wal-batch-small')) break
       request = this.#queue[this.#taken]
     }
     if (this.#taken === this.#queue.length) {
@@ -278,6 +292,7 @@ export class WalActor implements Actor<WalMessage> {
       this.#fail(error)
       return
     }
+    this.#options.settings.probe.reached('storage.write-again')
     this.#options.diskFull(true)
     this.#sealed = false
     this.#queue = [...this.#writing, ...this.#queue.slice(this.#taken)]

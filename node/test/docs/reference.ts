@@ -8,6 +8,7 @@ import { keyedRandom } from '@quorate/actors'
 import { commandPath, commandsBelow, createProgram } from '../../src/cli/program.ts'
 import { optionTable } from '../../src/config-table.ts'
 import { defaultNatsDoorLimits } from '../../src/doors/nats/limits.ts'
+import { probeNames, probeTable } from '../../src/laboratory/plan/probe-table.ts'
 import { limitTable } from '../../src/limits.ts'
 import { defaultMeshLimits } from '../../src/mesh/limits.ts'
 import { Metrics } from '../../src/observe/metrics.ts'
@@ -26,6 +27,8 @@ export const pages: Readonly<Record<string, string>> = {
   'storage limits': 'limits.md',
   'client limits': 'limits.md',
   metrics: 'metrics.md',
+  branches: 'probes.md',
+  sites: 'probes.md',
 }
 
 export function render(part: string): string {
@@ -46,6 +49,10 @@ export function render(part: string): string {
       return commented('client/src/limits.ts', 'ClientLimits', clientLimits())
     case 'metrics':
       return metricsTable()
+    case 'branches':
+      return probes('Branch', probeTable.reached)
+    case 'sites':
+      return probes('Site', probeTable.provoke)
     default:
       throw new Error(`no part ${part}`)
   }
@@ -100,7 +107,11 @@ function nodeLimits(): string {
 }
 
 function storageLimits(): string {
-  const { random: _random, ...settings } = storageSettings({ random: keyedRandom('docs') })
+  const {
+    random: _random,
+    probe: _probe,
+    ...settings
+  } = storageSettings({ random: keyedRandom('docs') })
   return commented('node/src/storage/options.ts', 'StorageOptions', settings)
 }
 
@@ -150,6 +161,11 @@ function product(text: string): number {
   return value
 }
 
+function probes(heading: string, meanings: Readonly<Record<string, string>>): string {
+  const rows = Object.entries(meanings).map(([name, meaning]) => [`\`${name}\``, meaning])
+  return table([heading, 'Meaning'], rows)
+}
+
 function metricsTable(): string {
   const metrics = new Metrics()
   registerNodeMetrics(metrics, anything)
@@ -172,6 +188,7 @@ const anything = new Proxy(() => {}, {
 export function eventNames(): Set<string> {
   const notEvents = /^(?:commander\.|metadata\.(?:propose|read)$)|\.(?:json|ts|tmp|log)$/
   // What no node process runs: its events are in no log of a node.
+  const probed = new Set<string>(probeNames)
   const noNode = /^(?:cli|laboratory|testing)\//
   const found = new Set<string>()
   const folder = join(repository, 'node/src')
@@ -179,7 +196,7 @@ export function eventNames(): Set<string> {
     if (!path.endsWith('.ts') || noNode.test(path)) continue
     const source = readFileSync(join(folder, path), 'utf8')
     for (const [, name] of source.matchAll(/'([a-z]+\.[a-z]+(?:[_-][a-z]+)*)'/g)) {
-      if (!notEvents.test(name!)) found.add(name!)
+      if (!notEvents.test(name!) && !probed.has(name!)) found.add(name!)
     }
   }
   return found

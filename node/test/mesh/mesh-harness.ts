@@ -1,6 +1,6 @@
 // Nodes that consist of a mesh and the smallest door that can accept peers, over the simulated
 // network. The door speaks the server side of NATS as far as a mesh link needs it.
-import { ActorSystem } from '@quorate/actors'
+import { ActorSystem, noProbe } from '@quorate/actors'
 import { type SimulatedHost, Simulation } from '@quorate/actors/testing'
 import { type Chunks, NatsParser, natsWriter, type QuorateError } from '@quorate/protocol'
 import type { MeshLogRecord, PeerRequest } from '../../src/mesh/events.ts'
@@ -59,6 +59,7 @@ export class TestNode {
       network: this.network,
       system: this.system,
       clock: this.host,
+      probe: noProbe,
       self: {
         clusterId: 'c1c1c1c1c1c1c1c1',
         secret: 'ab'.repeat(32),

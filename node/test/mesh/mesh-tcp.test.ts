@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { ActorSystem, type Host, keyedRandom } from '@quorate/actors'
+import { ActorSystem, type Host, keyedRandom, noProbe } from '@quorate/actors'
 import { type Chunks, chunksOf, joinChunks } from '@quorate/protocol'
 import { afterEach, expect, test } from 'vitest'
 import { createMesh, type Mesh } from '../../src/mesh/mesh.ts'
@@ -53,6 +53,7 @@ async function start(id: string, peerId: string, peerAddress: string): Promise<R
     network,
     system,
     clock: host,
+    probe: noProbe,
     self: {
       clusterId: 'c1',
       secret: 'ab'.repeat(32),

@@ -1,4 +1,4 @@
-import { type ActorRef, ActorSystem } from '@quorate/actors'
+import { type ActorRef, ActorSystem, noProbe } from '@quorate/actors'
 import { Simulation } from '@quorate/actors/testing'
 import type { RaftMessage } from '@quorate/raft'
 import { describe, expect, test } from 'vitest'
@@ -57,6 +57,7 @@ class Rig {
           session: 1,
           history,
           storage: this.fake.storage,
+          probe: noProbe,
           timing: { heartbeatMs: 100, electionTimeoutMinMs: 600, electionTimeoutMaxMs: 900 },
           initial: () => initialMetadata(plan),
           send: (_to, _group, _from, _replica, message) => {

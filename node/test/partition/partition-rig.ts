@@ -1,6 +1,6 @@
 // One partition actor over a storage that moves when the test says so; peers are what the test sends
 // in their name.
-import { type ActorRef, ActorSystem } from '@quorate/actors'
+import { type ActorRef, ActorSystem, noProbe } from '@quorate/actors'
 import { Simulation } from '@quorate/actors/testing'
 import type { FetchReply, WriteResult } from '@quorate/protocol'
 import type { RaftMessage } from '@quorate/raft'
@@ -57,6 +57,7 @@ export class Rig {
       session: 5,
       nodes: nodesOf(1, 2, 3, 4, 5),
       admitsSnapshot: () => true,
+      probe: noProbe,
       fetchEntries: () => {},
       fetchState: () => {},
       storage: this.fake.storage,

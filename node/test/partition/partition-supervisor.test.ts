@@ -1,4 +1,4 @@
-import { type ActorRef, ActorSystem } from '@quorate/actors'
+import { type ActorRef, ActorSystem, noProbe } from '@quorate/actors'
 import { Simulation } from '@quorate/actors/testing'
 import type { WriteResult } from '@quorate/protocol'
 import { beforeEach, describe, expect, test } from 'vitest'
@@ -94,6 +94,7 @@ class Rig {
             session: 1,
             timing: { heartbeatMs: 100, electionTimeoutMinMs: 600, electionTimeoutMaxMs: 900 },
             storage,
+            probe: noProbe,
             send: () => {},
             admitsSnapshot: () => true,
             fetchEntries: () => {},

@@ -1,4 +1,4 @@
-import { keyedRandom } from '@quorate/actors'
+import { keyedRandom, noProbe } from '@quorate/actors'
 import { QuorateError } from '@quorate/protocol'
 import type { Configuration, LogPoint, RaftMessage } from '@quorate/raft'
 import { describe, expect, test } from 'vitest'
@@ -55,6 +55,7 @@ class Rig implements RaftHostOwner {
         admitsSnapshot: () => true,
         session: 77,
         storage: this.fake.storage,
+        probe: noProbe,
         clock: { monotonicMs: () => this.nowMs, wallMs: () => this.wallMs },
         draw: (purpose, bound) => random.integer(purpose, bound),
         timing,

@@ -15,6 +15,7 @@ import type { GroupName } from '../plan/target-grammar.ts'
 import type { DamageEvent } from './beyond.ts'
 import { Roles } from './roles.ts'
 import { dataFolder, type NodeSurroundings, SimulatedNode } from './simulated-node.ts'
+import { SimulatedProbes } from './simulated-probes.ts'
 import type { Aim } from './targets.ts'
 
 /** Told of everything worth a line: for people who look at one run. */
@@ -53,6 +54,7 @@ export class SimulatedCluster implements Aim {
   readonly plan: Plan
   readonly simulation: Simulation
   readonly network: SimulatedNetwork
+  readonly probes: SimulatedProbes
   readonly nodes: SimulatedNode[]
   readonly clientNames: readonly string[]
   /** Of the nodes of the beginning: what clients are told. */
@@ -90,6 +92,7 @@ export class SimulatedCluster implements Aim {
     this.copies = new SyncedQuorum(workload.replicas)
     this.ledger = new LogLedger(dataFolder, workload.replicas)
     const { random } = this.simulation
+    this.probes = new SimulatedProbes(plan, random)
     this.network = new SimulatedNetwork(this.simulation, random, {
       latencyMinMs: settings.latencyMinMs,
       latencyMaxMs: settings.latencyMaxMs,
@@ -213,6 +216,7 @@ export class SimulatedCluster implements Aim {
     return {
       simulation: this.simulation,
       network: this.network,
+      probes: this.probes,
       timing,
       opened: (disk) => {
         this.copies.opened(disk, `${dataFolder}/wal`)

@@ -172,6 +172,7 @@ class Run {
   #settle(): boolean {
     this.#cluster.away = this.#chooseAway()
     this.#faults.healAll(this.#cluster.away)
+    this.#cluster.probes.stop()
     const { deliveryTimeoutMs } = this.#plan.settings
     const settled = () =>
       this.#workload.unsettled === 0 && this.#churn.idle && this.#membership.idle
@@ -356,7 +357,7 @@ class Run {
 
   #result(): RunResult {
     const { history } = this.#workload
-    const { simulation, network, nodes, roles, copies, exits } = this.#cluster
+    const { simulation, network, nodes, roles, copies, exits, probes } = this.#cluster
     const disks = nodes.map(({ disk }) => disk.counters)
     const count = (outcome: string) =>
       history.sends.filter((send) => send.outcome === outcome).length
@@ -385,6 +386,7 @@ class Run {
       recoveries: this.#cluster.recoveries,
       copiesChecked: copies.checked,
       exits,
+      coverage: probes.coverage,
       churned: this.#churn.done,
       retired: [...history.starts.values()].reduce((sum, start) => sum + start, 0),
       history,

@@ -6,6 +6,7 @@ import type { FaultName } from '../plan/fault-table.ts'
 import type { SimulatedCluster } from './cluster.ts'
 import type { DamageName } from './damage.ts'
 import type { MembershipChange } from './membership.ts'
+import type { Coverage } from './simulated-probes.ts'
 
 export interface RunResult {
   /** Empty when everything held. */
@@ -41,6 +42,8 @@ export interface RunResult {
   readonly copiesChecked: number
   /** Processes that ended by themselves and were started again. */
   readonly exits: number
+  /** Rare branches reached and rare choices made, by name. */
+  readonly coverage: Coverage
   /** Topics created and deleted beside the traffic. */
   readonly churned: number
   /** Records that retention deleted. */

@@ -28,6 +28,7 @@ export class SimulatedClient {
       servers: addresses,
       host: this.host,
       random: own,
+      probe: cluster.probes.of(name),
       linkOpener: byteLinkOpener(network.host(name, this.host), this.host, own),
       limits: { writeTimeoutMs: plan.settings.writeTimeoutMs },
     })

@@ -11,10 +11,12 @@ import type { EventLog } from '../../observe/log.ts'
 import { DiskCrash } from '../../simulation/crash-points.ts'
 import type { SimulatedDisk } from '../../simulation/simulated-disk.ts'
 import type { SimulatedNetwork } from '../../simulation/simulated-network.ts'
+import type { SimulatedProbes } from './simulated-probes.ts'
 
 export interface NodeSurroundings {
   readonly simulation: Simulation
   readonly network: SimulatedNetwork
+  readonly probes: SimulatedProbes
   readonly timing: NodeOptions['timing']
   readonly storage: NonNullable<NodeOptions['storage']>
   /** Recovery is over: the folder is open. */
@@ -168,6 +170,7 @@ export class SimulatedNode {
       host,
       random: this.#random,
       log: this.#log(host),
+      probe: this.#around.probes.of(this.name),
       nonce: () => hex() + hex() + hex() + hex(),
       failed: (reason) => this.#exit(host, reason, undefined),
       session: 1 + this.#random.integer('session', 0xffff_0000),

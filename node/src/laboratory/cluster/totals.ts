@@ -1,5 +1,6 @@
 // Sums over many runs: how many counted, what was sent, and how often each fault took effect. A run
 // counts only if it was long enough, acknowledged enough and something really broke.
+import { type ProbeName, probeNames } from '../plan/probe-table.ts'
 import type { RunSummary } from './run-result.ts'
 
 export const countedMs = 10_000
@@ -55,6 +56,7 @@ export class Totals {
   runs = 0
   counted = 0
   readonly #sums = new Map<string, number>()
+  readonly #seeds = new Map<string, number>()
 
   add(result: RunSummary): void {
     this.runs += 1
@@ -79,10 +81,19 @@ export class Totals {
     this.#add('', { simulatedSeconds: simulatedMs / 1000, ...plain })
     this.#add('', faultsOf(result))
     this.#add('', recoveries)
+    for (const name of Object.keys(result.coverage)) {
+      this.#seeds.set(name, (this.#seeds.get(name) ?? 0) + 1)
+    }
   }
 
   of(name: string): number {
     return this.#sums.get(name) ?? 0
+  }
+
+  /** Runs in which each branch was reached and each site fired, those in none included. */
+  get coverage(): Readonly<Record<ProbeName, number>> {
+    const entries = probeNames.map((name) => [name, this.#seeds.get(name) ?? 0] as const)
+    return Object.fromEntries(entries) as Record<ProbeName, number>
   }
 
   /** One line per number. */

@@ -12,6 +12,7 @@ import {
   splitsPerMille,
   usualTiming,
 } from './plan-menu.ts'
+import { type ProvokeSite, provokeSites, sitesOf } from './probe-table.ts'
 
 /** Where shrinking goes on. `chunk` steps are taken away at once; 0 when steps are done with. */
 export interface Cursor {
@@ -63,7 +64,17 @@ const knobs =
   (change: Partial<PlanSettings>) =>
   (plan: Plan): Plan => ({ ...plan, settings: { ...plan.settings, ...change } })
 
+/** One site less; the others go on as they did. */
+const without =
+  (site: ProvokeSite) =>
+  (plan: Plan): Plan => {
+    const sites = sitesOf(plan)
+    return sites.includes(site) ? { ...plan, provoke: sites.filter((each) => each !== site) } : plan
+  }
+
 const simplifications: readonly ((plan: Plan) => Plan)[] = [
+  ({ provoke: _, ...plan }) => plan,
+  ...provokeSites.map(without),
   ({ heal: _, ...plan }) => plan,
   (plan) => (plan.nodes === 5 ? { ...work({ replicas: 3 })(plan), nodes: 3 } : plan),
   work({ churnEveryMs: 0 }),

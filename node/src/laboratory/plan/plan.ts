@@ -3,6 +3,7 @@
 // nothing when its target is gone), so any subset of the steps is a plan again. Here are its shape
 // and its check; targets.ts and faults.ts carry it out.
 import { type FaultName, faultTable, isDetail, isFault } from './fault-table.ts'
+import { isProvoked, type Provoked } from './probe-table.ts'
 import { parseTarget, type TargetKind } from './target-grammar.ts'
 
 export const planVersion = 1
@@ -19,6 +20,8 @@ export interface Plan {
   readonly damage?: 'within' | 'beyond'
   /** Who comes back when the faults are over; default all. The others stay away for good. */
   readonly heal?: 'all' | 'majority'
+  /** Sites in nodes and clients where rare choices are made for them; default none. */
+  readonly provoke?: Provoked
 }
 
 /** Knobs of the world and of the cluster, each within a range that a user could meet. */
@@ -145,6 +148,7 @@ export function parsePlan(value: unknown): Plan {
     steps: steps.map((step, position) => parseStep(step, `steps[${position}]`)),
     ...choiceOf(plan, 'damage', ['within', 'beyond']),
     ...choiceOf(plan, 'heal', ['all', 'majority']),
+    ...provokeOf(plan['provoke']),
   }
 }
 
@@ -158,6 +162,12 @@ function choiceOf<Name extends string, const Choice extends string>(
   if (value === undefined) return {}
   if (!choices.includes(value as Choice)) throw wrong(name, value)
   return { [name]: value } as { readonly [Key in Name]?: Choice }
+}
+
+function provokeOf(value: unknown): Pick<Plan, 'provoke'> {
+  if (value === undefined) return {}
+  if (!isProvoked(value)) throw wrong('provoke', value)
+  return { provoke: value }
 }
 
 function parseStep(value: unknown, name: string): Step {

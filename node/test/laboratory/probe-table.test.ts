@@ -1,0 +1,93 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { parsePlan } from '../../src/laboratory/plan/plan.ts'
+import { planOfSeed } from '../../src/laboratory/plan/plan-of-seed.ts'
+import { firstCursor, simpler } from '../../src/laboratory/plan/plan-shrink.ts'
+import {
+  probeNames,
+  probeTable,
+  provokeSites,
+  sitesOf,
+} from '../../src/laboratory/plan/probe-table.ts'
+
+const repository = join(import.meta.dirname, '../../..')
+/** Where the names of the table are declared, and where nothing of a node or client runs. */
+const notUses = /(?:\/|^)(?:probes?\.ts|testing\/.*|simulation\/.*|laboratory\/.*|cli\/.*)$/
+
+/** Sources of what runs in nodes and clients, without the tables. */
+function productSources(): string[] {
+  return ['actors/src', 'raft/src', 'client/src', 'node/src'].flatMap((folder) => {
+    const paths = readdirSync(join(repository, folder), { recursive: true, encoding: 'utf8' })
+    return paths
+      .filter((path) => path.endsWith('.ts') && !isTable(path))
+      .map((path) => readFileSync(join(repository, folder, path), 'utf8'))
+  })
+}
+
+function isTable(path: string): boolean {
+  // The client's core/probe.ts probes servers.
+  return path !== 'core/probe.ts' && notUses.test(path)
+}
+
+describe('the table of probes', () => {
+  const sources = productSources().join('\n')
+
+  // The other direction, a name that is used and not listed, does not compile.
+  test.each(probeNames)('lists %s, which the code uses', (name) => {
+    expect(sources).toContain(`'${name}'`)
+  })
+
+  test('has no name twice', () => {
+    const names = [...Object.keys(probeTable.reached), ...Object.keys(probeTable.provoke)]
+    expect(new Set(names).size).toBe(names.length)
+  })
+
+  test('has at least 20 sites and 30 branches', () => {
+    expect(provokeSites.length).toBeGreaterThanOrEqual(20)
+    expect(Object.keys(probeTable.reached).length).toBeGreaterThanOrEqual(30)
+  })
+})
+
+describe('the sites of a plan', () => {
+  const plan = planOfSeed(3)
+
+  test('are none by default, and those that are named', () => {
+    const { provoke: _, ...silent } = plan
+    expect(sitesOf(silent)).toEqual([])
+    expect(sitesOf({ ...plan, provoke: 'none' })).toEqual([])
+    expect(sitesOf({ ...plan, provoke: ['mesh.link-reset'] })).toEqual(['mesh.link-reset'])
+  })
+
+  test('are each drawn in a quarter of all seeds', () => {
+    const seeds = 4_000
+    const on = new Map<string, number>()
+    for (let seed = 0; seed < seeds; seed += 1) {
+      for (const site of sitesOf({ seed, provoke: 'drawn' })) on.set(site, (on.get(site) ?? 0) + 1)
+    }
+    for (const site of provokeSites) {
+      expect(on.get(site)! / seeds).toBeGreaterThan(0.22)
+      expect(on.get(site)! / seeds).toBeLessThan(0.28)
+    }
+  })
+
+  test('are part of the plan file, and a name that is none is refused', () => {
+    const file = { ...plan, provoke: ['mesh.link-reset', 'storage.move-early'] }
+    expect(parsePlan(JSON.parse(JSON.stringify(file)))).toEqual(file)
+    expect(() => parsePlan({ ...plan, provoke: ['mesh.nothing'] })).toThrow('plan: provoke')
+    expect(() => parsePlan({ ...plan, provoke: 'some' })).toThrow('plan: provoke')
+  })
+
+  test('are taken away by shrinking: all at once, then one by one', () => {
+    const two = { ...plan, steps: [], provoke: ['mesh.link-reset', 'storage.move-early'] as const }
+    const candidates = [...simpler(two, firstCursor)].map((candidate) => candidate.plan.provoke)
+    expect(candidates.slice(0, 3)).toEqual([undefined, ['storage.move-early'], ['mesh.link-reset']])
+    const drawn = { ...two, provoke: 'drawn' as const }
+    const sites = sitesOf(drawn)
+    const fewer = [...simpler(drawn, firstCursor)].map((candidate) => candidate.plan.provoke)
+    expect(sites.length).toBeGreaterThan(1)
+    expect(fewer.slice(1, sites.length + 1).map((each) => each!.length)).toEqual(
+      sites.map(() => sites.length - 1),
+    )
+  })
+})
