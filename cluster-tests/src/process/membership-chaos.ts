@@ -77,8 +77,7 @@ async function roundFails(
   const { medianMs, worstMs } = run.gaps()
   if (medianMs > gapMedianMsMax) problems.push(`the median gap was ${medianMs} ms`)
   if (worstMs > gapMsMax) problems.push(`the worst gap was ${worstMs} ms`)
-  const { acked } = run.load
-  const sent = run.load.history.sends.length
+  const { acked, sent } = run.load
   const tookMs = Math.round(performance.now() - beganMs)
   const result = { steps, sent, acked, medianMs, worstMs, tookMs, kills: run.kills, problems }
   report.add(number, result)

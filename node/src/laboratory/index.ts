@@ -51,13 +51,7 @@ export {
   parseGroupKey,
 } from '../storage/log-entry.ts'
 export { type JoinedNode, newPlan, type Plan as FormatPlan } from '../storage/plan.ts'
-export { checkAckedOnce } from './checkers/acked-once.ts'
-export { checkDenseOffsets } from './checkers/dense-offsets.ts'
 export { OneLeader } from './checkers/one-leader.ts'
-export { checkOrder } from './checkers/order.ts'
-export { checkOutcomes } from './checkers/outcomes.ts'
-export { checkPositions } from './checkers/positions.ts'
-export { checkStableReads } from './checkers/stable-reads.ts'
 export { FaultAtlas } from './cluster/atlas.ts'
 export { checkLostEntries } from './cluster/beyond.ts'
 export { SimulatedCluster } from './cluster/cluster.ts'
@@ -73,18 +67,20 @@ export {
   type Anomaly,
   type AnomalyName,
   anomalyTable,
+  isFatal,
   type Severity,
   sameNameMax,
 } from './history/anomaly.ts'
-export { checkHistory, isFatal } from './history/check-history.ts'
+export { checkHistory } from './history/check-history.ts'
 export {
+  type History,
   HistoryError,
   type HistoryEvent,
   type HistoryHeader,
   type HistorySetting,
+  type ReadRecord,
 } from './history/event.ts'
 export { readHistory, writeHistory } from './history/file-node.ts'
-export { type History, newHistory, type ReadRecord, type Send } from './history/history.ts'
 export { HistoryRecorder } from './history/recorder.ts'
 export type { FaultName } from './plan/fault-table.ts'
 export { type Plan, parsePlan } from './plan/plan.ts'

@@ -11,8 +11,7 @@ import type { SimulatedDisk } from '../../simulation/simulated-disk.ts'
 import { SyncedEntries, type SyncedEntry } from '../../simulation/synced-entries.ts'
 import { chainText } from '../../storage/chain.ts'
 import { EntryType, type GroupKey, parseGroupKey } from '../../storage/log-entry.ts'
-import { valueMark, valueMarks } from '../cluster/values.ts'
-import type { Send } from '../history/history.ts'
+import { type AckedRecord, valueMark, valueMarks } from '../cluster/values.ts'
 
 interface Change extends DecodedConfiguration {
   readonly header: Header
@@ -59,7 +58,7 @@ export class LogLedger {
     }
   }
 
-  acked({ value, partition, offset }: Send): void {
+  acked({ value, partition, offset }: AckedRecord): void {
     if (offset < 0) return
     const mark = valueMark(value)
     const written = this.#records.get(mark)

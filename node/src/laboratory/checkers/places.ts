@@ -14,8 +14,9 @@ export function checkPlaces(facts: Facts, findings: Findings): void {
     if (send.otherPlaces === undefined) continue
     const places = [send.place!, ...send.otherPlaces]
     const acked = ackedPlace(send)
-    const isMoved = acked !== undefined && send.inFinal && !finalPlaces.has(acked)
-    if (isMoved && !facts.isRetired(acked)) reportMoved(send, acked, places, findings)
+    const isThere = acked === undefined || finalPlaces.has(acked) || facts.isRetired(acked)
+    const isMoved = send.inFinal && !isThere
+    if (isMoved) reportMoved(send, acked, places, findings)
     const rest = isMoved ? places.filter((place) => place !== acked) : places
     if (rest.length > 1 && !send.log!.excused) reportDuplicate(send, rest, findings)
   }

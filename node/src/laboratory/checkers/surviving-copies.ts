@@ -7,11 +7,12 @@ import { decodeBatch, QuorateError } from '@quorate/protocol'
 import type { SimulatedDisk } from '../../simulation/simulated-disk.ts'
 import { dumpStorage } from '../../storage/dump.ts'
 import { EntryType } from '../../storage/log-entry.ts'
-import { valueMark } from '../cluster/values.ts'
-import { ackedSends, type History, isRetired } from '../history/history.ts'
+import { type AckedRecord, valueMark } from '../cluster/values.ts'
 
 export interface SurvivingCopies {
-  readonly history: History
+  readonly acked: readonly AckedRecord[]
+  /** By partition: offset below which everything was deleted; 0 when absent. */
+  readonly starts: ReadonlyMap<number, number>
   readonly disks: readonly SimulatedDisk[]
   /** Names of those that were damaged. */
   readonly damaged: ReadonlySet<string>
@@ -49,7 +50,7 @@ class Survivors {
 }
 
 export function checkSurvivingCopies(run: SurvivingCopies): string[] {
-  const { history, disks, folder, topicId, replicas, damaged } = run
+  const { acked, starts, disks, folder, topicId, replicas, damaged } = run
   const survivors = new Survivors()
   /** Disks whose damage still shows. */
   const bad = new Set<string>()
@@ -61,8 +62,8 @@ export function checkSurvivingCopies(run: SurvivingCopies): string[] {
   }
   const quorum = Math.floor(replicas / 2) + 1
   const wanted = Math.max(quorum - bad.size, 1)
-  for (const { value, partition, offset } of ackedSends(history)) {
-    if (offset < 0 || isRetired(history, partition, offset)) continue
+  for (const { value, partition, offset } of acked) {
+    if (offset < 0 || offset < (starts.get(partition) ?? 0)) continue
     const copy = `${valueMark(value)} ${partition}@${offset}`
     const count = survivors.copies.get(copy) ?? 0
     if (count >= wanted) continue

@@ -3,8 +3,7 @@
 // notes of all disks at the moment of every ack. It trusts the disks and nothing of the nodes;
 // surviving-copies.ts looks at the same from the other end, by recovery.
 import type { SimulatedDisk } from '../../simulation/simulated-disk.ts'
-import { valueMark, valueMarks } from '../cluster/values.ts'
-import type { Send } from '../history/history.ts'
+import { type AckedRecord, valueMark, valueMarks } from '../cluster/values.ts'
 
 export class SyncedQuorum {
   /** Acks looked at so far. */
@@ -18,7 +17,7 @@ export class SyncedQuorum {
     this.#quorum = Math.floor(replicas / 2) + 1
   }
 
-  acked(send: Send): void {
+  acked(send: AckedRecord): void {
     this.checked += 1
     const mark = valueMark(send.value)
     const disks = [...(this.#copies.get(mark) ?? [])]

@@ -1,9 +1,13 @@
 // What must hold when a committed entry is lost on every disk: its partition stops or refuses the range,
 // some node names a file and a range of indexes with the entry in it, nobody is served the entry's
 // offset or jumps over it, and partitions that lost nothing go on. Pure; run-plan.ts asks it.
-
-import type { Reading } from '../history/history.ts'
 import type { LostEntry } from './damage-entry.ts'
+
+/** What a reader got that began at one place. */
+export interface Reading {
+  readonly reader: string
+  readonly records: readonly { readonly offset: number }[]
+}
 
 /** An event by which a node said what it lost. */
 export interface DamageEvent {

@@ -3,16 +3,10 @@
 // partition take writes again, and then all is read back and compared. Bounded in simulated time and
 // in events. The same plan gives the same result and the same hash.
 import type { ClusterStatus, ListReply } from '@quorate/protocol'
-import { checkAckedOnce } from '../checkers/acked-once.ts'
-import { checkDenseOffsets } from '../checkers/dense-offsets.ts'
 import { checkEqualReplicas } from '../checkers/equal-replicas.ts'
-import { checkOneValue } from '../checkers/one-value.ts'
-import { checkOrder } from '../checkers/order.ts'
-import { checkOutcomes } from '../checkers/outcomes.ts'
-import { checkPositions } from '../checkers/positions.ts'
-import { checkStableReads } from '../checkers/stable-reads.ts'
 import { checkSurvivingCopies } from '../checkers/surviving-copies.ts'
-import { withoutPartitions } from '../history/history.ts'
+import { isFatal } from '../history/anomaly.ts'
+import { checkHistory } from '../history/check-history.ts'
 import type { Plan } from '../plan/plan.ts'
 import { checkLostEntries } from './beyond.ts'
 import { SimulatedCluster, type Trace } from './cluster.ts'
@@ -24,7 +18,7 @@ import type { RunResult } from './run-result.ts'
 import { dataFolder } from './simulated-node.ts'
 import { TopicChurn } from './topic-churn.ts'
 import { noteStarts, TopicUnderTest } from './topic-under-test.ts'
-import { Workload } from './workload.ts'
+import { topicName, Workload } from './workload.ts'
 
 /** Bounds of the phases without faults: a cluster that takes longer is not alive. */
 const formMs = 60_000
@@ -195,14 +189,13 @@ class Run {
 
   /** Every partition takes one more record. A first try may still run into a time-out. */
   #serve(): boolean {
-    const { history } = this.#workload
     const untilMs = this.#cluster.simulation.nowMs + serveMs
     while (this.#cluster.simulation.nowMs < untilMs && !this.#cluster.violated) {
-      const from = history.sends.length
+      const from = this.#workload.sends.length
       this.#workload.sendLast()
       const { deliveryTimeoutMs } = this.#plan.settings
       this.#cluster.waitUntil(() => this.#workload.unsettled === 0, deliveryTimeoutMs + settleMs)
-      const last = history.sends.slice(from)
+      const last = this.#workload.sends.slice(from)
       this.#stopped.clear()
       for (const [partition, { outcome }] of last.entries()) {
         if (outcome !== 'acked') this.#stopped.add(partition)
@@ -215,7 +208,7 @@ class Run {
   /** What no disk holds any more is named and given to nobody, nor is anything behind it. */
   #checkLost(): boolean {
     const { lost, done } = this.#damages
-    const { starts } = this.#workload.history
+    const { starts } = this.#workload
     const attempts = lost.map((entry) => ({
       entry,
       readings: [entry.baseOffset, starts.get(entry.partition) ?? 0].map((offset) =>
@@ -261,7 +254,7 @@ class Run {
 
   /** The replicas of each partition hold the same; then retention gets the time it needs. */
   #becomeEqual(): boolean {
-    const { history, reader } = this.#workload
+    const { history, starts, reader } = this.#workload
     let equal = false
     const compare = (): void => {
       this.#topic.ask((description) => {
@@ -269,11 +262,11 @@ class Run {
         const differences = description === undefined ? [''] : checkEqualReplicas(description, away)
         equal = differences.length === 0
         if (description === undefined || !equal) reader.host.setTimer(compare, askAgainMs)
-        else noteStarts(description, history)
+        else noteStarts(description, starts)
         this.#differences = differences
       })
     }
-    if (history.retention) this.#cluster.waitUntil(() => false, retentionMs)
+    if (history.header.retention) this.#cluster.waitUntil(() => false, retentionMs)
     compare()
     if (this.#cluster.waitUntil(() => equal, equalMs)) return true
     this.#violations.push(...this.#differences)
@@ -282,12 +275,12 @@ class Run {
 
   /** Where the partitions begin that are left, for a run that never gets equal replicas. */
   #findStarts(): boolean {
-    const { history } = this.#workload
-    let found = !history.retention
+    const { history, starts } = this.#workload
+    let found = !history.header.retention
     if (!found) {
       this.#topic.ask((description) => {
         found = description !== undefined
-        if (description !== undefined) noteStarts(description, history)
+        if (description !== undefined) noteStarts(description, starts)
       })
     }
     return this.#cluster.waitUntil(() => found, settleMs)
@@ -327,25 +320,23 @@ class Run {
   }
 
   #checkHistory(): void {
+    const { history } = this.#workload
     const unread = new Set([...this.#stopped, ...this.#lost])
-    const history = withoutPartitions(this.#workload.history, unread)
-    this.#violations.push(...checkOneValue(this.#workload.history))
-    this.#violations.push(...checkDenseOffsets(this.#workload.history))
-    const checks = [
-      checkAckedOnce,
-      checkOutcomes,
-      checkOrder,
-      checkDenseOffsets,
-      checkStableReads,
-      checkPositions,
-    ]
-    for (const check of checks) this.#violations.push(...check(history))
+    if (unread.size > 0) {
+      const partitions = [...unread].map((partition) => ({ topic: topicName, partition }))
+      const why = 'damage beyond what a cluster survives'
+      history.invoke('excuse', 'plan', this.#cluster.simulation.nowMs, { partitions, why })
+    }
+    const fatal = checkHistory(history).filter(isFatal)
+    this.#violations.push(...fatal.map(({ name, text }) => `${name}: ${text}`))
   }
 
   #checkDisks(): void {
     const { nodes, topic, plan, away } = this.#cluster
+    const { sends, starts } = this.#workload
     const survived = checkSurvivingCopies({
-      history: this.#workload.history,
+      acked: sends.filter(({ outcome }) => outcome === 'acked'),
+      starts,
       disks: nodes.filter(({ name }) => !away.has(name)).map(({ disk }) => disk),
       damaged: new Set(this.#damages.done.map(({ node }) => node)),
       folder: dataFolder,
@@ -356,11 +347,10 @@ class Run {
   }
 
   #result(): RunResult {
-    const { history } = this.#workload
+    const { history, sends, starts } = this.#workload
     const { simulation, network, nodes, roles, copies, exits, probes } = this.#cluster
     const disks = nodes.map(({ disk }) => disk.counters)
-    const count = (outcome: string) =>
-      history.sends.filter((send) => send.outcome === outcome).length
+    const count = (outcome: string) => sends.filter((send) => send.outcome === outcome).length
     const violations = [...new Set(this.#violations)]
     return {
       violations: violations.slice(0, violationsMax),
@@ -388,7 +378,7 @@ class Run {
       exits,
       coverage: probes.coverage,
       churned: this.#churn.done,
-      retired: [...history.starts.values()].reduce((sum, start) => sum + start, 0),
+      retired: [...starts.values()].reduce((sum, start) => sum + start, 0),
       history,
     }
   }

@@ -1,7 +1,7 @@
 // What one run of a plan showed: what was violated, and how much happened, so that sums over many
 // runs tell whether they proved something. run-plan.ts makes it, totals.ts adds it up.
 import type { NetworkFault } from '../../simulation/network-faults.ts'
-import type { History } from '../history/history.ts'
+import type { HistoryRecorder } from '../history/recorder.ts'
 import type { FaultName } from '../plan/fault-table.ts'
 import type { SimulatedCluster } from './cluster.ts'
 import type { DamageName } from './damage.ts'
@@ -48,7 +48,7 @@ export interface RunResult {
   readonly churned: number
   /** Records that retention deleted. */
   readonly retired: number
-  readonly history: History
+  readonly history: HistoryRecorder
 }
 
 /** What is left of a result when it leaves its process. */

@@ -1,7 +1,6 @@
 // The topic that a run sends to: made once, and described as often as somebody must know where its
 // replicas are. Keeps asking where an answer is needed to go on.
 import type { TopicDescription, TopicSummary } from '@quorate/protocol'
-import type { History } from '../history/history.ts'
 import type { SimulatedCluster } from './cluster.ts'
 import type { SimulatedClient } from './simulated-client.ts'
 import { topicName } from './workload.ts'
@@ -56,7 +55,10 @@ export class TopicUnderTest {
 }
 
 /** Where each partition begins. */
-export function noteStarts({ partitionStates }: TopicDescription, { starts }: History): void {
+export function noteStarts(
+  { partitionStates }: TopicDescription,
+  starts: Map<number, number>,
+): void {
   for (const { partition, replicas } of partitionStates) {
     const own = replicas.map((each) => ('startOffset' in each ? each.startOffset : 0))
     starts.set(partition, Math.max(...own))

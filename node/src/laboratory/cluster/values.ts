@@ -1,6 +1,14 @@
 // The values a workload sends: unique in a run, and recognisable in the bytes of any file that holds
 // them, because batches are stored as they were sent and these are not compressed.
 
+/** A record that was acked, and where. */
+export interface AckedRecord {
+  readonly value: string
+  readonly partition: number
+  /** -1 when the ack names none. */
+  readonly offset: number
+}
+
 /** `producer` and `sequence` make it unique. */
 export function makeValue(producer: number, sequence: number, sizeBytes: number): string {
   return `<p${producer}-${sequence}>`.padEnd(sizeBytes, '.')

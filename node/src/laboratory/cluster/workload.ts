@@ -3,7 +3,9 @@
 // everything in the history. It knows of no faults and has no opinion on what it sees.
 import type { OffsetsReply, QuorateError } from '@quorate/protocol'
 import { decodeBatch } from '@quorate/protocol'
-import { type History, newHistory, type Reading, type Send } from '../history/history.ts'
+import type { ReadPosition, ReadRecord } from '../history/event.ts'
+import { HistoryRecorder } from '../history/recorder.ts'
+import type { Reading } from './beyond.ts'
 import type { SimulatedCluster } from './cluster.ts'
 import { SimulatedClient } from './simulated-client.ts'
 import { makeValue, valueMark } from './values.ts'
@@ -18,14 +20,33 @@ const decoder = new TextDecoder()
 
 type Producer = ReturnType<SimulatedClient['core']['producer']>
 
+/** A send as the run follows it; the history has the rest. */
+export interface Send {
+  /** Of its invocation in the history. */
+  readonly index: number
+  readonly value: string
+  /** `not-applied`: certainly not in the log. `unknown`: may be in the log, now or later. */
+  outcome: 'pending' | 'acked' | 'not-applied' | 'unknown'
+  /** -1 until known. */
+  partition: number
+  /** -1 when the ack names none. */
+  offset: number
+}
+
 interface Wanted {
-  readonly partitions: readonly number[]
-  readonly untilEnd: boolean
-  readonly from?: Parameters<SimulatedClient['core']['reader']>[0]['from']
+  /** Process in the history. */
+  readonly reader: string
+  readonly positions: readonly ReadPosition[]
+  /** Everything that is there now, and no more. */
+  readonly final?: boolean
+  readonly got?: (records: readonly ReadRecord[]) => void
 }
 
 export class Workload {
-  readonly history: History
+  readonly history: HistoryRecorder
+  readonly sends: Send[] = []
+  /** By partition: offset below which retention has deleted everything in the end; 0 when absent. */
+  readonly starts = new Map<number, number>()
   readonly clients: readonly SimulatedClient[]
   /** Reads during the faults, and everything at the end. */
   readonly reader: SimulatedClient
@@ -37,13 +58,21 @@ export class Workload {
   #reading = false
   #unsettled = 0
   #lastSequence = 1_000_000
+  #readers = 0
 
   constructor(cluster: SimulatedCluster) {
     this.#cluster = cluster
-    this.history = newHistory(cluster.plan.settings.retentionBytes > 0)
+    const { seed, settings, workload } = cluster.plan
+    this.history = new HistoryRecorder({
+      source: 'simulation',
+      seed,
+      topics: [{ topic: topicName, partitions: workload.partitions, dense: true }],
+      idempotent: true,
+      retention: settings.retentionBytes > 0,
+    })
     this.clients = cluster.clientNames.map((name) => new SimulatedClient(name, cluster))
     this.reader = new SimulatedClient('reader', cluster)
-    const { deliveryTimeoutMs } = cluster.plan.settings
+    const { deliveryTimeoutMs } = settings
     this.#producers = this.clients.map(({ core }) =>
       core.producer({
         lingerMs: 0,
@@ -94,19 +123,27 @@ export class Workload {
 
   /** Reads everything there is, up to the present end of these partitions. */
   readBack(partitions: readonly number[], done: (failure: string | undefined) => void): void {
-    const final: Reading = { reader: 'final', records: [], failure: undefined }
-    this.history.final = final
-    this.#collect(this.reader, final, { partitions, untilEnd: true }, done)
+    const positions = partitions.map((partition) => ({
+      topic: topicName,
+      partition,
+      offset: this.starts.get(partition) ?? 0,
+    }))
+    this.#collect({ reader: this.#readerName('final'), positions, final: true }, done)
   }
 
   /** Reads a partition from an offset on; what comes is in the reading it returns. */
   readFrom(partition: number, offset: number): Reading {
-    const reader = `reader of partition ${partition} from ${offset}`
-    const reading: Reading = { reader, records: [], failure: undefined }
-    const from = { kind: 'offsets', offsets: new Map([[partition, offset]]) } as const
-    const what = { partitions: [partition], untilEnd: false, from }
-    this.#collect(this.reader, reading, what, () => {})
+    const reader = this.#readerName(`partition-${partition}-from-${offset}`)
+    const reading = { reader, records: [] as ReadRecord[] }
+    const positions = [{ topic: topicName, partition, offset }]
+    const got = (records: readonly ReadRecord[]) => void reading.records.push(...records)
+    this.#collect({ reader, positions, got }, () => {})
     return reading
+  }
+
+  #readerName(what: string): string {
+    this.#readers += 1
+    return `reader-${this.#readers}-${what}`
   }
 
   #send(client: SimulatedClient, producer: number, sent: number): void {
@@ -120,19 +157,16 @@ export class Workload {
     const { simulation, plan } = this.#cluster
     const { keys, valueBytes } = plan.workload
     const key = keys === 0 ? undefined : `k${producer}-${sequence % keys}`
-    const send: Send = {
-      producer,
-      sequence,
-      value: makeValue(producer, sequence, valueBytes),
-      key,
-      invokedMs: simulation.nowMs,
-      outcome: 'pending',
-      settledMs: -1,
-      partition: -1,
-      offset: -1,
-      code: undefined,
-    }
-    this.history.sends.push(send)
+    const value = makeValue(producer, sequence, valueBytes)
+    const asked = partition === undefined ? {} : { partition }
+    const index = this.history.invoke('send', `producer-${producer}`, simulation.nowMs, {
+      topic: topicName,
+      value,
+      ...(key === undefined ? {} : { key }),
+      ...asked,
+    })
+    const send: Send = { index, value, outcome: 'pending', partition: -1, offset: -1 }
+    this.sends.push(send)
     this.#unsettled += 1
     this.#producers[producer]!.send({
       topic: topicName,
@@ -149,12 +183,20 @@ export class Workload {
 
   #settle(send: Send, error: QuorateError | undefined, partition: number, offset: number): void {
     this.#unsettled -= 1
-    send.settledMs = this.#cluster.simulation.nowMs
-    send.code = error?.code
+    const { nowMs } = this.#cluster.simulation
     send.partition = partition
     send.offset = offset
-    if (error === undefined) send.outcome = 'acked'
-    else send.outcome = error.outcome === 'not-applied' ? 'not-applied' : 'unknown'
+    if (error === undefined) {
+      send.outcome = 'acked'
+      const named = offset < 0 ? {} : { offset }
+      this.history.ok('send', send.index, nowMs, { partition, ...named })
+    } else if (error.outcome === 'not-applied') {
+      send.outcome = 'not-applied'
+      this.history.fail(send.index, nowMs, error.code)
+    } else {
+      send.outcome = 'unknown'
+      this.history.info(send.index, nowMs, error.code)
+    }
     const place = `${valueMark(send.value)} ${send.outcome} ${partition}@${offset}`
     this.#cluster.simulation.note(place)
     if (error === undefined) this.acked?.(send)
@@ -167,17 +209,17 @@ export class Workload {
     const { partitions } = plan.workload
     const asked = Math.floor(simulation.nowMs / positionEveryMs)
     const partition = (asked + number) % partitions
-    const invokedMs = simulation.nowMs
+    const asking = { topic: topicName, partition }
+    const of = this.history.invoke('end', `client-${number}`, simulation.nowMs, asking)
     client.call<OffsetsReply>(
       'offsets',
       topicName,
       { partition, at: 'latest' },
       { deadlineMs: 5_000, repeatable: true },
-      (reply) => {
-        if (reply === undefined) return
-        const { offset } = reply
-        const answeredMs = simulation.nowMs
-        this.history.positions.push({ client: number, partition, invokedMs, answeredMs, offset })
+      (reply, error) => {
+        const { nowMs } = simulation
+        if (reply === undefined) this.history.info(of, nowMs, error?.code)
+        else this.history.ok('end', of, nowMs, { offset: reply.offset })
       },
     )
     client.host.setTimer(() => this.#askPosition(client, number), positionEveryMs)
@@ -186,60 +228,70 @@ export class Workload {
   /** Follows one partition; a reader that ends is followed by a new one from the beginning. */
   #read(partition: number): void {
     if (!this.#reading) return
-    const { readings } = this.history
-    const reading: Reading = {
-      reader: `reader ${readings.length} of partition ${partition}`,
-      records: [],
-      failure: undefined,
-    }
-    readings.push(reading)
-    this.#collect(this.reader, reading, { partitions: [partition], untilEnd: false }, () => {
+    // With retention nobody knows where the beginning is.
+    const offset = this.history.header.retention ? null : 0
+    const positions = [{ topic: topicName, partition, offset }]
+    this.#collect({ reader: this.#readerName(`partition-${partition}`), positions }, () => {
       this.reader.host.setTimer(() => this.#read(partition), readAgainMs)
     })
   }
 
   #collect(
-    { core }: SimulatedClient,
-    reading: Reading,
-    { partitions, untilEnd, from = { kind: 'earliest' } }: Wanted,
+    { reader: name, positions, final = false, got = () => {} }: Wanted,
     done: (failure: string | undefined) => void,
   ): void {
+    const { history } = this
+    const { simulation } = this.#cluster
+    const offsets = new Map<number, number>()
+    for (const { partition, offset } of positions) {
+      if (offset !== null && offset > 0) offsets.set(partition, offset)
+    }
+    const assigned = history.invoke('assign', name, simulation.nowMs, {
+      positions,
+      ...(final ? { final } : {}),
+    })
     let over = false
     const end = (failure: string | undefined): void => {
       if (over) return
       over = true
-      reading.failure = failure
+      if (failure === undefined) history.ok('assign', assigned, simulation.nowMs, {})
+      else history.fail(assigned, simulation.nowMs, failure)
       reader.close()
       done(failure)
     }
-    const reader = core.reader(
+    const reader = this.reader.core.reader(
       {
         topic: topicName,
-        from,
-        partitions,
-        untilEnd,
+        from: offsets.size > 0 && !final ? { kind: 'offsets', offsets } : { kind: 'earliest' },
+        partitions: positions.map(({ partition }) => partition),
+        untilEnd: final,
         maxBufferedBytes: bufferBytes,
       },
       {
         started: () => {},
         ready: () => {
           if (over) return
-          for (let batch = reader.take(); batch !== undefined; batch = reader.take()) {
-            const { partition, fromOffset, endOffset } = batch
-            for (const { offset, key, value } of decodeBatch(batch.bytes)) {
-              if (offset < fromOffset || offset >= endOffset) continue
-              reading.records.push({
-                partition,
-                offset,
-                value: decoder.decode(value ?? undefined),
-                key: key === null ? undefined : decoder.decode(key),
-              })
-            }
-          }
+          const records = takeRecords(reader)
+          if (records.length > 0) history.delivered(name, simulation.nowMs, { records })
+          got(records)
           if (reader.ended) end(undefined)
         },
         failed: (error) => end(error.message),
       },
     )
   }
+}
+
+function takeRecords(reader: ReturnType<SimulatedClient['core']['reader']>): ReadRecord[] {
+  const records: ReadRecord[] = []
+  for (let batch = reader.take(); batch !== undefined; batch = reader.take()) {
+    const { partition, fromOffset, endOffset } = batch
+    for (const { offset, key, value } of decodeBatch(batch.bytes)) {
+      if (offset < fromOffset || offset >= endOffset) continue
+      const text = decoder.decode(value ?? undefined)
+      const place = { topic: topicName, partition, offset, value: text }
+      records.push(key === null ? place : { ...place, key: decoder.decode(key) })
+    }
+  }
+  return records
 }

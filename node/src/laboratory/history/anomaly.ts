@@ -100,6 +100,11 @@ export const anomalyTable = {
 
 export type AnomalyName = keyof typeof anomalyTable
 
+/** Wrong with the broker, not a note. */
+export function isFatal({ severity }: Anomaly): boolean {
+  return severity === 'fatal'
+}
+
 /** More of one name say nothing new. */
 export const sameNameMax = 100
 

@@ -34,8 +34,3 @@ export function checkHistory(history: History): Anomaly[] {
   for (const check of checks) check(facts, findings)
   return findings.anomalies
 }
-
-/** What is wrong with the broker, without the notes. */
-export function isFatal({ severity }: Anomaly): boolean {
-  return severity === 'fatal'
-}

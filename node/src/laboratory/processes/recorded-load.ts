@@ -1,6 +1,6 @@
 // Producers that send numbered records to every partition of a topic through whatever happens to the
-// cluster, and write down what became of each in the history of the simulator, so that its checkers
-// judge real processes too. It can be stopped and started again; sequences go on.
+// cluster, and write down what became of each in a history, which the same checkers judge as those of
+// simulated clusters. It can be stopped and started again; sequences go on.
 import { setTimeout as pause } from 'node:timers/promises'
 import {
   type Client,
@@ -9,12 +9,11 @@ import {
   QuorateError,
   topic,
 } from '@quorate/client'
-import { checkAckedOnce } from '../checkers/acked-once.ts'
-import { checkDenseOffsets } from '../checkers/dense-offsets.ts'
-import { checkOrder } from '../checkers/order.ts'
-import { checkOutcomes } from '../checkers/outcomes.ts'
 import { makeValue, valueMark } from '../cluster/values.ts'
-import { type History, newHistory, type ReadRecord, type Send } from '../history/history.ts'
+import { isFatal } from '../history/anomaly.ts'
+import { checkHistory } from '../history/check-history.ts'
+import type { ReadRecord } from '../history/event.ts'
+import { HistoryRecorder } from '../history/recorder.ts'
 
 export interface LoadOptions {
   readonly topic: string
@@ -31,14 +30,19 @@ export interface LoadOptions {
   readonly retention?: boolean
 }
 
+/** Of one poll, when everything is read back. */
+const pollRecordsMax = 1000
+
 export class RecordedLoad {
-  readonly history: History
+  readonly history: HistoryRecorder
   readonly #client: Client
   readonly #options: Required<LoadOptions>
   readonly #producers: readonly Producer[]
   #timer: NodeJS.Timeout | undefined
   #sequence = 0
   #unsettled = 0
+  #sent = 0
+  #readers = 0
   /** By partition: when each record was acknowledged, in order. */
   readonly #acks: readonly number[][]
 
@@ -46,7 +50,12 @@ export class RecordedLoad {
     this.#client = client
     const defaults = { producers: 2, everyMs: 10, valueBytes: 40, inFlightMax: 5000 }
     this.#options = { ...defaults, retention: false, ...options }
-    this.history = newHistory(this.#options.retention)
+    this.history = new HistoryRecorder({
+      source: 'processes',
+      topics: [{ topic: options.topic, partitions: options.partitions, dense: true }],
+      idempotent: true,
+      retention: this.#options.retention,
+    })
     this.#producers = Array.from({ length: this.#options.producers }, () =>
       client.producer({ deliveryTimeout: '60s' }),
     )
@@ -70,6 +79,10 @@ export class RecordedLoad {
     return Math.min(...counts)
   }
 
+  get sent(): number {
+    return this.#sent
+  }
+
   get acked(): number {
     return this.#acks.reduce((sum, times) => sum + times.length, 0)
   }
@@ -87,38 +100,55 @@ export class RecordedLoad {
 
   /** Reads everything back and compares; call it when all is settled. */
   async problems(): Promise<string[]> {
-    let records = await this.#readAll()
     // Retention went on while it was read. No load comes in any more, so it has an end.
-    while (records === undefined) records = await this.#readAll()
-    this.history.final = { reader: 'final', records, failure: undefined }
-    const checks = [checkAckedOnce, checkOutcomes, checkOrder, checkDenseOffsets]
-    return checks.flatMap((check) => check(this.history)).slice(0, 20)
+    while (!(await this.#readAll())) {}
+    const fatal = checkHistory(this.history).filter(isFatal)
+    return fatal.map(({ name, text }) => `${name}: ${text}`).slice(0, 20)
   }
 
-  /** Undefined when records were removed meanwhile by retention. */
-  async #readAll(): Promise<ReadRecord[] | undefined> {
-    const { topic: name, valueBytes, retention } = this.#options
-    const described = topic(name, { codec: 'text' })
-    const { starts } = this.history
+  /** False when records were removed meanwhile by retention. */
+  async #readAll(): Promise<boolean> {
+    const { topic: name, partitions, retention } = this.#options
+    const starts = new Map(Array.from({ length: partitions }, (_, partition) => [partition, 0]))
     if (retention) {
       const earliest = await this.#client.admin.offsets(name, { at: 'earliest' })
       for (const { partition, offset } of earliest) starts.set(partition, offset)
     }
-    const records: ReadRecord[] = []
+    const positions = [...starts].map(([partition, offset]) => ({ topic: name, partition, offset }))
+    this.#readers += 1
+    const reader = `reader-${this.#readers}`
+    const assignment = { positions, final: true }
+    const assigned = this.history.invoke('assign', reader, performance.now(), assignment)
     try {
-      const from = { offsets: starts }
-      for await (const record of this.#client.stream(described, { from, until: 'end' })) {
-        const { partition, offset, key } = record
-        // Only the mark is kept: values may be large.
-        const mark = valueMark(record.value)
-        const value = record.value === mark.padEnd(valueBytes, '.') ? mark : record.value
-        records.push({ partition, offset, value, key: key ?? undefined })
-      }
+      await this.#read(reader, retention ? starts : new Map())
     } catch (error) {
-      if (retention && error instanceof OffsetOutOfRangeError) return undefined
+      const code = error instanceof QuorateError ? error.code : String(error)
+      this.history.fail(assigned, performance.now(), code)
+      if (retention && error instanceof OffsetOutOfRangeError) return false
       throw error
     }
-    return records
+    this.history.ok('assign', assigned, performance.now(), {})
+    return true
+  }
+
+  async #read(reader: string, offsets: ReadonlyMap<number, number>): Promise<void> {
+    const { topic: name, valueBytes } = this.#options
+    let records: ReadRecord[] = []
+    const deliver = (): void => {
+      if (records.length > 0) this.history.delivered(reader, performance.now(), { records })
+      records = []
+    }
+    const described = topic(name, { codec: 'text' })
+    const stream = this.#client.stream(described, { from: { offsets }, until: 'end' })
+    for await (const { partition, offset, key, value: whole } of stream) {
+      // Only the mark is kept: values may be large.
+      const mark = valueMark(whole)
+      const value = whole === mark.padEnd(valueBytes, '.') ? mark : whole
+      const record = { topic: name, partition, offset, value }
+      records.push(key === null || key === undefined ? record : { ...record, key })
+      if (records.length >= pollRecordsMax) deliver()
+    }
+    deliver()
   }
 
   #sendAll(): void {
@@ -133,34 +163,32 @@ export class RecordedLoad {
     const { topic: name, partitions, valueBytes } = this.#options
     const sequence = this.#sequence * partitions + partition
     const value = makeValue(producer, sequence, valueBytes)
-    const send: Send = {
-      producer,
-      sequence,
+    const of = this.history.invoke('send', `producer-${producer}`, performance.now(), {
+      topic: name,
       value: valueMark(value),
-      key: undefined,
-      invokedMs: performance.now(),
-      outcome: 'pending',
-      settledMs: -1,
       partition,
-      offset: -1,
-      code: undefined,
-    }
-    this.history.sends.push(send)
+    })
+    this.#sent += 1
     this.#unsettled += 1
     this.#producers[producer]!.send(topic(name, { codec: 'text' }), value, { partition }).then(
-      ({ offset }) => this.#settle(send, 'acked', offset, undefined),
-      (error: unknown) => {
-        const known = error instanceof QuorateError ? error : undefined
-        const outcome = known?.outcome === 'not-applied' ? 'not-applied' : 'unknown'
-        this.#settle(send, outcome, -1, known?.code ?? String(error))
-      },
+      ({ offset }) => this.#acked(of, partition, offset),
+      (error: unknown) => this.#unacked(of, error),
     )
   }
 
-  #settle(send: Send, outcome: Send['outcome'], offset: number, code: string | undefined): void {
+  #acked(of: number, partition: number, offset: number): void {
     this.#unsettled -= 1
-    Object.assign(send, { outcome, offset, code, settledMs: performance.now() })
-    if (outcome === 'acked') this.#acks[send.partition]!.push(send.settledMs)
+    const nowMs = performance.now()
+    this.#acks[partition]!.push(nowMs)
+    this.history.ok('send', of, nowMs, offset < 0 ? { partition } : { partition, offset })
+  }
+
+  #unacked(of: number, error: unknown): void {
+    this.#unsettled -= 1
+    const known = error instanceof QuorateError ? error : undefined
+    const code = known?.code ?? String(error)
+    if (known?.outcome === 'not-applied') this.history.fail(of, performance.now(), code)
+    else this.history.info(of, performance.now(), code)
   }
 }
 
