@@ -1,17 +1,19 @@
-// `npm run chaos -- …`: the commands `quorate chaos …` of this working tree, and long runs with real
-// processes, which have a word of their own: storage, membership.
+// `npm run chaos -- …`: the commands `quorate chaos …` of this working tree, and long runs of its own,
+// each with a word: storage and membership (real processes), mutants (bugs put in on purpose).
 import { pathToFileURL } from 'node:url'
 import { quorateScript } from 'quorate/laboratory'
+import { mutantsChaos, mutantsUsage } from './mutants/mutants-chaos.ts'
 import { membershipChaos, membershipUsage } from './process/membership-chaos.ts'
 import { storageChaos, storageUsage } from './process/storage-chaos.ts'
 
-const processRuns: Readonly<Record<string, (commandLine: readonly string[]) => Promise<number>>> = {
+const ownRuns: Readonly<Record<string, (commandLine: readonly string[]) => Promise<number>>> = {
   storage: storageChaos,
   membership: membershipChaos,
+  mutants: mutantsChaos,
 }
 
 const [first = '', ...rest] = process.argv.slice(2)
-const run = Object.hasOwn(processRuns, first) ? processRuns[first] : undefined
+const run = Object.hasOwn(ownRuns, first) ? ownRuns[first] : undefined
 if (run === undefined) {
   // npm runs scripts in the repository's folder: names of files are meant from where the user stands.
   process.chdir(process.env['INIT_CWD'] ?? '.')
@@ -20,7 +22,7 @@ if (run === undefined) {
 } else {
   process.exitCode = await run(rest).catch((error: unknown) => {
     const text = error instanceof Error ? error.message : String(error)
-    process.stderr.write(`${text}\n\n${storageUsage}\n\n${membershipUsage}\n`)
+    process.stderr.write(`${[text, storageUsage, membershipUsage, mutantsUsage].join('\n\n')}\n`)
     return 2
   })
 }

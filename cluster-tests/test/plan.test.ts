@@ -1,13 +1,4 @@
-import {
-  aim,
-  firstCursor,
-  type Plan,
-  parsePlan,
-  parseTarget,
-  planOfSeed,
-  shrinkPlan,
-  simpler,
-} from 'quorate/laboratory'
+import { aim, type Plan, parsePlan, parseTarget, planOfSeed } from 'quorate/laboratory'
 import { describe, expect, test } from 'vitest'
 
 const drawn = (): Plan => JSON.parse(JSON.stringify(planOfSeed(1))) as Plan
@@ -85,37 +76,4 @@ describe('targets', () => {
       expect(parseTarget(text)).toBeUndefined()
     },
   )
-})
-
-describe('shrinking', () => {
-  const isolates = (plan: Plan) => plan.steps.filter(({ fault }) => fault === 'power')
-  const seeds = Array.from({ length: 200 }, (_, seed) => seed)
-  const plan = seeds.map((seed) => planOfSeed(seed)).find((each) => isolates(each).length >= 4)!
-
-  test('a failing plan is cut down to the steps that matter, in few runs', () => {
-    const [first, , third] = isolates(plan)
-    let runs = 0
-    const smallest = shrinkPlan(
-      plan,
-      (candidate) => {
-        runs += 1
-        const { steps } = candidate
-        const has = (step: unknown) => JSON.stringify(steps).includes(JSON.stringify(step))
-        return has(first) && has(third)
-      },
-      5_000,
-    )
-    expect(smallest.steps).toEqual([first, third])
-    expect(smallest.settings.splitPerMille).toBe(0)
-    expect(smallest.workload.partitions).toBe(1)
-    expect(runs).toBeLessThan(80)
-  })
-
-  test('every candidate is a valid plan, and smaller or tamer than the one before', () => {
-    for (const candidate of simpler(plan, firstCursor)) {
-      expect(parsePlan(candidate.plan)).toEqual(candidate.plan)
-      expect(candidate.plan).not.toEqual(plan)
-      expect(candidate.plan.steps.length).toBeLessThanOrEqual(plan.steps.length)
-    }
-  })
 })

@@ -1,68 +1,81 @@
-// Child process that runs plans on a patched build. `NAME replay FILE SEEDS` runs one plan with so many
-// seeds, from its own on; `NAME search FIRST-SEED PLANS` runs drawn plans; `NAME keep FIRST-SEED PLANS`
-// also makes the one that failed smaller and writes it to mutants/NAME.json. All end with the first
-// plan that fails and print one line of JSON: what was violated, and where.
-import { readFileSync, writeFileSync } from 'node:fs'
-import { resolve } from 'node:path'
+// Child process that runs plans on a patched build; prints one line of JSON. All modes end with the
+// first plan that fails:
+//   NAME replay FILE SEEDS          one plan with so many seeds, from its own on
+//   NAME search FIRST-SEED PLANS    drawn plans
+//   NAME shrink FIRST-SEED PLANS    and the one that fails is made smaller
+import { readFileSync } from 'node:fs'
 import type { Plan } from 'quorate/laboratory'
 import { patchSources } from './loader.ts'
-import { type Mutant, mutants } from './table.ts'
+import type { Mutant } from './mutant.ts'
+import { mutants } from './table.ts'
 
 export interface Answer {
+  /** Of the plan that failed; empty when none did. */
   readonly violations: readonly string[]
+  /** Plans that were run until then. */
   readonly plans: number
-  readonly realMs: number
+  readonly cpuSeconds: number
+  /** Number of the drawn plan. */
   readonly seed?: number
+  readonly steps?: number
+  readonly shrunk?: Shrunk
 }
 
-const shrinkLimitMs = 120_000
+export interface Shrunk {
+  readonly plan: Plan
+  readonly violations: readonly string[]
+  readonly runs: number
+  readonly cpuSeconds: number
+}
+
+const shrinkLimitMs = 600_000
 
 /** Patches a file that no part of a cluster needs: proves that such a patch is noticed. */
-const unloaded: Mutant = {
+const unloaded: Omit<Mutant, 'harm' | 'budget'> = {
   name: 'unloaded',
-  harm: '',
-  file: 'node/src/main.ts',
-  find: 'hostOfNode',
-  replace: 'hostOfNode',
+  says: /./,
+  patches: [{ file: 'node/src/main.ts', find: 'hostOfNode', replace: 'hostOfNode' }],
+}
+
+function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1e6
 }
 
 async function main([name, mode, ...rest]: readonly string[]): Promise<Answer> {
   const mutant = [...mutants, unloaded].find((each) => each.name === name)
   if (mutant === undefined) throw new Error(`no mutant ${String(name)}`)
   const patching = patchSources(mutant)
-  const { runPlan } = await import('quorate/laboratory')
-  const { parsePlan } = await import('quorate/laboratory')
-  const { planOfSeed, shrinkPlan } = await import('quorate/laboratory')
+  const { parsePlan, planOfSeed, runPlan, shrinkPlan } = await import('quorate/laboratory')
   patching.assertLoaded()
-  const startMs = performance.now()
-  const elapsedMs = () => performance.now() - startMs
+  /** What speaks of the mutant's harm. */
+  const violated = (plan: Plan) => {
+    return runPlan(plan).violations.filter((text) => mutant.says.test(text))
+  }
+  const started = cpuSeconds()
   if (mode === 'replay') {
     const plan = parsePlan(JSON.parse(readFileSync(rest[0]!, 'utf8')))
-    const plans = Number(rest[1])
-    for (let more = 0; more < plans; more += 1) {
-      const { violations } = runPlan({ ...plan, seed: plan.seed + more })
-      if (violations.length > 0) return { violations, plans: more + 1, realMs: elapsedMs() }
-    }
-    return { violations: [], plans, realMs: elapsedMs() }
+    return firstFailure(Number(rest[1]), (more) => violated({ ...plan, seed: plan.seed + more }))
   }
   const [first, plans] = rest.map(Number) as [number, number]
-  for (let seed = first; seed < first + plans; seed += 1) {
-    const plan = planOfSeed(seed, mutant.kind)
-    const { violations } = runPlan(plan)
-    if (violations.length === 0) continue
-    const realMs = elapsedMs()
-    if (mode === 'keep') {
-      const fails = (candidate: Plan) => runPlan(candidate).violations.length > 0
-      keep(mutant.name, shrinkPlan(plan, fails, shrinkLimitMs))
-    }
-    return { violations, plans: seed - first + 1, realMs, seed }
-  }
-  return { violations: [], plans, realMs: elapsedMs() }
-}
+  const found = firstFailure(plans, (more) => violated(planOfSeed(first + more, mutant.kind)))
+  if (found.violations.length === 0) return found
+  const seed = first + found.plans - 1
+  const plan = planOfSeed(seed, mutant.kind)
+  const answer = { ...found, seed, steps: plan.steps.length }
+  if (mode !== 'shrink') return answer
+  const before = cpuSeconds()
+  const shrunk = shrinkPlan(plan, found.violations, violated, shrinkLimitMs)
+  return { ...answer, shrunk: { ...shrunk, cpuSeconds: cpuSeconds() - before } }
 
-function keep(name: string, plan: Plan): void {
-  const path = resolve(import.meta.dirname, `../../mutants/${name}.json`)
-  writeFileSync(path, `${JSON.stringify(plan, null, 2)}\n`)
+  function firstFailure(count: number, run: (more: number) => readonly string[]): Answer {
+    for (let more = 0; more < count; more += 1) {
+      const violations = run(more)
+      if (violations.length === 0) continue
+      return { violations, plans: more + 1, cpuSeconds: cpuSeconds() - started }
+    }
+    return { violations: [], plans: count, cpuSeconds: cpuSeconds() - started }
+  }
 }
 
 process.stdout.write(`${JSON.stringify(await main(process.argv.slice(2)))}\n`)

@@ -40,8 +40,9 @@ function runInto(totals: Totals, seed: number, plan: Plan): void {
 }
 
 function failure(seed: number, plan: Plan, violations: readonly string[]): Error {
-  const fails = (candidate: Plan) => runPlan(candidate).violations.length > 0
-  const smallest = JSON.stringify(shrinkPlan(plan, fails, shrinkLimitMs), null, 2)
+  const violated = (candidate: Plan) => runPlan(candidate).violations
+  const shrinking = shrinkPlan(plan, violations, violated, shrinkLimitMs)
+  const smallest = JSON.stringify(shrinking.plan, null, 2)
   const path = `failing-plan-${seed}.json`
   writeFileSync(resolve(folder, path), `${smallest}\n`)
   const again = `npx quorate chaos replay ${path}`

@@ -85,7 +85,7 @@ export { HistoryRecorder } from './history/recorder.ts'
 export type { FaultName } from './plan/fault-table.ts'
 export { type Plan, parsePlan } from './plan/plan.ts'
 export { type PlanKind, planKinds } from './plan/plan-kinds.ts'
-export { planOfSeed, shrinkPlan } from './plan/plan-of-seed.ts'
+export { planOfSeed } from './plan/plan-of-seed.ts'
 export { firstCursor, simpler } from './plan/plan-shrink.ts'
 export {
   type ProbeName,
@@ -95,7 +95,9 @@ export {
   provokeSites,
   sitesOf,
 } from './plan/probe-table.ts'
+export { type Shrinking, shrinkPlan } from './plan/smallest-plan.ts'
 export { parseTarget } from './plan/target-grammar.ts'
+export { violationKind } from './plan/violation-kind.ts'
 export {
   type CommandOptions,
   type CommandResult,

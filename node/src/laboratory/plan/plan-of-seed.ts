@@ -1,5 +1,5 @@
 // Plans by number: seed n always draws the same plan, so a report, a test and a person can name it by
-// one number; and the way from a failing plan to a small one. Both through fast-check.
+// one number. Through fast-check; the way from a failing plan to a small one is smallest-plan.ts.
 import fc from 'fast-check'
 import type { Plan } from './plan.ts'
 import { planArbitrary } from './plan-arbitrary.ts'
@@ -25,20 +25,4 @@ function draw(plans: fc.Arbitrary<Plan>, seed: number): Plan {
   })
   fc.assert(property, { seed, numRuns: 1 })
   return drawn!
-}
-
-/**
- * The smallest plan on the way that still fails; the given one must. Ends after `limitMs` of real
- * time with what it has by then.
- */
-export function shrinkPlan(plan: Plan, fails: (plan: Plan) => boolean, limitMs: number): Plan {
-  let smallest = plan
-  const property = fc.property(planArbitrary, (candidate) => {
-    // The first run is the given plan, which is known to fail.
-    const failed = candidate === plan || fails(candidate)
-    if (failed) smallest = candidate
-    return !failed
-  })
-  fc.check(property, { examples: [[plan]], numRuns: 1, interruptAfterTimeLimit: limitMs })
-  return smallest
 }

@@ -1,24 +1,17 @@
-// Makes a failing plan smaller: first steps are taken away, halves before quarters before single
-// ones, then everything around them is tamed, one knob at a time. Each candidate says where to go on
-// when it fails too, so that nothing is tried twice. Knows nothing of running plans.
-import type { Plan, PlanSettings, Workload } from './plan.ts'
-import {
-  appends,
-  deliveries,
-  disks,
-  durationsMs,
-  latencies,
-  sizes,
-  splitsPerMille,
-  usualTiming,
-} from './plan-menu.ts'
-import { type ProvokeSite, provokeSites, sitesOf } from './probe-table.ts'
+// Makes a failing plan smaller, stage by stage: a shorter run, then fewer steps (none, halves,
+// quarters, … single ones), then a tamer world around them, then fewer steps once more, as what was
+// needed in a wild world may not be in a tame one, and at last simpler steps. Each candidate says
+// where to go on when it fails too, so that no stage is entered twice. Knows nothing of running
+// plans. What is tame is plan-taming.ts; the caller is smallest-plan.ts or fast-check.
+import type { Plan } from './plan.ts'
+import { easedSteps, shorterRuns, tamings } from './plan-taming.ts'
 
-/** Where shrinking goes on. `chunk` steps are taken away at once; 0 when steps are done with. */
+/** Where shrinking goes on. */
 export interface Cursor {
+  readonly stage: number
+  /** Steps that are taken away at once; halved before its first use. */
   readonly chunk: number
   readonly position: number
-  readonly simplification: number
 }
 
 export interface Candidate {
@@ -26,78 +19,70 @@ export interface Candidate {
   readonly next: Cursor
 }
 
-/** `chunk` is halved before its first use. */
-export const firstCursor: Cursor = {
-  chunk: Number.POSITIVE_INFINITY,
-  position: 0,
-  simplification: 0,
-}
+export const firstCursor: Cursor = { stage: 0, chunk: Number.POSITIVE_INFINITY, position: 0 }
+
+/** Candidates of one stage from a place in it on. */
+type Stage = (plan: Plan, from: Cursor) => Generator<Candidate>
+
+const stages: readonly Stage[] = [
+  (plan, from) => each(plan, from, shorterRuns),
+  fewerSteps,
+  tamer,
+  (plan, from) => fewerSteps(plan, { ...from, chunk: Math.min(from.chunk, 1) }),
+  (plan, from) => each(plan, from, easedSteps),
+]
 
 export function* simpler(plan: Plan, from: Cursor): Generator<Candidate> {
-  yield* fewerSteps(plan, from)
-  const first = from.simplification
-  for (let each = first; each < simplifications.length; each += 1) {
-    const tamer = simplifications[each]!(plan)
-    const next = { chunk: 0, position: 0, simplification: each + 1 }
-    if (JSON.stringify(tamer) !== JSON.stringify(plan)) yield { plan: tamer, next }
+  for (let stage = from.stage; stage < stages.length; stage += 1) {
+    yield* stages[stage]!(plan, stage === from.stage ? from : { ...firstCursor, stage })
   }
 }
 
-function* fewerSteps(plan: Plan, from: Cursor): Generator<Candidate> {
+/** In place of a plan that fails, the first of these that does too is gone on with. */
+function* each(
+  plan: Plan,
+  { stage, position }: Cursor,
+  candidates: (plan: Plan, from: number) => Iterable<readonly [Plan, number]>,
+): Generator<Candidate> {
+  for (const [candidate, next] of candidates(plan, position)) {
+    yield { plan: candidate, next: { stage, chunk: Number.POSITIVE_INFINITY, position: next } }
+  }
+}
+
+function* fewerSteps(plan: Plan, { stage, ...from }: Cursor): Generator<Candidate> {
   const { steps } = plan
+  const without = (position: number, chunk: number): Plan => ({
+    ...plan,
+    steps: [...steps.slice(0, position), ...steps.slice(position + chunk)],
+  })
   let { position } = from
-  let chunk = Math.min(from.chunk, Math.ceil(steps.length / 2))
+  let { chunk } = from
+  if (chunk === Number.POSITIVE_INFINITY && steps.length > 1) {
+    yield { plan: without(0, steps.length), next: { stage: stage + 1, ...restart } }
+  }
+  chunk = Math.min(chunk, Math.ceil(steps.length / 2))
   while (chunk >= 1) {
     for (; position < steps.length; position += chunk) {
-      const fewer = [...steps.slice(0, position), ...steps.slice(position + chunk)]
-      yield { plan: { ...plan, steps: fewer }, next: { chunk, position, simplification: 0 } }
+      yield { plan: without(position, chunk), next: { stage, chunk, position } }
     }
     position = 0
     chunk = chunk === 1 ? 0 : Math.ceil(chunk / 2)
   }
 }
 
-const work =
-  (change: Partial<Workload>) =>
-  (plan: Plan): Plan => ({ ...plan, workload: { ...plan.workload, ...change } })
-const knobs =
-  (change: Partial<PlanSettings>) =>
-  (plan: Plan): Plan => ({ ...plan, settings: { ...plan.settings, ...change } })
+const restart = { chunk: firstCursor.chunk, position: firstCursor.position } as const
 
-/** One site less; the others go on as they did. */
-const without =
-  (site: ProvokeSite) =>
-  (plan: Plan): Plan => {
-    const sites = sitesOf(plan)
-    return sites.includes(site) ? { ...plan, provoke: sites.filter((each) => each !== site) } : plan
+/** Everything tame at once, then one thing after the other. */
+function* tamer(plan: Plan, { stage, position }: Cursor): Generator<Candidate> {
+  const isOther = (tame: Plan) => JSON.stringify(tame) !== JSON.stringify(plan)
+  const tamest = tamings.reduce((tame, taming) => taming(tame), plan)
+  if (position === 0 && isOther(tamest)) {
+    yield { plan: tamest, next: { stage: stage + 1, ...restart } }
   }
-
-const simplifications: readonly ((plan: Plan) => Plan)[] = [
-  ({ provoke: _, ...plan }) => plan,
-  ...provokeSites.map(without),
-  ({ heal: _, ...plan }) => plan,
-  (plan) => (plan.nodes === 5 ? { ...work({ replicas: 3 })(plan), nodes: 3 } : plan),
-  work({ churnEveryMs: 0 }),
-  work({ partitions: 1 }),
-  work({ producers: 1 }),
-  work({ keys: 0 }),
-  work({ burst: 1 }),
-  work({ valueBytes: 32 }),
-  knobs({ splitPerMille: splitsPerMille[0]! }),
-  knobs(sizes[0]!),
-  knobs(deliveries[0]!),
-  knobs(appends[0]!),
-  knobs(latencies[0]!),
-  knobs(disks[0]!),
-  knobs(usualTiming),
-  (plan) => work({ durationMs: Math.min(plan.workload.durationMs, durationsMs[0]) })(plan),
-  (plan) => ({
-    ...plan,
-    steps: plan.steps.map((step) => ({ ...step, forMs: roundUp(step.forMs) })),
-  }),
-]
-
-/** A fault that lasts long reads better than one of odd length, if it does the same. */
-function roundUp(forMs: number): number {
-  return forMs <= 100 ? 100 : 1_000
+  for (let number = position; number < tamings.length; number += 1) {
+    const tame = tamings[number]!(plan)
+    if (isOther(tame)) {
+      yield { plan: tame, next: { stage, chunk: restart.chunk, position: number + 1 } }
+    }
+  }
 }

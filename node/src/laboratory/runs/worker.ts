@@ -5,7 +5,8 @@ import { runPlan } from '../cluster/run-plan.ts'
 import type { RunSummary } from '../cluster/run-result.ts'
 import { counts } from '../cluster/totals.ts'
 import type { Plan } from '../plan/plan.ts'
-import { planOfSeed, shrinkPlan } from '../plan/plan-of-seed.ts'
+import { planOfSeed } from '../plan/plan-of-seed.ts'
+import { type Shrinking, shrinkPlan } from '../plan/smallest-plan.ts'
 import type { RunAnswer, ShrinkAnswer, Task, Told } from './task.ts'
 
 function carryOut(task: Task): RunAnswer | ShrinkAnswer {
@@ -20,20 +21,19 @@ function runSeed({ kind, seed }: Task & { task: 'run' }): RunAnswer {
 }
 
 function shrink({ plan, limitMs }: Task & { task: 'shrink' }): ShrinkAnswer {
-  let smallest: ShrinkAnswer = { plan, violations: runPlan(plan).violations, tries: 1 }
-  if (smallest.violations.length === 0) return smallest
-  tell({ told: 'smaller', answer: smallest })
-  let { tries } = smallest
-  const fails = (candidate: Plan): boolean => {
-    tries += 1
-    const { violations } = runPlan(candidate)
-    if (violations.length === 0) return false
-    smallest = { plan: candidate, violations, tries }
-    tell({ told: 'smaller', answer: smallest })
-    return true
+  const violated = (candidate: Plan) => runPlan(candidate).violations
+  const violations = violated(plan)
+  // The run of the given plan counts too.
+  const answerOf = ({ runs, ...smallest }: Shrinking): ShrinkAnswer => {
+    return { ...smallest, tries: runs + 1 }
   }
-  shrinkPlan(plan, fails, limitMs)
-  return { ...smallest, tries }
+  const given = answerOf({ plan, violations, runs: 0 })
+  if (violations.length === 0) return given
+  const onSmaller = (shrinking: Shrinking): void => {
+    tell({ told: 'smaller', answer: answerOf(shrinking) })
+  }
+  tell({ told: 'smaller', answer: given })
+  return answerOf(shrinkPlan(plan, violations, violated, limitMs, onSmaller))
 }
 
 function tell(told: Told): void {
