@@ -2,7 +2,7 @@ import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { parsePlan, planOfSeed, quorate, runPlan, temporaryFolder } from 'quorate/laboratory'
 import { afterAll, expect, test } from 'vitest'
-import { mutants } from '../src/mutants/table.ts'
+import { mutantOf } from '../src/mutants/table.ts'
 import { broken } from './support/break-sources.ts'
 
 const folder = temporaryFolder('chaos')
@@ -29,7 +29,7 @@ test('each seed has the result it has alone, whatever the number of workers', {
 test('the first violation ends it, is made smaller, written down and found again', {
   timeout: timeoutMs,
 }, async () => {
-  const bug = broken(mutants.find(({ name }) => name === 'ack-before-sync')!)
+  const bug = broken(...mutantOf('ack-before-sync').patches)
   const found = await chaos('sim --seeds 100 -o json', bug)
   expect(found.exitCode).toBe(1)
   const { violations, plans, plan } = JSON.parse(found.stdout)

@@ -19,7 +19,9 @@ const searched: readonly string[] = ['ack-before-sync', 'vote-before-sync', 'ear
 
 describe.each(mutants)('a build in which $harm', ({ name }) => {
   // A change of timing anywhere shifts what happens under one seed, so a few are tried.
-  test('is found by its small plan, which the unbroken build passes', async () => {
+  test('is found by its small plan, which the unbroken build passes', {
+    timeout: limitMs,
+  }, async () => {
     const plan = keptPlan(name)
     expect(plan.steps.length).toBeLessThanOrEqual(10)
     const { violations, plans } = await askMutant(name, 'replay', keptPath(name), seedsTried)
