@@ -12,6 +12,7 @@ export function addChaos(program: Command): void {
   addSim(chaos)
   addReplay(chaos)
   addShrink(chaos)
+  addCheck(chaos)
 }
 
 function addSim(chaos: Command): void {
@@ -45,6 +46,15 @@ function addShrink(chaos: Command): void {
     .option('--out <file>', 'write the plan there instead')
     .action(async (plan, options) => (await import('./chaos-shrink.ts')).runShrink(plan, options))
   example(shrink, 'quorate chaos shrink failing-plan-sim-42.json --out smaller.json')
+}
+
+function addCheck(chaos: Command): void {
+  const check = chaos
+    .command('check <history>')
+    .description('judge a file of what clients did and saw; exit code 1: a promise was broken')
+    .option('-o, --output <format>', 'table | json', 'table')
+    .action(async (file, options) => (await import('./chaos-check.ts')).runCheck(file, options))
+  example(check, 'quorate chaos check history.jsonl')
 }
 
 /** The option of every command that draws plans. */
