@@ -57,7 +57,7 @@ export type {
   UnreachableReplica,
 } from './api-types.ts'
 export { errorBody, errorOfBody } from './api-types.ts'
-export { readInt64, readUint64, viewOf, writeInt64, writeUint64 } from './bytes.ts'
+export { allocate, readInt64, readUint64, viewOf, writeInt64, writeUint64 } from './bytes.ts'
 export { ChunkCursor } from './chunk-cursor.ts'
 export type { Chunks } from './chunks.ts'
 export { chunksOf, emptyChunks, joinChunks, sliceChunks } from './chunks.ts'

@@ -40,16 +40,42 @@ export interface DelaySetting {
   readonly jitterMs: number
 }
 
-interface PathFaults {
-  cut?: FaultEpisode | undefined
-  stall?: FaultEpisode | undefined
-  delay?: { readonly setting: DelaySetting; readonly episode: FaultEpisode } | undefined
-  split?: { readonly perMille: number; readonly episode: FaultEpisode } | undefined
+/** The way from one host to another: one object for as long as the network lives. */
+export class NetworkPath {
+  readonly from: string
+  readonly to: string
+  /** `network/FROM>TO`, before the names of its draws. */
+  readonly purpose: string
+  readonly latencyPurpose: string
+  readonly splitPurpose: string
+  cut: FaultEpisode | undefined
+  stall: FaultEpisode | undefined
+  delay: { readonly setting: DelaySetting; readonly episode: FaultEpisode } | undefined
+  split: { readonly perMille: number; readonly episode: FaultEpisode } | undefined
+  /** When what was sent before has left. */
+  freeAtMs = 0
+
+  constructor(from: string, to: string) {
+    this.from = from
+    this.to = to
+    this.purpose = `network/${from}>${to}`
+    this.latencyPurpose = `${this.purpose}/latency`
+    this.splitPurpose = `${this.purpose}/split`
+  }
+
+  /** Ends cut, stall, delay and split. */
+  heal(): void {
+    this.cut = undefined
+    this.stall = undefined
+    this.delay = undefined
+    this.split = undefined
+  }
 }
 
 export class NetworkFaults {
   readonly counters: Record<NetworkFault, number>
-  readonly #paths = new Map<string, PathFaults>()
+  /** By source, then by destination. */
+  readonly #paths = new Map<string, Map<string, NetworkPath>>()
   readonly #isolated = new Map<string, FaultEpisode>()
   readonly #refusing = new Map<string, FaultEpisode>()
 
@@ -60,25 +86,28 @@ export class NetworkFaults {
     >
   }
 
-  path(from: string, to: string): PathFaults {
-    const key = `${from}>${to}`
-    let path = this.#paths.get(key)
+  path(from: string, to: string): NetworkPath {
+    let paths = this.#paths.get(from)
+    if (paths === undefined) {
+      paths = new Map()
+      this.#paths.set(from, paths)
+    }
+    let path = paths.get(to)
     if (path === undefined) {
-      path = {}
-      this.#paths.set(key, path)
+      path = new NetworkPath(from, to)
+      paths.set(to, path)
     }
     return path
   }
 
-  /** Why nothing gets from one host to the other now; undefined when the path is free. */
-  holding(from: string, to: string): FaultEpisode | undefined {
-    const path = this.#paths.get(`${from}>${to}`)
-    if (path?.cut !== undefined) return path.cut
-    if (from !== to) {
+  /** Why nothing gets over the path now; undefined when it is free. */
+  holding({ from, to, cut, stall }: NetworkPath): FaultEpisode | undefined {
+    if (cut !== undefined) return cut
+    if (this.#isolated.size > 0 && from !== to) {
       const isolated = this.#isolated.get(from) ?? this.#isolated.get(to)
       if (isolated !== undefined) return isolated
     }
-    return path?.stall
+    return stall
   }
 
   refusing(host: string): FaultEpisode | undefined {
@@ -100,7 +129,7 @@ export class NetworkFaults {
 
   /** Everything but what already happened is undone. */
   clear(): void {
-    this.#paths.clear()
+    for (const paths of this.#paths.values()) for (const path of paths.values()) path.heal()
     this.#isolated.clear()
     this.#refusing.clear()
   }

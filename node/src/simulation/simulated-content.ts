@@ -15,8 +15,8 @@ interface Version {
 interface Dirty {
   /** Of the write that made what the cache holds. */
   sequence: number
-  /** Contents that later unsynced writes replaced, oldest first. */
-  readonly older: Version[]
+  /** Contents that later unsynced writes replaced, oldest first; absent while there are none. */
+  older: Version[] | undefined
 }
 
 export class SimulatedContent {
@@ -52,8 +52,8 @@ export class SimulatedContent {
     if (bytes.byteLength === 0) return
     const end = position + bytes.byteLength
     this.#cache = grown(this.#cache, end)
-    const last = Math.floor((end - 1) / sectorBytes)
-    for (let sector = Math.floor(position / sectorBytes); sector <= last; sector += 1) {
+    const last = sectorOf(end - 1)
+    for (let sector = sectorOf(position); sector <= last; sector += 1) {
       this.#markDirty(sector, sequence)
     }
     this.#cache.set(bytes, position)
@@ -63,31 +63,39 @@ export class SimulatedContent {
   /** Everything written up to `sequence` reaches the platter; later writes stay unsynced. */
   sync(sequence: number): void {
     this.#synced = grown(this.#synced, this.#size)
+    // Sectors of one write stand in a row: they are copied together.
+    let runStart = 0
+    let runEnd = 0
     for (const [sector, dirty] of this.#dirty) {
-      if (dirty.sequence <= sequence) {
-        this.#setSynced(sector, this.#cached(sector))
-        this.#dirty.delete(sector)
+      if (dirty.sequence > sequence) {
+        this.#settleOlder(sector, dirty, sequence)
         continue
       }
-      const settled = dirty.older.findLastIndex((version) => version.sequence <= sequence)
-      if (settled === -1) continue
-      this.#setSynced(sector, dirty.older[settled]!.bytes)
-      dirty.older.splice(0, settled + 1)
+      this.#dirty.delete(sector)
+      if (sector !== runEnd) {
+        this.#settle(runStart, runEnd)
+        runStart = sector
+      }
+      runEnd = sector + 1
     }
+    this.#settle(runStart, runEnd)
     this.#syncedSize = Math.max(this.#syncedSize, this.#size)
   }
 
   /** A write and its sync in one: only the sectors of this range. */
-  writeDurable(bytes: Uint8Array, position: number, sequence: number): void {
-    this.write(bytes, position, sequence)
+  writeDurable(bytes: Uint8Array, position: number): void {
     if (bytes.byteLength === 0) return
     const end = position + bytes.byteLength
-    this.#synced = grown(this.#synced, end)
-    const last = Math.floor((end - 1) / sectorBytes)
-    for (let sector = Math.floor(position / sectorBytes); sector <= last; sector += 1) {
-      this.#setSynced(sector, this.#cached(sector))
-      this.#dirty.delete(sector)
+    this.#cache = grown(this.#cache, end)
+    this.#cache.set(bytes, position)
+    this.#size = Math.max(this.#size, end)
+    const first = sectorOf(position)
+    const last = sectorOf(end - 1)
+    if (this.#dirty.size > 0) {
+      for (let sector = first; sector <= last; sector += 1) this.#dirty.delete(sector)
     }
+    this.#synced = grown(this.#synced, end)
+    this.#settle(first, last + 1)
     this.#syncedSize = Math.max(this.#syncedSize, end)
   }
 
@@ -110,8 +118,8 @@ export class SimulatedContent {
     const end = Math.min(position + byteLength, this.#syncedSize)
     if (end <= position) return
     change(this.#synced.subarray(position, end))
-    const last = Math.floor((end - 1) / sectorBytes)
-    for (let sector = Math.floor(position / sectorBytes); sector <= last; sector += 1) {
+    const last = sectorOf(end - 1)
+    for (let sector = sectorOf(position); sector <= last; sector += 1) {
       if (!this.#dirty.has(sector)) this.#cacheSynced(sector)
     }
   }
@@ -132,7 +140,8 @@ export class SimulatedContent {
     for (const [sector, dirty] of this.#dirty) {
       if (sector * sectorBytes >= size) continue
       if (random.integer(purpose, 100) >= survivePercent) continue
-      const versions = [...dirty.older.map((version) => version.bytes), this.#cached(sector)]
+      const older = dirty.older ?? []
+      const versions = [...older.map(({ bytes }) => bytes), this.#cached(sector)]
       this.#setSynced(sector, versions[random.integer(purpose, versions.length)]!)
     }
     this.#syncedSize = size
@@ -151,12 +160,29 @@ export class SimulatedContent {
   #markDirty(sector: number, sequence: number): void {
     const dirty = this.#dirty.get(sector)
     if (dirty === undefined) {
-      this.#dirty.set(sector, { sequence, older: [] })
+      this.#dirty.set(sector, { sequence, older: undefined })
       return
     }
-    dirty.older.push({ bytes: this.#cached(sector), sequence: dirty.sequence })
-    if (dirty.older.length > olderMax) dirty.older.shift()
+    const version = { bytes: this.#cached(sector), sequence: dirty.sequence }
     dirty.sequence = sequence
+    if (dirty.older === undefined) dirty.older = [version]
+    else if (dirty.older.push(version) > olderMax) dirty.older.shift()
+  }
+
+  /** Of a sector that was written again meanwhile: the newest version that the sync covers. */
+  #settleOlder(sector: number, { older = [] }: Dirty, sequence: number): void {
+    const settled = older.findLastIndex((version) => version.sequence <= sequence)
+    if (settled === -1) return
+    this.#setSynced(sector, older[settled]!.bytes)
+    older.splice(0, settled + 1)
+  }
+
+  /** What the cache holds of these sectors is synced. */
+  #settle(first: number, end: number): void {
+    const from = first * sectorBytes
+    const bytes = this.#cache.subarray(from, end * sectorBytes)
+    this.#synced = grown(this.#synced, from + bytes.byteLength)
+    this.#synced.set(bytes, from)
   }
 
   #cached(sector: number): Uint8Array {
@@ -173,6 +199,10 @@ export class SimulatedContent {
     this.#synced = grown(this.#synced, sector * sectorBytes + bytes.byteLength)
     this.#synced.set(bytes, sector * sectorBytes)
   }
+}
+
+function sectorOf(position: number): number {
+  return Math.floor(position / sectorBytes)
 }
 
 function copyOut(from: Uint8Array, size: number, into: Uint8Array, position: number): number {

@@ -63,6 +63,7 @@ export class SimulatedDisk {
   readonly #scheduler: DiskScheduler
   readonly #latencyMinMs: number
   readonly #latencyMaxMs: number
+  readonly #latencyPurpose: string
   capacityBytes: number
   /** Operations that a stall held back, and writes that found no room. */
   readonly counters = { stalled: 0, full: 0 }
@@ -79,6 +80,7 @@ export class SimulatedDisk {
     this.#scheduler = options.scheduler
     this.#latencyMinMs = options.latencyMinMs ?? 0.1
     this.#latencyMaxMs = options.latencyMaxMs ?? 0.4
+    this.#latencyPurpose = `${options.name}/latency`
     this.capacityBytes = options.capacityBytes ?? Number.POSITIVE_INFINITY
     this.damage = new SimulatedDamage(this)
   }
@@ -133,6 +135,7 @@ export class SimulatedDisk {
 
   /** For the process disk: the error that this operation meets, if any. */
   faultOf(operation: DiskOperation, path: string): DiskError | undefined {
+    if (this.#faults.length === 0) return undefined
     const found = this.#faults.find(
       ({ fault, left }) => left > 0 && fault.operation === operation && fault.path.test(path),
     )
@@ -187,15 +190,20 @@ export class SimulatedDisk {
   }
 
   #completionMs(path: string): number {
-    const now = this.#scheduler.nowMs
-    this.#stalls = this.#stalls.filter(({ untilMs }) => untilMs > now)
     const spanMicros = Math.round((this.#latencyMaxMs - this.#latencyMinMs) * 1000)
-    const micros = this.random.integer(`${this.name}/latency`, spanMicros + 1)
-    const usualMs = now + this.#latencyMinMs + micros / 1000
-    const stalls = this.#stalls.filter((stall) => stall.path.test(path))
-    const atMs = Math.max(usualMs, ...stalls.map(({ untilMs }) => untilMs))
+    const micros = this.random.integer(this.#latencyPurpose, spanMicros + 1)
+    const usualMs = this.#scheduler.nowMs + this.#latencyMinMs + micros / 1000
+    const atMs = Math.max(usualMs, this.#stalledUntilMs(path))
     if (atMs > usualMs) this.counters.stalled += 1
     return atMs
+  }
+
+  #stalledUntilMs(path: string): number {
+    if (this.#stalls.length === 0) return 0
+    const now = this.#scheduler.nowMs
+    this.#stalls = this.#stalls.filter(({ untilMs }) => untilMs > now)
+    const stalls = this.#stalls.filter((stall) => stall.path.test(path))
+    return Math.max(0, ...stalls.map(({ untilMs }) => untilMs))
   }
 
   /** All files, those included whose names one of the two trees has lost. */

@@ -4,9 +4,9 @@
 // as from a socket. Faults are looked up in network-faults.ts; simulated-network.ts makes the ends.
 import type { Random } from '@quorate/actors'
 import { eventClass, type SimulatedHost, type Simulation } from '@quorate/actors/testing'
-import { type Chunks, crc32c } from '@quorate/protocol'
+import { allocate, type Chunks, crc32c } from '@quorate/protocol'
 import type { ByteLink, LinkHandlers } from '../mesh/network.ts'
-import type { NetworkFaults } from './network-faults.ts'
+import type { FaultEpisode, NetworkFaults, NetworkPath } from './network-faults.ts'
 
 /** What a simulated network needs of a Simulation. */
 export type NetworkScheduler = Pick<Simulation, 'nowMs' | 'at' | 'note'>
@@ -33,7 +33,7 @@ export interface LinkWorld {
   readonly faults: NetworkFaults
   readonly options: SimulatedNetworkOptions
   /** One-way time of a segment of this size that leaves now. */
-  arrivalMs(from: string, to: string, sizeBytes: number): number
+  arrivalMs(path: NetworkPath, sizeBytes: number): number
   /** Neither end needs the link any more. */
   forget(end: SimulatedLink): void
 }
@@ -49,7 +49,7 @@ export interface NetworkLife {
 
 interface Segment {
   readonly kind: 'open' | 'data' | 'end' | 'reset'
-  /** Empty unless `data`. */
+  /** Empty unless `data`. Nobody else has this memory. */
   readonly bytes: Uint8Array
   arriveAtMs: number
   breakArmed: boolean
@@ -68,6 +68,8 @@ export class SimulatedLink implements ByteLink {
   /** Called when the other side's `open` arrives; gives this end its handlers. */
   accepted: (() => void) | undefined
   readonly #world: LinkWorld
+  readonly #departs: () => void
+  readonly #arrives: () => void
   /** Written in this moment. */
   #gathered: Uint8Array[] = []
   #gatheredBytes = 0
@@ -76,6 +78,8 @@ export class SimulatedLink implements ByteLink {
   #underWayBytes = 0
   #arrivalPlanned = false
   #paused = false
+  /** To the other end. */
+  #path: NetworkPath | undefined
   #wasBacklogged = false
   /** `ended`: writes nothing more, still reads. `closed`: `handlers.closed` was called or is due. */
   #state: 'open' | 'ended' | 'closed' = 'open'
@@ -84,6 +88,11 @@ export class SimulatedLink implements ByteLink {
     this.#world = world
     this.life = life
     this.peer = peer
+    this.#departs = () => this.#depart()
+    this.#arrives = () => {
+      this.#arrivalPlanned = false
+      this.#arrive()
+    }
   }
 
   get closed(): boolean {
@@ -99,7 +108,7 @@ export class SimulatedLink implements ByteLink {
     if (this.#state !== 'open' || !this.life.alive || bytes.byteLength === 0) return
     if (this.#gatheredBytes === 0) {
       const { scheduler } = this.#world
-      scheduler.at(scheduler.nowMs, eventClass.network, () => this.#depart())
+      scheduler.at(scheduler.nowMs, eventClass.network, this.#departs)
     }
     if (bytes instanceof Uint8Array) this.#gathered.push(bytes)
     else for (const piece of bytes.pieces) this.#gathered.push(piece)
@@ -164,18 +173,15 @@ export class SimulatedLink implements ByteLink {
     if (next === undefined || this.#arrivalPlanned) return
     this.#arrivalPlanned = true
     const { scheduler } = this.#world
-    const arrive = (): void => {
-      this.#arrivalPlanned = false
-      this.#arrive()
-    }
     // A dead process has no events, but what was sent to it must still run into the silence.
     const { owner, alive } = this.other.life
-    scheduler.at(next.arriveAtMs, eventClass.network, arrive, alive ? owner : undefined)
+    scheduler.at(next.arriveAtMs, eventClass.network, this.#arrives, alive ? owner : undefined)
   }
 
   #depart(): void {
     if (this.#gatheredBytes === 0) return
-    const bytes = new Uint8Array(this.#gatheredBytes)
+    // The receiver's own memory: nothing the sender does later reaches it.
+    const bytes = allocate(this.#gatheredBytes)
     let position = 0
     for (const piece of this.#gathered) {
       bytes.set(piece, position)
@@ -190,9 +196,8 @@ export class SimulatedLink implements ByteLink {
     this.#gatheredBytes = 0
   }
 
-  #send(kind: Segment['kind'], bytes = noBytes): void {
-    const { life, other } = this
-    const arrival = this.#world.arrivalMs(life.host, other.life.host, bytes.byteLength)
+  #send(kind: Segment['kind'], bytes: Uint8Array = noBytes): void {
+    const arrival = this.#world.arrivalMs(this.#ownPath(), bytes.byteLength)
     const arriveAtMs = Math.max(arrival, this.#underWay.at(-1)?.arriveAtMs ?? 0)
     this.#underWay.push({ kind, bytes, arriveAtMs, breakArmed: false })
     this.#underWayBytes += bytes.byteLength
@@ -215,7 +220,7 @@ export class SimulatedLink implements ByteLink {
   #held(segment: Segment): boolean {
     const { faults } = this.#world
     const { life } = this.other
-    const fault = faults.holding(this.life.host, life.host)
+    const fault = this.#holding()
     if (fault !== undefined) faults.tookEffect(fault)
     if (life.silent || (fault !== undefined && fault.kind !== 'stall')) this.#armBreak(segment)
     return life.silent || fault !== undefined || (segment.kind === 'data' && this.other.#paused)
@@ -248,8 +253,7 @@ export class SimulatedLink implements ByteLink {
     let start = 0
     while (start < bytes.byteLength && this.#reads()) {
       const end = start + this.#pieceBytes(bytes.byteLength - start)
-      // The receiver's own memory: nothing the sender does later reaches it.
-      this.handlers?.data(bytes.slice(start, end))
+      this.handlers?.data(bytes.subarray(start, end))
       start = end
     }
   }
@@ -260,14 +264,21 @@ export class SimulatedLink implements ByteLink {
 
   #pieceBytes(remaining: number): number {
     const { faults, random } = this.#world
-    const from = this.other.life.host
-    const to = this.life.host
-    const split = faults.path(from, to).split
+    const { split, purpose, splitPurpose } = this.other.#ownPath()
     const most = Math.min(remaining, chunkBytesMax)
     if (split === undefined || most < 2) return most
-    if (random.integer(`network/${from}>${to}/split`, 1000) >= split.perMille) return most
+    if (random.integer(splitPurpose, 1000) >= split.perMille) return most
     faults.tookEffect(split.episode)
-    return 1 + random.integer(`network/${from}>${to}/piece`, most - 1)
+    return 1 + random.integer(`${purpose}/piece`, most - 1)
+  }
+
+  #ownPath(): NetworkPath {
+    this.#path ??= this.#world.faults.path(this.life.host, this.other.life.host)
+    return this.#path
+  }
+
+  #holding(): FaultEpisode | undefined {
+    return this.#world.faults.holding(this.#ownPath())
   }
 
   /** Calls `closed` on a later turn, once; bytes under way to the other end go on. */
@@ -288,7 +299,7 @@ export class SimulatedLink implements ByteLink {
     const total = this.#underWayBytes
     if (total === 0) return
     faults.count('half-sent')
-    const purpose = `network/${this.life.host}>${this.other.life.host}/half-sent`
+    const purpose = `${this.#ownPath().purpose}/half-sent`
     let keepBytes = random.integer(purpose, total)
     this.#underWayBytes = keepBytes
     for (const segment of this.#underWay.splice(0)) {
@@ -305,8 +316,7 @@ export class SimulatedLink implements ByteLink {
     const { scheduler, faults, options } = this.#world
     const check = (): void => {
       if (this.#underWay[0] !== segment || this.closed) return
-      const { life } = this.other
-      if (faults.holding(this.life.host, life.host) === undefined && !life.silent) return
+      if (this.#holding() === undefined && !this.other.life.silent) return
       faults.count('broken')
       this.#underWay.splice(0)
       this.#underWayBytes = 0

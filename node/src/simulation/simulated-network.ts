@@ -6,7 +6,13 @@ import type { Random } from '@quorate/actors'
 import { eventClass, type SimulatedHost } from '@quorate/actors/testing'
 import { formatAddress, parseAddress } from '../mesh/address.ts'
 import type { ByteLink, LinkHandlers, Listener, Network } from '../mesh/network.ts'
-import { type DelaySetting, episode, type NetworkFault, NetworkFaults } from './network-faults.ts'
+import {
+  type DelaySetting,
+  episode,
+  type NetworkFault,
+  NetworkFaults,
+  type NetworkPath,
+} from './network-faults.ts'
 import {
   connectionError,
   type LinkWorld,
@@ -52,7 +58,6 @@ export class SimulatedNetwork {
   readonly #addressHosts = new Map<string, string>()
   /** In order of creation; both ends of each live connection. */
   readonly #ends = new Set<SimulatedLink>()
-  readonly #pathFreeAtMs = new Map<string, number>()
   #nextPort = firstFreePort
 
   constructor(
@@ -66,7 +71,7 @@ export class SimulatedNetwork {
       random,
       faults: this.#faults,
       options: this.#options,
-      arrivalMs: (from, to, sizeBytes) => this.#arrivalMs(from, to, sizeBytes),
+      arrivalMs: (path, sizeBytes) => this.#arrivalMs(path, sizeBytes),
       forget: (end) => {
         this.#ends.delete(end)
         this.#ends.delete(end.other)
@@ -118,12 +123,8 @@ export class SimulatedNetwork {
 
   /** Ends cuts, stalls, delays and splits between the two. */
   heal(a: string, b: string): void {
-    for (const path of [this.#faults.path(a, b), this.#faults.path(b, a)]) {
-      path.cut = undefined
-      path.stall = undefined
-      path.delay = undefined
-      path.split = undefined
-    }
+    this.#faults.path(a, b).heal()
+    this.#faults.path(b, a).heal()
     this.#planArrivals()
   }
 
@@ -203,23 +204,22 @@ export class SimulatedNetwork {
     for (const end of own) end.die()
   }
 
-  #arrivalMs(from: string, to: string, sizeBytes: number): number {
+  #arrivalMs(path: NetworkPath, sizeBytes: number): number {
     const { scheduler, random } = this.#world
     const { latencyMinMs, latencyMaxMs, bandwidthBytesPerMs } = this.#options
-    const path = `${from}>${to}`
     // Whole microseconds, so that no sum depends on rounding.
     const steps = Math.round((latencyMaxMs - latencyMinMs) * 1000) + 1
-    let latencyMs = latencyMinMs + random.integer(`network/${path}/latency`, steps) / 1000
-    const delay = this.#faults.path(from, to).delay
+    let latencyMs = latencyMinMs + random.integer(path.latencyPurpose, steps) / 1000
+    const { delay } = path
     if (delay !== undefined) {
       this.#faults.tookEffect(delay.episode)
       const jitterSteps = Math.round(delay.setting.jitterMs * 1000) + 1
-      const jitterMs = random.integer(`network/${path}/jitter`, jitterSteps) / 1000
+      const jitterMs = random.integer(`${path.purpose}/jitter`, jitterSteps) / 1000
       latencyMs += delay.setting.extraMs + jitterMs
     }
-    const startsMs = Math.max(scheduler.nowMs, this.#pathFreeAtMs.get(path) ?? 0)
+    const startsMs = Math.max(scheduler.nowMs, path.freeAtMs)
     const leavesMs = startsMs + sizeBytes / bandwidthBytesPerMs
-    if (leavesMs > scheduler.nowMs) this.#pathFreeAtMs.set(path, leavesMs)
+    if (leavesMs > scheduler.nowMs) path.freeAtMs = leavesMs
     return leavesMs + latencyMs
   }
 
@@ -267,21 +267,24 @@ export class SimulatedNetwork {
     const { scheduler } = this.#world
     const from = attempt.life.host
     const to = this.#addressHosts.get(attempt.address) ?? from
-    const roundTripMs = this.#arrivalMs(from, to, 0) + this.#arrivalMs(to, from, 0)
+    const there = this.#faults.path(from, to)
+    const back = this.#faults.path(to, from)
+    const roundTripMs = this.#arrivalMs(there, 0) + this.#arrivalMs(back, 0)
     const atMs = Math.min(roundTripMs - scheduler.nowMs + afterMs, attempt.deadlineMs)
     scheduler.at(
       atMs,
       eventClass.network,
-      () => this.#answer(attempt, from, to),
+      () => this.#answer(attempt, there, back),
       attempt.life.owner,
     )
   }
 
-  #answer(attempt: Attempt, from: string, to: string): void {
+  #answer(attempt: Attempt, there: NetworkPath, back: NetworkPath): void {
     const { life, address, handlers, deadlineMs } = attempt
     const { scheduler } = this.#world
     if (!life.alive) return
-    const fault = this.#faults.holding(from, to) ?? this.#faults.holding(to, from)
+    const { to } = there
+    const fault = this.#faults.holding(there) ?? this.#faults.holding(back)
     const silent = this.#lives.get(to)?.silent === true
     if (fault !== undefined) this.#faults.tookEffect(fault)
     if (fault !== undefined || silent) {

@@ -2,6 +2,7 @@
 // the size limit, and completes as an event of that process. After a crash of the disk it is dead:
 // what it still calls does nothing or throws. State and faults: simulated-disk.ts.
 import type { EventOwner } from '@quorate/actors/testing'
+import { allocate } from '@quorate/protocol'
 import type { Disk, DiskFile, Done, OpenMode } from '../storage/disk.ts'
 import { DiskError } from '../storage/disk.ts'
 import { DiskCrash } from './crash-points.ts'
@@ -253,7 +254,7 @@ class SimulatedFile implements DiskFile {
       const error = fault ?? (this.#hasRoom(position, bytes) ? undefined : this.#full())
       const whole = share === 1 && error === undefined
       if (whole && durable) {
-        this.#content.writeDurable(bytes, this.#placeOf(position, bytes), disk.nextSequence())
+        this.#content.writeDurable(bytes, this.#placeOf(position, bytes))
         disk.told(this.path, position, bytes)
         return undefined
       }
@@ -312,7 +313,7 @@ function partOf(
 function joined(pieces: readonly Uint8Array[]): Uint8Array {
   let byteLength = 0
   for (const piece of pieces) byteLength += piece.byteLength
-  const bytes = new Uint8Array(byteLength)
+  const bytes = allocate(byteLength)
   let position = 0
   for (const piece of pieces) {
     bytes.set(piece, position)

@@ -2,10 +2,11 @@
 // entry before it is acknowledged". Listens to durable WAL writes, so a look-up costs nothing; after a
 // restart `reload` reads the synced image afresh. What is damaged later still counts: it was synced.
 // Knows nothing of Raft.
+import { viewOf } from '@quorate/protocol'
 import type { Chain } from '@quorate/raft'
-import { chainText } from '../storage/chain.ts'
+import { parseChainText, sameChain } from '../storage/chain.ts'
 import { decodeEntryHeader, type EntryHeader, entryHeaderBytes } from '../storage/entry-format.ts'
-import { type GroupId, type GroupKey, groupKey } from '../storage/log-entry.ts'
+import { type GroupKey, groupKey } from '../storage/log-entry.ts'
 import { walNumberOf } from '../storage/wal-file.ts'
 import {
   announcedBlocks,
@@ -26,41 +27,66 @@ export interface SyncedEntry {
   readonly payload: Uint8Array
 }
 
+/** Chains by index of one replica, as far as they got synced. */
+export class SyncedLog {
+  readonly #chains = new Map<number, Chain>()
+  /** No entry lies above it. */
+  #last = 0
+
+  holds(index: number, chain: Chain): boolean {
+    const held = this.#chains.get(index)
+    return held !== undefined && sameChain(held, chain)
+  }
+
+  set(index: number, chain: Chain): void {
+    this.#chains.set(index, chain)
+    this.#last = Math.max(this.#last, index)
+  }
+
+  cutAfter(index: number): void {
+    for (; this.#last > index; this.#last -= 1) this.#chains.delete(this.#last)
+  }
+
+  clear(): void {
+    this.#chains.clear()
+    this.#last = 0
+  }
+}
+
+const none: ReadonlyMap<number, SyncedLog> = new Map()
+
 export class SyncedEntries {
   /** Told of each entry of each durable write to the WAL. */
   synced: ((entry: SyncedEntry) => void) | undefined
   readonly #disk: SimulatedDisk
   readonly #folder: string
+  /** Of WAL files. */
+  readonly #prefix: string
   /** By group, then by replica: one that died may lie beside the one that replaces it. */
-  readonly #groups = new Map<GroupKey, Map<number, Map<number, string>>>()
+  readonly #groups = new Map<GroupKey, Map<number, SyncedLog>>()
   readonly #salts = new Map<number, number>()
 
   /** `folder`: the node's data folder on the disk. */
   constructor(disk: SimulatedDisk, folder: string) {
     this.#disk = disk
     this.#folder = folder
+    this.#prefix = `${folder}/wal/`
     disk.onSynced((path, _position, bytes) => this.#written(path, bytes))
   }
 
-  holds(group: GroupId, index: number, chain: Chain): boolean {
-    const replicas = this.#groups.get(groupKey(group))?.values() ?? []
-    return [...replicas].some((entries) => entries.get(index) === chainText(chain))
+  /** Whether any replica of the group on this disk does. */
+  holds(group: GroupKey, index: number, chain: Chain): boolean {
+    for (const log of this.replicas(group).values()) if (log.holds(index, chain)) return true
+    return false
   }
 
-  /** Chains by index of one replica. */
-  of(group: GroupKey, replicaId: number): ReadonlyMap<number, string> | undefined {
+  of(group: GroupKey, replicaId: number): SyncedLog | undefined {
     return this.#groups.get(group)?.get(replicaId)
   }
 
-  /** Of all replicas of the group on this disk. */
-  replicas(group: GroupKey): ReadonlyMap<number, string>[] {
-    return [...(this.#groups.get(group)?.values() ?? [])]
-  }
-
-  /** Highest index held; 0 for none. */
-  lastIndex(group: GroupId): number {
-    const replicas = this.#groups.get(groupKey(group))?.values() ?? []
-    return Math.max(0, ...[...replicas].flatMap((entries) => [...entries.keys()]))
+  /** Of the group on this disk, by id. */
+  replicas(group: GroupKey): ReadonlyMap<number, SyncedLog> {
+    return this.#groups.get(group) ?? none
   }
 
   /** After the disk was opened again, or crashed: with what is synced now, from the files. */
@@ -69,16 +95,15 @@ export class SyncedEntries {
     this.#salts.clear()
     const intact = intactCopies(syncedImage(this.#disk), this.#folder)
     for (const replica of intact.replicas.values()) {
-      const known = this.#entriesOf(replica)
-      for (const [index, chain] of replica.entries) known.set(index, chain)
+      const log = this.#logOf(replica.key, replica.replicaId)
+      for (const [index, chain] of replica.entries) log.set(index, parseChainText(chain)!)
     }
     return intact
   }
 
   #written(path: string, bytes: Uint8Array): void {
-    const prefix = `${this.#folder}/wal/`
-    if (!path.startsWith(prefix)) return
-    const number = walNumberOf(path.slice(prefix.length))
+    if (!path.startsWith(this.#prefix)) return
+    const number = walNumberOf(path.slice(this.#prefix.length))
     if (number === undefined || bytes.byteLength < blockBytes) return
     const blocks = announcedBlocks(bytes.subarray(0, blockBytes), number)
     if (blocks === undefined) return
@@ -95,21 +120,21 @@ export class SyncedEntries {
   #play(record: DirectoryRecord, payload: Uint8Array): void {
     const { replicaId } = record
     const group = groupKey(record.group)
-    const entries = this.#entriesOf(record)
-    if (record.kind === RecordKind.dropReplica) entries.clear()
-    if (record.kind === RecordKind.truncateAfter) cutAfter(entries, record.index)
+    const log = this.#logOf(group, replicaId)
+    if (record.kind === RecordKind.dropReplica) log.clear()
+    if (record.kind === RecordKind.truncateAfter) log.cutAfter(record.index)
     if (record.kind === RecordKind.resetToSnapshot) {
-      entries.clear()
-      entries.set(record.index, chainText(record.chain))
+      log.clear()
+      log.set(record.index, record.chain)
     }
     if (record.kind !== RecordKind.append) return
-    if (!record.copied) cutAfter(entries, record.index - 1)
-    const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength)
+    if (!record.copied) log.cutAfter(record.index - 1)
+    const view = viewOf(payload)
     let position = record.position
     for (let count = 0; count < record.count; count += 1) {
       const header = decodeEntryHeader(view, position)
       if (header === undefined) return
-      entries.set(header.index, chainText(header.chain))
+      log.set(header.index, header.chain)
       if (this.synced !== undefined) {
         const from = position + entryHeaderBytes
         const bytes = payload.subarray(from, from + header.payloadBytes)
@@ -119,16 +144,18 @@ export class SyncedEntries {
     }
   }
 
-  #entriesOf(replica: {
-    readonly group: GroupId
-    readonly replicaId: number
-  }): Map<number, string> {
-    const key = groupKey(replica.group)
-    const replicas = this.#groups.get(key) ?? new Map<number, Map<number, string>>()
-    this.#groups.set(key, replicas)
-    const entries = replicas.get(replica.replicaId) ?? new Map<number, string>()
-    replicas.set(replica.replicaId, entries)
-    return entries
+  #logOf(group: GroupKey, replicaId: number): SyncedLog {
+    let logs = this.#groups.get(group)
+    if (logs === undefined) {
+      logs = new Map()
+      this.#groups.set(group, logs)
+    }
+    let log = logs.get(replicaId)
+    if (log === undefined) {
+      log = new SyncedLog()
+      logs.set(replicaId, log)
+    }
+    return log
   }
 
   /** The header was synced long before the first batch. */
@@ -143,8 +170,4 @@ export class SyncedEntries {
     }
     return salt
   }
-}
-
-function cutAfter(entries: Map<number, string>, index: number): void {
-  for (const each of entries.keys()) if (each > index) entries.delete(each)
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { SyncedEntries } from '../../src/simulation/synced-entries.ts'
 import { dumpStorage } from '../../src/storage/dump.ts'
 import { chainText } from '../../src/storage/entry-format.ts'
-import type { LogEntry } from '../../src/storage/log-entry.ts'
+import { groupKey, type LogEntry, metadataGroup } from '../../src/storage/log-entry.ts'
 import { folder, makeRecords, metadata, TestNode } from './harness.ts'
 
 function written(name: string): { node: TestNode; entries: LogEntry[] } {
@@ -81,29 +81,29 @@ describe('the oracle of synced entries', () => {
     const synced = new SyncedEntries(node.disk, folder)
     node.setTerm(1)
     const [one, two] = makeRecords(node.log().base, 0, [10, 20], 1) as [LogEntry, LogEntry]
-    const group = { topicId: 0, partition: 0 }
+    const key = groupKey(metadataGroup)
     let held = false
     node.wait<[Error?]>((done) => {
       node.storage.persist(metadata, { entries: [one] }, (error) => {
-        held = synced.holds(group, 1, one.chain)
+        held = synced.holds(key, 1, one.chain)
         done(error)
       })
-      expect(synced.holds(group, 1, one.chain)).toBe(false)
+      expect(synced.holds(key, 1, one.chain)).toBe(false)
     })
     expect(held).toBe(true)
     node.persist([two])
-    expect(synced.lastIndex(group)).toBe(2)
+    expect(synced.holds(key, 2, two.chain)).toBe(true)
     const [other] = makeRecords(one, one.nextOffset, [30], 2) as [LogEntry]
     node.setTerm(2)
     node.wait<[Error?]>((done) => {
       node.storage.persist(metadata, { truncateAfter: 1, entries: [other] }, done)
     })
-    expect(synced.holds(group, 2, two.chain)).toBe(false)
-    expect(synced.holds(group, 2, other.chain)).toBe(true)
+    expect(synced.holds(key, 2, two.chain)).toBe(false)
+    expect(synced.holds(key, 2, other.chain)).toBe(true)
     node.crash('power').open()
     synced.reload()
-    expect(synced.holds(group, 1, one.chain)).toBe(true)
-    expect(synced.holds(group, 2, other.chain)).toBe(true)
-    expect(synced.holds(group, 3, other.chain)).toBe(false)
+    expect(synced.holds(key, 1, one.chain)).toBe(true)
+    expect(synced.holds(key, 2, other.chain)).toBe(true)
+    expect(synced.holds(key, 3, other.chain)).toBe(false)
   })
 })

@@ -8,8 +8,8 @@ import {
   decodeConfiguration,
 } from '../../replication/configuration-entry.ts'
 import type { SimulatedDisk } from '../../simulation/simulated-disk.ts'
-import { SyncedEntries, type SyncedEntry } from '../../simulation/synced-entries.ts'
-import { chainText } from '../../storage/chain.ts'
+import { SyncedEntries, type SyncedEntry, type SyncedLog } from '../../simulation/synced-entries.ts'
+import { sameChain } from '../../storage/chain.ts'
 import { EntryType, type GroupKey, parseGroupKey } from '../../storage/log-entry.ts'
 import { type AckedRecord, valueMark, valueMarks } from '../cluster/values.ts'
 
@@ -18,7 +18,19 @@ interface Change extends DecodedConfiguration {
 }
 
 type Header = SyncedEntry['header']
-type Place = Pick<SyncedEntry, 'group' | 'header'>
+
+interface Place {
+  readonly group: GroupKey
+  readonly partition: number
+  readonly header: Header
+}
+
+/** What one (index, term) was first seen to be, and on which disk. */
+interface Content {
+  readonly term: number
+  readonly chain: Header['chain']
+  readonly disk: string
+}
 
 export class LogLedger {
   readonly violations: string[] = []
@@ -27,8 +39,8 @@ export class LogLedger {
   readonly #folder: string
   readonly #quorum: number
   readonly #disks = new Map<string, SyncedEntries>()
-  /** Chain and disk that showed it first, by group, index and term. */
-  readonly #contents = new Map<string, { readonly chain: string; readonly disk: string }>()
+  /** By group, then by index; an index has as many as terms wrote it. */
+  readonly #contents = new Map<GroupKey, Map<number, Content[]>>()
   /** Where a record was written, as often as leaders tried. */
   readonly #records = new Map<string, Place[]>()
   /** Entries that changed members, as they were first synced. */
@@ -65,10 +77,10 @@ export class LogLedger {
     // Left in the page cache by a killed process and synced at its start: synced-quorum.ts finds it.
     if (written === undefined) return
     const places = written.filter(
-      ({ group, header }) =>
-        parseGroupKey(group).partition === partition &&
-        header.baseOffset <= offset &&
-        offset < header.nextOffset,
+      (place) =>
+        place.partition === partition &&
+        place.header.baseOffset <= offset &&
+        offset < place.header.nextOffset,
     )
     const place = places.find((each) => this.#isHeldByQuorum(each))
     if (place === undefined) {
@@ -89,7 +101,7 @@ export class LogLedger {
     const acked = this.#acked.get(group)
     const entries = this.#disks.get(node)
     if (acked === undefined || entries === undefined) return
-    if (entries.holds(parseGroupKey(group), acked.index, acked.chain)) return
+    if (entries.holds(group, acked.index, acked.chain)) return
     const { index, term: ackedTerm } = acked
     this.violations.push(
       `${node} leads ${group} in term ${term} without entry ${index} of term ${ackedTerm}, which was acked`,
@@ -98,19 +110,35 @@ export class LogLedger {
 
   #synced(disk: string, entry: SyncedEntry): void {
     const { group, header, payload } = entry
-    const key = `${group}/${header.index}/${header.term}`
-    const chain = chainText(header.chain)
-    const known = this.#contents.get(key)
-    if (known === undefined) this.#contents.set(key, { chain, disk })
-    else if (known.chain !== chain) {
-      this.violations.push(`${known.disk} and ${disk} have different entries at ${key}`)
-    } else return
+    const known = this.#contentsOf(group, header.index)
+    const same = known.find(({ term }) => term === header.term)
+    if (same === undefined) known.push({ term: header.term, chain: header.chain, disk })
+    else if (sameChain(same.chain, header.chain)) return
+    else {
+      const place = `${group}/${header.index}/${header.term}`
+      this.violations.push(`${same.disk} and ${disk} have different entries at ${place}`)
+    }
     if (header.type === EntryType.configuration) this.#membersChange(disk, entry)
+    const { partition } = parseGroupKey(group)
     for (const mark of valueMarks(payload)) {
       const places = this.#records.get(mark)
-      if (places === undefined) this.#records.set(mark, [{ group, header }])
-      else places.push({ group, header })
+      if (places === undefined) this.#records.set(mark, [{ group, partition, header }])
+      else places.push({ group, partition, header })
     }
+  }
+
+  #contentsOf(group: GroupKey, index: number): Content[] {
+    let indexes = this.#contents.get(group)
+    if (indexes === undefined) {
+      indexes = new Map()
+      this.#contents.set(group, indexes)
+    }
+    let contents = indexes.get(index)
+    if (contents === undefined) {
+      contents = []
+      indexes.set(index, contents)
+    }
+    return contents
   }
 
   /** The change before it must be committed: held by a quorum of both of its halves. */
@@ -124,7 +152,7 @@ export class LogLedger {
     this.#changes.set(group, [...changes, { header, ...decoded }])
     const own = this.#disks.get(disk)!.of(group, replicaId)
     const before = changes
-      .filter((each) => own?.get(each.header.index) === chainText(each.header.chain))
+      .filter((each) => own?.holds(each.header.index, each.header.chain) === true)
       .filter((each) => each.header.index < header.index)
       .reduce<Change | undefined>(
         (last, each) => (last === undefined || each.header.index > last.header.index ? each : last),
@@ -140,13 +168,14 @@ export class LogLedger {
 
   /** Of the voters in force when it was written, or of any that came later. */
   #isHeldByQuorum({ group, header }: Place): boolean {
-    const changes = this.#changes.get(group) ?? []
+    const changes = this.#changes.get(group)
+    if (changes === undefined) return this.#holders(group, header).length >= this.#quorum
     // A change that was cut off belongs to no log that has the entry.
     const logs = this.#logsWith(group, header)
     const before = changes.filter(
       (each) =>
         each.header.index <= header.index &&
-        logs.some((log) => log.get(each.header.index) === chainText(each.header.chain)),
+        logs.some((log) => log.holds(each.header.index, each.header.chain)),
     )
     const isFirst = before.length === 0
     if (isFirst && this.#holders(group, header).length >= this.#quorum) return true
@@ -171,22 +200,23 @@ export class LogLedger {
     return [voters, outgoing].every((half) => {
       const holders = half.filter((voter) => {
         const entries = this.#disks.get(nodes.get(voter) ?? '')?.of(group, voter)
-        return entries?.get(index) === chainText(chain)
+        return entries?.holds(index, chain) === true
       })
       return half.length === 0 || holders.length > half.length / 2
     })
   }
 
-  #logsWith(group: GroupKey, { index, chain }: Header): ReadonlyMap<number, string>[] {
+  #logsWith(group: GroupKey, { index, chain }: Header): SyncedLog[] {
     return [...this.#disks.values()]
-      .flatMap((entries) => entries.replicas(group))
-      .filter((log) => log.get(index) === chainText(chain))
+      .flatMap((entries) => [...entries.replicas(group).values()])
+      .filter((log) => log.holds(index, chain))
   }
 
   #holders(group: GroupKey, { index, chain }: Header): string[] {
-    const id = parseGroupKey(group)
-    return [...this.#disks]
-      .filter(([, entries]) => entries.holds(id, index, chain))
-      .map(([disk]) => disk)
+    const holders: string[] = []
+    for (const [disk, entries] of this.#disks) {
+      if (entries.holds(group, index, chain)) holders.push(disk)
+    }
+    return holders
   }
 }
