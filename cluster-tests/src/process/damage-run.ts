@@ -15,8 +15,8 @@ import {
   type FileKind,
   filesOfKind,
   PlannedCluster,
-  quorate,
   RecordedLoad,
+  stillDamaged,
 } from 'quorate/laboratory'
 
 export interface FileDamage {
@@ -200,16 +200,4 @@ export class DamageRun {
 
 function repairsOf(node: LocalNode): number {
   return node.events().filter(({ event }) => event === 'storage.repaired').length
-}
-
-/** What `storage verify` finds. */
-async function stillDamaged(data: string): Promise<string[]> {
-  const { stdout, stderr } = await quorate(['storage', 'verify', data, '-o', 'jsonl'])
-  if (stdout === '') return [stderr]
-  const lines = stdout.trimEnd().split('\n')
-  return lines.filter((line) => {
-    const { type, state, damagedEntries } = JSON.parse(line)
-    if (type === 'group') return damagedEntries > 0
-    return state !== 'good' && state !== 'torn'
-  })
 }

@@ -60,6 +60,32 @@ test('refuses: connections break, new ones are refused, and the address stays th
   await waitUntil('the echo came', () => again.received === 'again')
 })
 
+test('slow, it delivers everything later and in order', async () => {
+  const { proxy } = await proxyToEcho()
+  const connection = await connectTo(proxy)
+  const delays = [60, 5, 40]
+  proxy.delay(() => delays.shift() ?? 0)
+  const startMs = performance.now()
+  connection.socket.write('first ')
+  await waitUntil('the first piece is on its way', () => delays.length < 3)
+  connection.socket.write('second')
+  await waitUntil('the echo came', () => connection.received === 'first second')
+  expect(performance.now() - startMs).toBeGreaterThan(60)
+})
+
+test('a reset breaks connections and takes new ones', async () => {
+  const { proxy } = await proxyToEcho()
+  const connection = await connectTo(proxy)
+  connection.socket.write('before')
+  await waitUntil('the echo came', () => connection.received === 'before')
+  connection.socket.removeAllListeners('error').on('error', () => {})
+  proxy.reset()
+  await waitUntil('the connection broke', () => connection.closed)
+  const again = await connectTo(proxy)
+  again.socket.write('again')
+  await waitUntil('the echo came', () => again.received === 'again')
+})
+
 interface Connection {
   readonly socket: net.Socket
   received: string

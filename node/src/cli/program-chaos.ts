@@ -12,6 +12,7 @@ export function addChaos(program: Command): void {
   addSim(chaos)
   addReplay(chaos)
   addShrink(chaos)
+  addRun(chaos)
   addCheck(chaos)
 }
 
@@ -55,6 +56,27 @@ function addCheck(chaos: Command): void {
     .option('-o, --output <format>', 'table | json', 'table')
     .action(async (file, options) => (await import('./chaos-check.ts')).runCheck(file, options))
   example(check, 'quorate chaos check history.jsonl')
+}
+
+function addRun(chaos: Command): void {
+  const run = chaos
+    .command('run')
+    .description('real node processes on this machine under load and faults; exit code 1: violated')
+    .option('--nodes <count>', '3 or 5', '3')
+    .option('--minutes <count>', 'how long the load and the faults last', '10')
+    .option('--rate <count>', 'records a second', '1000')
+    .option(
+      '--faults <words>',
+      'by commas, what is drawn: kill, pause, partition, link, disk-full, damage',
+      'kill,pause,partition,link,disk-full,damage',
+    )
+    .option('--seed <seed>', 'draws the faults', '1')
+    .option('--plan <file>', 'nothing is drawn: the faults, nodes and time of this plan')
+    .option('--history <file>', 'write what clients did and saw; without it only when violated')
+    .option('--keep', 'leave the data and logs of the nodes')
+    .option('-o, --output <format>', 'table | json', 'table')
+    .action(async (options) => (await import('./chaos-run.ts')).runChaos(options))
+  example(run, 'quorate chaos run --minutes 2 --rate 500 --faults kill,partition')
 }
 
 /** The option of every command that draws plans. */

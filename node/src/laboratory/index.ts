@@ -99,6 +99,13 @@ export { type Shrinking, shrinkPlan } from './plan/smallest-plan.ts'
 export { parseTarget } from './plan/target-grammar.ts'
 export { violationKind } from './plan/violation-kind.ts'
 export {
+  type FaultWord,
+  faultWords,
+  inapplicableFaults,
+  isProcessFault,
+  whyNot,
+} from './processes/applicable-faults.ts'
+export {
   type CommandOptions,
   type CommandResult,
   quorate,
@@ -106,6 +113,8 @@ export {
   runCommand,
 } from './processes/command.ts'
 export { complete } from './processes/complete.ts'
+export { stillDamaged } from './processes/damaged-files.ts'
+export { drawProcessPlan } from './processes/draw-process-plan.ts'
 export {
   type Damage,
   type DamagedRange,

@@ -1,15 +1,14 @@
 // Runs the `quorate` command as a user does, as a process of its own, without npm in between:
 // signals to npm would not reach it. Gives back what it printed and how it ended.
 import { spawn } from 'node:child_process'
-import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { disownProcess, ownProcess } from './own-processes.ts'
 
-const manifest = fileURLToPath(import.meta.resolve('quorate/package.json'))
-
-/** The script behind `quorate`; a link in node_modules would be taken for an installed package. */
-export const quorateScript: string = join(dirname(manifest), 'bin', 'quorate.js')
+/** The script behind `quorate`. */
+export const quorateScript: string = fileURLToPath(
+  new URL('../../../bin/quorate.js', import.meta.url),
+)
 
 export interface CommandResult {
   /** `null` when a signal ended it. */

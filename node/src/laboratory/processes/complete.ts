@@ -5,37 +5,43 @@ import type { LocalCluster } from './local-cluster.ts'
 
 const timeoutMs = 120_000
 
+/** Resolves when it is; rejects with what is missing after two minutes. */
 export async function complete(
   cluster: LocalCluster,
   client: Client,
   topics: readonly string[],
 ): Promise<void> {
-  const look = async () => {
-    for (const topic of topics) {
-      for (const { partition, replicas } of (await cluster.describe(client, topic))
-        .partitionStates) {
-        for (const replica of replicas) {
-          const is = replica.role === 'unreachable' ? replica.role : replica.condition
-          if (is !== undefined) throw new Error(`${topic}/${partition}: ${replica.node} is ${is}`)
-        }
+  const look = () => mustBeComplete(cluster, client, topics).then(() => true)
+  await cluster.waitUntil('the cluster is whole', look, { timeoutMs, everyMs: 200 })
+}
+
+/** Rejects with what is missing now. */
+export async function mustBeComplete(
+  cluster: LocalCluster,
+  client: Client,
+  topics: readonly string[],
+): Promise<void> {
+  for (const topic of topics) {
+    for (const { partition, replicas } of (await cluster.describe(client, topic)).partitionStates) {
+      for (const replica of replicas) {
+        const is = replica.role === 'unreachable' ? replica.role : replica.condition
+        if (is !== undefined) throw new Error(`${topic}/${partition}: ${replica.node} is ${is}`)
       }
     }
-    const { nodes, leaving, movesCount, underReplicatedCount } = await client.admin.clusterStatus()
-    const missing = nodes.filter((node) => !node.up || !node.ready || node.amnesiac.length > 0)
-    const left = {
-      nodes: nodes.length - cluster.nodes.length,
-      missing: missing.map(({ node }) => node),
-      leaving: leaving.length,
-      moves: movesCount,
-      underReplicated: underReplicatedCount,
-    }
-    if (
-      Object.values(left).some((each) => each !== 0 && !Array.isArray(each)) ||
-      missing.length > 0
-    ) {
-      throw new Error(JSON.stringify(left))
-    }
-    return true
   }
-  await cluster.waitUntil('the cluster is whole', look, { timeoutMs, everyMs: 200 })
+  const { nodes, leaving, movesCount, underReplicatedCount } = await client.admin.clusterStatus()
+  const missing = nodes.filter((node) => !node.up || !node.ready || node.amnesiac.length > 0)
+  const left = {
+    nodes: nodes.length - cluster.nodes.length,
+    missing: missing.map(({ node }) => node),
+    leaving: leaving.length,
+    moves: movesCount,
+    underReplicated: underReplicatedCount,
+  }
+  if (
+    Object.values(left).some((each) => each !== 0 && !Array.isArray(each)) ||
+    missing.length > 0
+  ) {
+    throw new Error(JSON.stringify(left))
+  }
 }

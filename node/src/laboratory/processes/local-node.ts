@@ -16,6 +16,8 @@ export interface NodePlace {
   readonly command: readonly string[]
   /** Of each of its processes. Default: empty. */
   readonly environment?: Readonly<Record<string, string>>
+  /** What its processes print goes there. Default: beside the data. */
+  readonly logFile?: string
 }
 
 const endTimeoutMs = 20_000
@@ -27,6 +29,7 @@ export class LocalNode implements NodePlace {
   readonly data: string
   readonly command: readonly string[]
   readonly environment: Readonly<Record<string, string>>
+  readonly logFile: string
   #pid: number | undefined
 
   constructor(place: NodePlace, pid?: number) {
@@ -36,6 +39,7 @@ export class LocalNode implements NodePlace {
     this.data = place.data
     this.command = place.command
     this.environment = place.environment ?? {}
+    this.logFile = place.logFile ?? `${place.data}.log`
     if (pid !== undefined) this.#took(pid)
   }
 
@@ -46,10 +50,6 @@ export class LocalNode implements NodePlace {
 
   get running(): boolean {
     return this.#pid !== undefined && isRunning(this.#pid)
-  }
-
-  get logFile(): string {
-    return `${this.data}.log`
   }
 
   /** Lines of its log that are no JSON: what it said to whom started it. */
@@ -66,20 +66,21 @@ export class LocalNode implements NodePlace {
       .map((line) => JSON.parse(line))
   }
 
-  /** Starts the process and does not wait for it to be ready. */
+  /** Starts the process and does not wait for it to be ready. It ends when this process is gone. */
   start(environment = this.environment): void {
     if (this.running) throw new Error(`node ${this.id} is running already`)
     const [file = '', ...args] = this.command
     const log = openSync(this.logFile, 'a')
     const child = spawn(file, args, {
       detached: true,
-      stdio: ['ignore', log, log],
+      stdio: ['ignore', log, log, 'ipc'],
       cwd: '/',
       env: environment,
     })
     closeSync(log)
     child.on('error', () => {})
     child.unref()
+    child.channel?.unref()
     if (child.pid !== undefined) this.#took(child.pid)
   }
 

@@ -21,6 +21,8 @@ export interface PlannedOptions {
   readonly arguments?: readonly string[]
   /** Folder above the data. Default: a new temporary one. */
   readonly folder?: string
+  /** Data folder of a node. Default: named by it, in `folder`. */
+  readonly dataOf?: (id: string) => string
   /** Environment of the processes that work on this data folder. Default: empty. */
   readonly environment?: (data: string) => Readonly<Record<string, string>>
 }
@@ -75,12 +77,15 @@ export class PlannedCluster extends LocalCluster {
       id: `n${index + 1}`,
       listen: `127.0.0.1:${ports[index]}`,
       http: `127.0.0.1:${ports[count + index]}`,
-      data: join(folder, `n${index + 1}`),
+      data: options.dataOf?.(`n${index + 1}`) ?? join(folder, `n${index + 1}`),
     }))
     mkdirSync(folder, { recursive: true })
     await formatAll(folder, homes)
     const proxies = await startProxies(options.proxies === true, homes)
-    const nodes = homes.map((home) => new LocalNode(placeOf(home, homes, proxies, options)))
+    const nodes = homes.map((home) => {
+      const logFile = join(folder, `${home.id}.log`)
+      return new LocalNode({ ...placeOf(home, homes, proxies, options), logFile })
+    })
     return new PlannedCluster(folder, nodes, proxies, options)
   }
 
@@ -147,10 +152,20 @@ export class PlannedCluster extends LocalCluster {
     await this.ready(node)
   }
 
+  /** What the first node sends to the second passes here. Only with proxies. */
+  linkOf(from: string, to: string): TcpProxy {
+    return this.#proxies.links.get(`${from} ${to}`)!
+  }
+
+  /** What clients and a node tell each other passes here. Only with proxies. */
+  doorOf(id: string): TcpProxy {
+    return this.#proxies.doors.get(id)!
+  }
+
   /** Both directions between two nodes. */
   async link(first: string, second: string, mode: ProxyMode): Promise<void> {
-    const names = [`${first} ${second}`, `${second} ${first}`]
-    await Promise.all(names.map((name) => this.#proxies.links.get(name)!.set(mode)))
+    const both = [this.linkOf(first, second), this.linkOf(second, first)]
+    await Promise.all(both.map((proxy) => proxy.set(mode)))
   }
 
   /** Everything between one node and all others. */
@@ -160,12 +175,13 @@ export class PlannedCluster extends LocalCluster {
 
   /** Between one node and all clients. */
   async door(id: string, mode: ProxyMode): Promise<void> {
-    await this.#proxies.doors.get(id)!.set(mode)
+    await this.doorOf(id).set(mode)
   }
 
   protected async endProcesses(): Promise<void> {
     // Nodes hand their work over while they stop; through dropping links they would wait in vain.
     const all = [...this.#proxies.links.values(), ...this.#proxies.doors.values()]
+    for (const proxy of all) proxy.delay(undefined)
     await Promise.all(all.map((proxy) => proxy.set('pass')))
     await Promise.all(this.nodes.map((node) => node.stop()))
     await Promise.all(all.map((proxy) => proxy.close()))

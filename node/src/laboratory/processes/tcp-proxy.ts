@@ -1,9 +1,11 @@
 // A TCP proxy in front of one address, for faults of one link. `pass` forwards bytes. `drop` is a
 // network that swallows packets: connections stay open and nothing passes in either direction; like
 // TCP it delivers late what was sent meanwhile, when it passes again and both ends still wait.
-// `refuse` is a port nobody listens on: connections break and new ones are refused.
+// `refuse` is a port nobody listens on: connections break and new ones are refused. While it passes
+// it may be slow. Bytes of one direction: proxy-direction.ts.
 import net from 'node:net'
 import { freePorts } from '../../cli/free-ports.ts'
+import { ProxyDirection } from './proxy-direction.ts'
 
 export type ProxyMode = 'pass' | 'drop' | 'refuse'
 
@@ -11,6 +13,7 @@ interface Relay {
   readonly near: net.Socket
   /** Absent until the link passes for the first time. */
   far: net.Socket | undefined
+  directions: readonly ProxyDirection[]
   /** One end went while the link dropped: the other end learns of it when the link passes. */
   broken: boolean
 }
@@ -21,6 +24,7 @@ export class TcpProxy {
   #server: net.Server
   readonly #port: number
   #mode: ProxyMode = 'pass'
+  #delayMs: (() => number) | undefined
 
   private constructor(target: string, port: number) {
     const { hostname, port: targetPort } = new URL(`tcp://${target}`)
@@ -59,6 +63,16 @@ export class TcpProxy {
     if (before === 'refuse') await this.#listen()
   }
 
+  /** From now on pieces take so much longer, asked for each of them; undefined: no longer. */
+  delay(ms: (() => number) | undefined): void {
+    this.#delayMs = ms
+  }
+
+  /** Connections break, and what was under way is lost. New ones are taken. */
+  reset(): void {
+    for (const relay of [...this.#relays]) this.#destroy(relay)
+  }
+
   async close(): Promise<void> {
     if (this.#mode !== 'refuse') await this.#stopListening()
     this.#mode = 'refuse'
@@ -66,7 +80,7 @@ export class TcpProxy {
 
   #createServer(): net.Server {
     return net.createServer((near) => {
-      const relay: Relay = { near, far: undefined, broken: false }
+      const relay: Relay = { near, far: undefined, directions: [], broken: false }
       this.#relays.add(relay)
       near.pause()
       near.setNoDelay(true)
@@ -84,10 +98,7 @@ export class TcpProxy {
     }
     if (relay.broken) this.#destroy(relay)
     else if (relay.far === undefined) this.#dial(relay)
-    else {
-      relay.near.resume()
-      relay.far.resume()
-    }
+    else for (const direction of relay.directions) direction.resume()
   }
 
   #dial(relay: Relay): void {
@@ -96,8 +107,14 @@ export class TcpProxy {
     far.setNoDelay(true)
     far.on('error', () => this.#end(relay))
     far.on('close', () => this.#end(relay))
-    forward(relay.near, far, () => this.#mode === 'pass')
-    forward(far, relay.near, () => this.#mode === 'pass')
+    const link = {
+      passes: () => this.#mode === 'pass',
+      delayMs: () => this.#delayMs?.() ?? 0,
+    }
+    relay.directions = [
+      new ProxyDirection(relay.near, far, link),
+      new ProxyDirection(far, relay.near, link),
+    ]
     if (this.#mode === 'pass') relay.near.resume()
   }
 
@@ -127,19 +144,4 @@ export class TcpProxy {
     this.#server = this.#createServer()
     return closed
   }
-}
-
-/** Bytes and the end of one direction, no faster than the other end takes them. */
-function forward(from: net.Socket, to: net.Socket, passes: () => boolean): void {
-  from.on('data', (chunk) => {
-    if (to.write(chunk)) return
-    from.pause()
-    to.once('drain', () => {
-      if (passes()) from.resume()
-    })
-  })
-  // A socket that is paused still notices its end; then `close` follows, and that is remembered.
-  from.on('end', () => {
-    if (passes()) to.end()
-  })
 }

@@ -1,0 +1,126 @@
+// Producers that together send a given number of records a second to all partitions of a topic, each
+// value once, and write down what became of each. While the cluster does not take them only so many
+// wait: what could not be sent then is not sent later. Next stop: ../history/recorder.ts.
+import { setTimeout as pause } from 'node:timers/promises'
+import { type Client, type Producer, QuorateError, topic } from '@quorate/client'
+import { makeValue, valueMark } from '../cluster/values.ts'
+import type { HistoryRecorder } from '../history/recorder.ts'
+import type { LiveLog } from './live-log.ts'
+
+export interface PacedOptions {
+  readonly topic: string
+  readonly partitions: number
+  /** Records a second, all producers together. */
+  readonly rate: number
+  readonly producers: number
+  readonly valueBytes: number
+}
+
+const tickMs = 10
+/** Sends nobody has answered. */
+const inFlightMax = 10_000
+/** A tick that comes late makes up for no more. */
+const catchUpMs = 200
+
+export class PacedProducers {
+  acked = 0
+  /** May be stored, now or later. */
+  unknown = 0
+  /** Certainly not stored. */
+  failed = 0
+  /** The longest time in which a partition acknowledged nothing. */
+  longestGapMs = 0
+  readonly #options: PacedOptions
+  readonly #recorder: HistoryRecorder
+  readonly #log: LiveLog
+  readonly #producers: readonly Producer[]
+  readonly #lastAckMs: number[]
+  #timer: NodeJS.Timeout | undefined
+  #paidMs = 0
+  #count = 0
+  #unsettled = 0
+
+  /** Producers are spread over the clients. */
+  constructor(
+    clients: readonly Client[],
+    options: PacedOptions,
+    recorder: HistoryRecorder,
+    log: LiveLog,
+  ) {
+    this.#options = options
+    this.#recorder = recorder
+    this.#log = log
+    this.#producers = Array.from({ length: options.producers }, (_unused, index) =>
+      clients[index % clients.length]!.producer({ deliveryTimeout: '30s' }),
+    )
+    this.#lastAckMs = Array.from({ length: options.partitions }, () => 0)
+  }
+
+  start(): void {
+    this.#paidMs = performance.now()
+    this.#lastAckMs.fill(this.#paidMs)
+    this.#timer = setInterval(() => this.#tick(), tickMs)
+  }
+
+  /** Resolves when everything that was sent is settled. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer)
+    while (this.#unsettled > 0) await pause(tickMs)
+    const nowMs = performance.now()
+    for (const lastMs of this.#lastAckMs) this.#gap(nowMs - lastMs)
+  }
+
+  #tick(): void {
+    const nowMs = performance.now()
+    const { rate } = this.#options
+    this.#paidMs = Math.max(this.#paidMs, nowMs - catchUpMs)
+    const due = Math.floor(((nowMs - this.#paidMs) * rate) / 1000)
+    this.#paidMs += (due * 1000) / rate
+    for (let each = 0; each < due && this.#unsettled < inFlightMax; each += 1) this.#send(nowMs)
+  }
+
+  #send(nowMs: number): void {
+    const { topic: name, partitions, valueBytes } = this.#options
+    const number = this.#count % this.#producers.length
+    const partition = Math.floor(this.#count / this.#producers.length) % partitions
+    const text = makeValue(number, this.#count, valueBytes)
+    const value = valueMark(text)
+    this.#count += 1
+    this.#unsettled += 1
+    const sent = { topic: name, value, partition }
+    const send = this.#recorder.invoke('send', `producer-${number}`, nowMs, sent)
+    this.#producers[number]!.send(topic(name, { codec: 'text' }), text, { partition }).then(
+      ({ offset }) => {
+        this.#recorder.ok('send', send, this.#settled(), { partition, offset })
+        this.acked += 1
+        this.#log.saw(partition, offset, value)
+        const ackedMs = performance.now()
+        this.#gap(ackedMs - this.#lastAckMs[partition]!)
+        this.#lastAckMs[partition] = ackedMs
+      },
+      (error: unknown) => this.#refused(send, error),
+    )
+  }
+
+  #refused(send: number, error: unknown): void {
+    const known = error instanceof QuorateError ? error : undefined
+    const nowMs = this.#settled()
+    const code = known?.code ?? String(error)
+    if (known?.outcome === 'not-applied') {
+      this.#recorder.fail(send, nowMs, code)
+      this.failed += 1
+    } else {
+      this.#recorder.info(send, nowMs, code)
+      this.unknown += 1
+    }
+  }
+
+  #settled(): number {
+    this.#unsettled -= 1
+    return performance.now()
+  }
+
+  #gap(ms: number): void {
+    this.longestGapMs = Math.max(this.longestGapMs, ms)
+  }
+}
