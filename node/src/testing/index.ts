@@ -2,3 +2,17 @@
 // and what judges a history. The machinery behind it is in laboratory/ and simulation/.
 export { type FaultName, faultNames } from '../laboratory/plan/fault-table.ts'
 export { type Plan, parsePlan } from '../laboratory/plan/plan.ts'
+export type { TimeMode } from './driver.ts'
+export type { ProcessStore } from './process-store.ts'
+export { type TestCluster, testCluster } from './test-cluster.ts'
+export { TestClusterError, type TestClusterReason } from './test-cluster-error.ts'
+export type {
+  CorruptOptions,
+  CrashOptions,
+  PauseOptions,
+  ProcessHandle,
+  TestClusterOptions,
+  UntilOptions,
+} from './test-cluster-options.ts'
+export type { TimelineEntry } from './timeline.ts'
+export type { ProcessContext, ProcessFunction, ProcessOptions } from './user-process.ts'
