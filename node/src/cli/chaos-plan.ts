@@ -1,8 +1,9 @@
-// How the commands `quorate chaos …` name plans: by number and kind, or by file.
+// What the commands `quorate chaos …` are given: plans by number and kind or by file, and reports.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { type Plan, parsePlan } from '../laboratory/plan/plan.ts'
 import { isPlanKind, type PlanKind, planKinds } from '../laboratory/plan/plan-kinds.ts'
 import { planOfSeed } from '../laboratory/plan/plan-of-seed.ts'
+import { readSlices, type Slice } from '../laboratory/runs/slice.ts'
 import { wholeNumber } from './arguments.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -23,6 +24,15 @@ export function namedPlan(text: string, kind: string): Plan {
     return parsePlan(JSON.parse(readFileSync(text, 'utf8')))
   } catch (error) {
     throw new UsageError(`${text}: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+
+/** The slices of a report; none when there is no such file yet. */
+export function slicesOf(file: string): Slice[] {
+  try {
+    return readSlices(file)
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error))
   }
 }
 

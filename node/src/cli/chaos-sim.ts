@@ -7,20 +7,23 @@ import { planOfSeed } from '../laboratory/plan/plan-of-seed.ts'
 import { commitOfSources } from '../laboratory/runs/commit.ts'
 import { runSeeds } from '../laboratory/runs/run-seeds.ts'
 import { shrinkFailing } from '../laboratory/runs/shrink-failing.ts'
+import { appendSlice, nextSeed, sliceOf } from '../laboratory/runs/slice.ts'
 import { Tally, type Violation } from '../laboratory/runs/tally.ts'
-import { optionalWholeNumber, wholeNumber } from './arguments.ts'
-import { planKind, seedMax, writePlan } from './chaos-plan.ts'
+import { optionalWholeNumber } from './arguments.ts'
+import { planKind, seedMax, slicesOf, writePlan } from './chaos-plan.ts'
 import { ChaosProgress } from './chaos-progress.ts'
 import { chaosInterruption } from './chaos-signal.ts'
 import { simReport, simReportLines } from './chaos-sim-report.ts'
 import { outputFormat } from './output.ts'
+import { UsageError } from './usage-error.ts'
 
 export interface SimOptions {
   readonly kind: string
   readonly seeds?: string
   readonly minutes?: string
-  readonly firstSeed: string
+  readonly firstSeed?: string
   readonly workers?: string
+  readonly report?: string
   readonly keepGoing?: boolean
   readonly output: string
 }
@@ -53,20 +56,25 @@ export async function runSim(options: SimOptions): Promise<void> {
   progress.end()
   const wallSeconds = (performance.now() - startMs) / 1000
   const [first] = tally.violations
-  const plan = first === undefined ? undefined : await keepFailing(sim.kind, first)
-  const report = simReport(tally, { commit: commitOfSources(), wallSeconds, plan })
+  const commit = commitOfSources()
+  if (options.report !== undefined && tally.plans > 0) {
+    appendSlice(options.report, sliceOf(tally, { commit, wallSeconds }))
+  }
+  const plan = first === undefined ? undefined : await keepFailing(sim.kind, first, signal)
+  const report = simReport(tally, { commit, wallSeconds, plan })
   if (format === 'json') process.stdout.write(`${JSON.stringify(report, null, 2)}\n`)
   else process.stdout.write(`${simReportLines(report).join('\n')}\n`)
   if (first !== undefined) process.exitCode = 1
 }
 
 function simOf(options: SimOptions) {
+  const kind = planKind(options.kind)
   const minutes = optionalWholeNumber('--minutes', options.minutes, 1, minutesMax)
   const seeds = optionalWholeNumber('--seeds', options.seeds, 1, seedMax)
   const workers = optionalWholeNumber('--workers', options.workers, 1, workersMax)
   return {
-    kind: planKind(options.kind),
-    firstSeed: wholeNumber('--first-seed', options.firstSeed, 0, seedMax),
+    kind,
+    firstSeed: firstSeedOf(options, kind),
     count: seeds ?? (minutes === undefined ? usualSeeds : undefined),
     limitMs: minutes === undefined ? undefined : minutes * 60_000,
     workers: workers ?? availableParallelism(),
@@ -74,8 +82,22 @@ function simOf(options: SimOptions) {
   }
 }
 
+/** A report has each seed of a kind once. */
+function firstSeedOf({ firstSeed, report }: SimOptions, kind: PlanKind): number {
+  const next = report === undefined ? 1 : nextSeed(slicesOf(report), kind)
+  const first = optionalWholeNumber('--first-seed', firstSeed, 0, seedMax) ?? next
+  if (report !== undefined && first < next) {
+    throw new UsageError(`--first-seed ${first}: ${report} has ${kind} seeds up to ${next - 1}`)
+  }
+  return first
+}
+
 /** Writes the plan of the seed, as small as it gets, and returns the name of its file. */
-async function keepFailing(kind: PlanKind, { seed }: Violation): Promise<string> {
+async function keepFailing(
+  kind: PlanKind,
+  { seed }: Violation,
+  signal: AbortSignal,
+): Promise<string> {
   const file = `failing-plan-${kind}-${seed}.json`
   const tell = (text: string): void => void process.stderr.write(`${text}\n`)
   tell(
@@ -84,7 +106,7 @@ async function keepFailing(kind: PlanKind, { seed }: Violation): Promise<string>
   const smallest = await shrinkFailing({
     plan: planOfSeed(seed, kind),
     limitMs: shrinkLimitMs,
-    signal: chaosInterruption(),
+    signal,
     onSmaller: ({ plan: { steps }, tries }) => tell(`${steps.length} faults, after ${tries} plans`),
   })
   writePlan(file, smallest.plan)

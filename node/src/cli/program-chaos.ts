@@ -12,6 +12,7 @@ export function addChaos(program: Command): void {
   addSim(chaos)
   addReplay(chaos)
   addShrink(chaos)
+  addReport(chaos)
   addRun(chaos)
   addCheck(chaos)
 }
@@ -23,8 +24,9 @@ function addSim(chaos: Command): void {
     )
     .option('--seeds <count>', 'how many plans (default: 100, or what fits into --minutes)')
     .option('--minutes <count>', 'begin no plan after this time')
-    .option('--first-seed <seed>', 'number of the first plan', '1')
+    .option('--first-seed <seed>', 'number of the first plan (default: 1, or the next of --report)')
     .option('--workers <count>', 'processes that run plans (default: one for each core)')
+    .option('--report <file>', 'add a line to this file, and go on behind its last seed')
     .option('--keep-going', 'do not end at the first violation')
     .option('-o, --output <format>', 'table | json', 'table')
     .action(async (options) => (await import('./chaos-sim.ts')).runSim(options))
@@ -47,6 +49,16 @@ function addShrink(chaos: Command): void {
     .option('--out <file>', 'write the plan there instead')
     .action(async (plan, options) => (await import('./chaos-shrink.ts')).runShrink(plan, options))
   example(shrink, 'quorate chaos shrink failing-plan-sim-42.json --out smaller.json')
+}
+
+function addReport(chaos: Command): void {
+  const report = chaos
+    .command('report <file>')
+    .description('add up the lines that chaos sim --report has written')
+    .option('--verify <count>', 'run so many of its seeds again; exit code 1: another hash')
+    .option('-o, --output <format>', 'table | json', 'table')
+    .action(async (file, options) => (await import('./chaos-report.ts')).runReport(file, options))
+  example(report, 'quorate chaos report simulation.jsonl --verify 5')
 }
 
 function addCheck(chaos: Command): void {

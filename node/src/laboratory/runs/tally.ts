@@ -36,6 +36,7 @@ export class Tally {
   /** Of each seed, in their order, 16 digits each. */
   readonly hashes: string[] = []
   readonly #faults = new Map<string, Frequency>()
+  readonly #coverage = new Map<string, Frequency>()
 
   constructor(kind: PlanKind, firstSeed: number) {
     this.kind = kind
@@ -52,6 +53,11 @@ export class Tally {
   /** By name, also those that a run could have met and did not. */
   get faults(): Readonly<Record<string, Frequency>> {
     return Object.fromEntries(this.#faults)
+  }
+
+  /** By name of a probe, how often it was reached or fired. */
+  get coverage(): Readonly<Record<string, Frequency>> {
+    return Object.fromEntries(this.#coverage)
   }
 
   /** Results come in the order of their seeds, without gaps. */
