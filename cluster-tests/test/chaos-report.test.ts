@@ -39,6 +39,7 @@ test('slices go on behind each other, add up, and replay to the recorded hashes'
   expect(sum.faults['fault power']).toBeGreaterThan(0)
   expect(sum.faults['fault spoil-all']).toBe(0)
   expect(sum.seldom).toEqual(expect.arrayContaining(['fault power', 'fault spoil-all']))
+  expect(sum.coverage['storage.cache-emptied']).toBeDefined()
   expect(sum.verified).toHaveLength(1)
   for (const { hash, today } of sum.verified) expect(today).toBe(hash)
 })

@@ -19,6 +19,8 @@ export interface SimReport {
   readonly unknown: number
   readonly notApplied: number
   readonly faults: Readonly<Record<string, Frequency>>
+  /** Rare branches reached and rare choices made, by the name of their probe. */
+  readonly coverage: Readonly<Record<string, Frequency>>
   readonly violations: readonly Violation[]
   /** File with the first plan that failed, made smaller. */
   readonly plan?: string
@@ -34,7 +36,7 @@ export interface Circumstances {
 
 export function simReport(tally: Tally, { commit, wallSeconds, plan }: Circumstances): SimReport {
   const { kind, firstSeed, plans, counted, zeroAcks, simulatedMs, events } = tally
-  const { acked, unknown, notApplied, faults, violations, hashes } = tally
+  const { acked, unknown, notApplied, faults, coverage, violations, hashes } = tally
   return {
     commit,
     kind,
@@ -50,6 +52,7 @@ export function simReport(tally: Tally, { commit, wallSeconds, plan }: Circumsta
     unknown,
     notApplied,
     faults,
+    coverage,
     violations,
     ...(plan === undefined ? {} : { plan }),
     hashes,
@@ -57,7 +60,7 @@ export function simReport(tally: Tally, { commit, wallSeconds, plan }: Circumsta
 }
 
 export function simReportLines(report: SimReport): string[] {
-  const { commit, kind, firstSeed, lastSeed, plans, counted, zeroAcks, faults } = report
+  const { commit, kind, firstSeed, lastSeed, plans, counted, zeroAcks, faults, coverage } = report
   const { wallSeconds, simulatedSeconds, acked, unknown, notApplied, violations, plan } = report
   const speed = wallSeconds === 0 ? 0 : simulatedSeconds / wallSeconds
   return [
@@ -65,7 +68,8 @@ export function simReportLines(report: SimReport): string[] {
     `plans: ${plans}, ${counted} of them count, ${zeroAcks} acknowledged nothing`,
     `simulated: ${simulatedSeconds} s in ${wallSeconds} s, ${rounded(speed)} times as fast`,
     `sends: ${acked} acked, ${unknown} unknown, ${notApplied} not applied`,
-    ...frequencyLines(faults),
+    ...frequencyLines('fault', faults),
+    ...frequencyLines('probe', coverage),
     ...violations.flatMap(({ seed, texts }) => texts.map((text) => `plan ${seed}: ${text}`)),
     violations.length === 0 ? 'nothing violated' : `VIOLATED by ${violations.length} plans`,
     ...(plan === undefined ? [] : [`again: npx quorate chaos replay ${plan} --trace`]),
@@ -73,11 +77,11 @@ export function simReportLines(report: SimReport): string[] {
 }
 
 /** What never happened is left out. */
-function frequencyLines(frequencies: Readonly<Record<string, Frequency>>): string[] {
+function frequencyLines(name: string, frequencies: Readonly<Record<string, Frequency>>): string[] {
   const rows = Object.entries(frequencies)
     .filter(([, { times }]) => times > 0)
-    .map(([fault, { seeds, times }]) => ({ fault, plans: seeds, times }))
-  return rows.length === 0 ? [] : [table(rows)]
+    .map(([key, { seeds, times }]) => ({ [name]: key, plans: seeds, times }))
+  return rows.length === 0 ? [] : ['', table(rows), '']
 }
 
 function rounded(value: number): number {

@@ -2,6 +2,7 @@
 // branch was met, and which of them too seldom.
 import { faultNames } from '../plan/fault-table.ts'
 import type { PlanKind } from '../plan/plan-kinds.ts'
+import { probeNames } from '../plan/probe-table.ts'
 import type { Slice } from './slice.ts'
 
 /** A name that was met in fewer seeds proves little. */
@@ -41,7 +42,7 @@ export function sumSlices(slices: readonly Slice[]): SliceSum {
     slices.map((slice) => slice.faults),
   )
   const coverage = added(
-    [],
+    probeNames,
     slices.map((slice) => slice.coverage),
   )
   const isSeldom = ([, seeds]: readonly [string, number]) => seeds < seedsWanted

@@ -74,6 +74,7 @@ export class Tally {
     this.unknown += summary.unknown
     this.notApplied += summary.notApplied
     addTo(this.#faults, faultsOf(summary))
+    addTo(this.#coverage, summary.coverage)
   }
 }
 
