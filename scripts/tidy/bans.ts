@@ -22,6 +22,9 @@ const cliOrRealWorld = new RegExp(
   `^node/src/cli/|^node/src/laboratory/(?:processes|runs)/|${realWorld.source}`,
 )
 
+/** What must be the same in every run and on every machine: `sansIo`, and the core of the client. */
+const decides = new RegExp(`${sansIo.source}|^client/src/core/`)
+
 export const bans: readonly Ban[] = [
   {
     name: 'Math.random',
@@ -33,6 +36,8 @@ export const bans: readonly Ban[] = [
     name: 'globalThis',
     pattern: /\bglobalThis\b/g,
     files: /\/src\//,
+    // It puts others in the place of clocks and timers.
+    except: /^cluster-tests\/src\/entropy\//,
     use: 'the interface that was passed in',
   },
   {
@@ -41,6 +46,42 @@ export const bans: readonly Ban[] = [
     files: sansIo,
     except: realWorld,
     use: 'Clock (wallMs, monotonicMs)',
+  },
+  {
+    name: 'timers',
+    pattern: /\b(?:setTimeout|setInterval|queueMicrotask)\s*\(/g,
+    files: decides,
+    except: realWorld,
+    use: 'a timer of the actor context, or of Host',
+  },
+  {
+    name: 'performance',
+    pattern: /\bperformance\.\w|\bhrtime\b/g,
+    files: decides,
+    // Shrinking ends after a real time.
+    except: new RegExp(`${realWorld.source}|/plan/smallest-plan\\.ts$`),
+    use: 'Clock (monotonicMs)',
+  },
+  {
+    name: 'crypto randomness',
+    pattern: /\b(?:randomBytes|randomInt|randomUUID|randomFill(?:Sync)?|getRandomValues)\b/g,
+    files: decides,
+    except: realWorld,
+    use: 'Random of the context (keyedRandom), or a nonce that is passed in',
+  },
+  {
+    name: 'locale',
+    pattern: /\bIntl\.|\b(?:localeCompare|toLocale\w+)\b/g,
+    files: decides,
+    except: realWorld,
+    use: 'a comparison by code units: a locale is another one on another machine',
+  },
+  {
+    name: 'weak references',
+    pattern: /\b(?:WeakRef|FinalizationRegistry)\b/g,
+    files: decides,
+    except: realWorld,
+    use: "an owner that lets go: when garbage is collected is nobody's to know",
   },
   {
     name: 'BigInt',

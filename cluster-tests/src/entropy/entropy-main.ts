@@ -14,7 +14,8 @@ async function main([planted, ...runs]: readonly string[]): Promise<EntropyAnswe
   const guard = guardEntropy()
   const leak = leaks.find(({ name }) => name === planted)
   if (leak === undefined && planted !== 'none') throw new Error(`no leak ${String(planted)}`)
-  const patching = leak === undefined ? undefined : patchSources({ ...leak, harm: '' })
+  const patching =
+    leak === undefined ? undefined : patchSources({ name: leak.name, patches: [leak] })
   const { planKinds, planOfSeed, runPlan } = await import('quorate/laboratory')
   patching?.assertLoaded()
   const hashes: string[] = []

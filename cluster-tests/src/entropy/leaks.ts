@@ -1,8 +1,11 @@
 // Leaks as patches of source text, to see that the guard finds them: each kind of source once, in the
 // folders that decide. They are put in by the loader of the mutants.
-import type { Mutant } from '../mutants/table.ts'
+import type { Patch } from '../mutants/mutant.ts'
 
-export type Leak = Pick<Mutant, 'name' | 'file' | 'find' | 'replace'>
+export interface Leak extends Patch {
+  /** What is read. */
+  readonly name: string
+}
 
 const stepLine = '  dispatch(raft, input)\n'
 

@@ -58,6 +58,8 @@ export class Membership {
   readonly #client: SimulatedClient
   /** Machines with an empty disk whose node the cluster has not taken yet. */
   readonly #waiting = new Set<string>()
+  /** Nodes somebody is asking the cluster to take: a second one would start it twice. */
+  readonly #asking = new Set<string>()
   #open = 0
 
   constructor(cluster: SimulatedCluster, damages: Damages, client: SimulatedClient) {
@@ -128,7 +130,7 @@ export class Membership {
   }
 
   #replace(node: SimulatedNode): boolean {
-    if (this.leaving.has(node.name)) return false
+    if (this.leaving.has(node.name) || this.#asking.has(node.name)) return false
     if (!this.#damages.atlas.out.has(node.name)) {
       node.crash('power')
       if (!this.#damages.strike(node, 'lose-disk', 'any', `replace/${node.name}`)) {
@@ -146,7 +148,9 @@ export class Membership {
     const body = { node: name, incarnation: this.#cluster.drawHex(16), address }
     node.crash('power')
     this.#waiting.add(name)
+    this.#asking.add(name)
     this.#ask<NodeAddReply>(kind, verb, undefined, body, (reply) => {
+      this.#asking.delete(name)
       if (reply === undefined) return
       this.#waiting.delete(name)
       this.#cluster.format(node, reply.members)
