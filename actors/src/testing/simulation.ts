@@ -49,7 +49,7 @@ export class Simulation {
     return this.queue.size
   }
 
-  /** Rolling hash of all events run and all notes: equal for equal seeds, plans and code. */
+  /** Rolling hash of all events run, all notes and all effects: equal for equal seeds, plans and code. */
   get hash(): string {
     return this.rolling.value
   }
@@ -125,6 +125,19 @@ export class Simulation {
     this.rolling.addText(label)
   }
 
+  /**
+   * As `note`, for what happens at nearly every event: `what` stands for the kind of effect and its
+   * place (`textHash` of a text, kept by the caller), and the others are whole numbers below 2^32,
+   * such as position, length and checksum of bytes.
+   */
+  noteEffect(what: number, first: number, second: number, third: number): void {
+    const { rolling } = this
+    rolling.addWord(what)
+    rolling.addWord(first)
+    rolling.addWord(second)
+    rolling.addWord(third)
+  }
+
   /** When the next event that will run is due, which is then first; infinite when none will. */
   private nextMs(): number {
     for (let event = this.queue.peek(); event !== undefined; event = this.queue.peek()) {
@@ -154,7 +167,7 @@ export class Simulation {
       )
     }
     this.rolling.addNumber(event.atMs)
-    this.rolling.addNumber(event.eventClass)
-    this.rolling.addNumber(event.sequence)
+    this.rolling.addWord(event.eventClass)
+    this.rolling.addWord(event.sequence)
   }
 }

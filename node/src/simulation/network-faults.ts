@@ -3,6 +3,8 @@
 // to another; the way back is another path. Knows nothing of links and bytes: simulated-link.ts asks
 // it before each step, simulated-network.ts changes it.
 
+import { textHash } from '@quorate/actors/testing'
+
 export const networkFaults = [
   /** A path is cut: bytes and new connections wait; links break after a while. */
   'cut',
@@ -48,6 +50,8 @@ export class NetworkPath {
   readonly purpose: string
   readonly latencyPurpose: string
   readonly splitPurpose: string
+  /** Stands for it in the hash of the run. */
+  readonly hash: number
   cut: FaultEpisode | undefined
   stall: FaultEpisode | undefined
   delay: { readonly setting: DelaySetting; readonly episode: FaultEpisode } | undefined
@@ -61,6 +65,7 @@ export class NetworkPath {
     this.purpose = `network/${from}>${to}`
     this.latencyPurpose = `${this.purpose}/latency`
     this.splitPurpose = `${this.purpose}/split`
+    this.hash = textHash(this.purpose)
   }
 
   /** Ends cut, stall, delay and split. */

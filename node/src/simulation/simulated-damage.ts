@@ -199,6 +199,7 @@ export class SimulatedDamage {
 
   #note({ kind, path }: DiskDamage, from: number, to: number): DamageDone {
     const done = { kind, path, from, to }
+    this.#disk.note(`${kind} ${path} ${from}-${to}`)
     this.done.push(done)
     return done
   }

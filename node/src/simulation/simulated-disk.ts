@@ -18,6 +18,8 @@ import { SyncedDisk } from './synced-disk.ts'
 export interface DiskScheduler {
   readonly nowMs: number
   at(atMs: number, kind: number, run: () => void, owner?: EventOwner): unknown
+  note(label: string): void
+  noteEffect(what: number, first: number, second: number, third: number): void
 }
 
 export interface SimulatedDiskOptions {
@@ -107,6 +109,7 @@ export class SimulatedDisk {
   /** Ends the process life: nothing under way completes any more. */
   crash(kind: 'kill' | 'power'): void {
     this.#life += 1
+    this.note(kind)
     const underWay = [...this.#underWay]
     this.#underWay = new Set()
     const purpose = `${this.name}/crash`
@@ -142,6 +145,16 @@ export class SimulatedDisk {
     if (found === undefined) return undefined
     found.left -= 1
     return new DiskError(found.fault.code, path, `injected into ${operation}`)
+  }
+
+  /** For the process disk: a change of names, or the end of a process, for the hash of the run. */
+  note(what: string): void {
+    this.#scheduler.note(`${this.name} ${what}`)
+  }
+
+  /** For the process disk: as `note`, of bytes. */
+  noteEffect(what: number, position: number, byteLength: number, checksum: number): void {
+    this.#scheduler.noteEffect(what, position, byteLength, checksum)
   }
 
   /** For the process disk: the next number in the order of writes and syncs. */

@@ -9,7 +9,7 @@ import type { ByteLink, LinkHandlers } from '../mesh/network.ts'
 import type { FaultEpisode, NetworkFaults, NetworkPath } from './network-faults.ts'
 
 /** What a simulated network needs of a Simulation. */
-export type NetworkScheduler = Pick<Simulation, 'nowMs' | 'at' | 'note'>
+export type NetworkScheduler = Pick<Simulation, 'nowMs' | 'at' | 'noteEffect'>
 
 export interface SimulatedNetworkOptions {
   /** One way. Default 0.2. */
@@ -47,13 +47,18 @@ export interface NetworkLife {
   silent: boolean
 }
 
+const kinds = ['open', 'data', 'end', 'reset'] as const
+
 interface Segment {
-  readonly kind: 'open' | 'data' | 'end' | 'reset'
+  readonly kind: (typeof kinds)[number]
   /** Empty unless `data`. Nobody else has this memory. */
   readonly bytes: Uint8Array
   arriveAtMs: number
   breakArmed: boolean
 }
+
+/** In the hash of a run, in the place of a length: no segment is so long. */
+const arrived = 0xffff_ffff
 
 const noBytes = new Uint8Array(0)
 
@@ -197,7 +202,10 @@ export class SimulatedLink implements ByteLink {
   }
 
   #send(kind: Segment['kind'], bytes: Uint8Array = noBytes): void {
-    const arrival = this.#world.arrivalMs(this.#ownPath(), bytes.byteLength)
+    const path = this.#ownPath()
+    const { scheduler, arrivalMs } = this.#world
+    scheduler.noteEffect(path.hash, kinds.indexOf(kind), bytes.byteLength, crc32c(bytes))
+    const arrival = arrivalMs(path, bytes.byteLength)
     const arriveAtMs = Math.max(arrival, this.#underWay.at(-1)?.arriveAtMs ?? 0)
     this.#underWay.push({ kind, bytes, arriveAtMs, breakArmed: false })
     this.#underWayBytes += bytes.byteLength
@@ -228,8 +236,8 @@ export class SimulatedLink implements ByteLink {
 
   #deliver({ kind, bytes }: Segment): void {
     const { other } = this
-    const size = kind === 'data' ? ` ${bytes.byteLength} ${crc32c(bytes)}` : ''
-    this.#world.scheduler.note(`net ${this.life.host}>${other.life.host} ${kind}${size}`)
+    const { scheduler } = this.#world
+    scheduler.noteEffect(this.#ownPath().hash, kinds.indexOf(kind), arrived, bytes.byteLength)
     this.#underWayBytes -= bytes.byteLength
     switch (kind) {
       case 'open':

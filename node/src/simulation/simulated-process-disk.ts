@@ -1,14 +1,17 @@
 // The Disk that one simulated process holds: each operation is checked against injected faults and
 // the size limit, and completes as an event of that process. After a crash of the disk it is dead:
 // what it still calls does nothing or throws. State and faults: simulated-disk.ts.
-import type { EventOwner } from '@quorate/actors/testing'
-import { allocate } from '@quorate/protocol'
+import { type EventOwner, textHash } from '@quorate/actors/testing'
+import { allocate, crc32c } from '@quorate/protocol'
 import type { Disk, DiskFile, Done, OpenMode } from '../storage/disk.ts'
 import { DiskError } from '../storage/disk.ts'
 import { DiskCrash } from './crash-points.ts'
 import { SimulatedContent } from './simulated-content.ts'
 import type { DiskOperation, SimulatedDisk, UnderWay } from './simulated-disk.ts'
 import { FolderNode } from './simulated-tree.ts'
+
+/** Effects without bytes in the hash of a run, in the place of a position: no write lies there. */
+const effect = { sync: 0xffff_fffd, synced: 0xffff_fffe, landed: 0xffff_ffff } as const
 
 export class ProcessDisk implements Disk {
   readonly disk: SimulatedDisk
@@ -57,36 +60,36 @@ export class ProcessDisk implements Disk {
   }
 
   makeFolderSync(path: string): void {
-    this.changeSync('name', path, () => this.disk.tree.create(path, new FolderNode()))
+    this.changeSync('name', path, () => this.#makeFolder(path))
   }
 
   makeFolder(path: string, done: Done): void {
-    this.perform('name', path, () => this.disk.tree.create(path, new FolderNode()), done)
+    this.perform('name', path, () => this.#makeFolder(path), done)
   }
 
   renameSync(from: string, to: string): void {
-    this.changeSync('name', from, () => this.disk.tree.rename(from, to))
+    this.changeSync('name', from, () => this.#rename(from, to))
   }
 
   rename(from: string, to: string, done: Done): void {
-    this.perform('name', from, () => this.disk.tree.rename(from, to), done)
+    this.perform('name', from, () => this.#rename(from, to), done)
   }
 
   removeSync(path: string): void {
-    this.changeSync('name', path, () => this.disk.tree.remove(path))
+    this.changeSync('name', path, () => this.#remove(path))
   }
 
   remove(path: string, done: Done): void {
-    this.perform('name', path, () => this.disk.tree.remove(path), done)
+    this.perform('name', path, () => this.#remove(path), done)
   }
 
   syncFolderSync(folder: string): void {
-    this.changeSync('sync', folder, () => this.disk.tree.syncFolder(folder))
+    this.changeSync('sync', folder, () => this.#syncFolder(folder))
   }
 
   syncFolder(folder: string, done: Done): void {
     // Nothing lands when a crash comes first: the names stay unsynced.
-    this.perform('sync', folder, () => this.disk.tree.syncFolder(folder), done, {
+    this.perform('sync', folder, () => this.#syncFolder(folder), done, {
       onCrash: 'never',
     })
   }
@@ -101,6 +104,26 @@ export class ProcessDisk implements Disk {
     this.perform('open', path, look, (error) => done(error, free))
   }
 
+  #makeFolder(path: string): void {
+    this.disk.note(`folder ${path}`)
+    this.disk.tree.create(path, new FolderNode())
+  }
+
+  #rename(from: string, to: string): void {
+    this.disk.note(`rename ${from} ${to}`)
+    this.disk.tree.rename(from, to)
+  }
+
+  #remove(path: string): void {
+    this.disk.note(`remove ${path}`)
+    this.disk.tree.remove(path)
+  }
+
+  #syncFolder(path: string): void {
+    this.disk.note(`sync ${path}`)
+    this.disk.tree.syncFolder(path)
+  }
+
   #open(path: string, mode: OpenMode): DiskFile {
     const found = this.disk.tree.find(path)
     if (found instanceof FolderNode) throw new DiskError('OTHER', path, 'is a folder')
@@ -108,6 +131,7 @@ export class ProcessDisk implements Disk {
       if (found === undefined) throw new DiskError('ENOENT', path, 'no such file')
       return new SimulatedFile(this, path, found)
     }
+    this.disk.note(`create ${path}`)
     const content = new SimulatedContent()
     this.disk.tree.create(path, content)
     return new SimulatedFile(this, path, content)
@@ -157,14 +181,17 @@ class SimulatedFile implements DiskFile {
   readonly path: string
   readonly #process: ProcessDisk
   readonly #content: SimulatedContent
+  /** Stands for disk and path in the hash of the run. */
+  readonly #hash: number
   #closed = false
   /** As the real file: after a failed sync or durable write nothing is written any more. */
   #failed: DiskError | undefined
 
-  constructor(process: ProcessDisk, path: string, content: SimulatedContent) {
-    this.#process = process
+  constructor(owner: ProcessDisk, path: string, content: SimulatedContent) {
+    this.#process = owner
     this.path = path
     this.#content = content
+    this.#hash = textHash(`${owner.disk.name} ${path}`)
   }
 
   readSync(into: Uint8Array, position: number): number {
@@ -196,6 +223,7 @@ class SimulatedFile implements DiskFile {
     const { disk } = this.#process
     this.#process.changeSync('write', this.path, () => {
       if (!this.#hasRoom(position, bytes)) throw this.#full()
+      this.#noteBytes(position, bytes, false)
       this.#content.write(bytes, this.#placeOf(position, bytes), disk.nextSequence())
     })
   }
@@ -213,7 +241,9 @@ class SimulatedFile implements DiskFile {
     if (this.#failed !== undefined) throw this.#failed
     try {
       this.#process.changeSync('sync', this.path, () => {
-        this.#content.sync(this.#process.disk.nextSequence())
+        const { disk } = this.#process
+        disk.noteEffect(this.#hash, effect.synced, 0, 0)
+        this.#content.sync(disk.nextSequence())
       })
     } catch (error) {
       if (error instanceof DiskError) this.#fail(error)
@@ -227,8 +257,10 @@ class SimulatedFile implements DiskFile {
     const fault = this.#failed ?? disk.faultOf('sync', this.path)
     // What is written while the sync runs is not covered by it.
     const sequence = disk.nextSequence()
+    disk.noteEffect(this.#hash, effect.sync, 0, 0)
     const land = (share: number): DiskError | undefined => {
       if (share < 1) return undefined
+      disk.noteEffect(this.#hash, effect.synced, 0, 0)
       if (fault === undefined) this.#content.sync(sequence)
       else this.#fail(fault)
       return fault
@@ -249,6 +281,7 @@ class SimulatedFile implements DiskFile {
     const { disk } = this.#process
     // Taken now: the caller may use its buffers again only later, but a crash must find them whole.
     const bytes = joined(pieces)
+    this.#noteBytes(position, bytes, durable)
     const fault = this.#failed ?? disk.faultOf('write', this.path)
     const land = (share: number): DiskError | undefined => {
       const error = fault ?? (this.#hasRoom(position, bytes) ? undefined : this.#full())
@@ -267,15 +300,24 @@ class SimulatedFile implements DiskFile {
     this.#process.schedule(this.path, { changes: true, land }, done)
   }
 
+  /** When they are handed over: how many of them land is noted then. */
+  #noteBytes(position: number, bytes: Uint8Array, durable: boolean): void {
+    const what = durable ? ~this.#hash : this.#hash
+    this.#process.disk.noteEffect(what, position, bytes.byteLength, crc32c(bytes))
+  }
+
   #read(into: Uint8Array, position: number): number {
     const read = this.#content.read(into, position)
     this.#process.disk.damage.ofRead(this.path, into, read)
     return read
   }
 
-  #placeOf(position: number, bytes: Uint8Array): number {
-    const { damage } = this.#process.disk
-    return damage.placeOfWrite(this.path, position, bytes.byteLength, this.#content.size)
+  /** Where the bytes land. */
+  #placeOf(position: number, { byteLength }: Uint8Array): number {
+    const { disk } = this.#process
+    const place = disk.damage.placeOfWrite(this.path, position, byteLength, this.#content.size)
+    disk.noteEffect(this.#hash, effect.landed, place, byteLength)
+    return place
   }
 
   /** As in the kernel: what a sync could not write counts for clean, and is lost with the cache. */

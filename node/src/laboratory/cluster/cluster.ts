@@ -231,9 +231,9 @@ export class SimulatedCluster implements Aim {
 
   #logged(node: string, level: string, event: string, fields: object): void {
     this.trace(event, { node, ...fields })
+    this.simulation.note(`${node} ${event} ${hashedTextOf(fields)}`)
     if (event === 'raft.leader-elected') {
       const { group, term } = fields as { group: string; term: number }
-      this.simulation.note(`elected ${node} ${group} ${term}`)
       this.ledger.elected(node, group, term)
       this.roles.observe({ group, term, node, atMs: this.simulation.nowMs })
     }
@@ -260,6 +260,13 @@ export class SimulatedCluster implements Aim {
     if (this.mayStop(node)) return
     this.alarms.push(`${node} ended by itself: ${reason}`)
   }
+}
+
+/** Without call stacks, which name the folder the code runs from. */
+function hashedTextOf(fields: object): string {
+  return JSON.stringify(fields, (_key, value: unknown) =>
+    value instanceof Error ? value.message : value,
+  )
 }
 
 function textOf(fields: object): string {
