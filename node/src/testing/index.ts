@@ -1,8 +1,11 @@
 // The door for users' tests: `quorate/testing`. Clusters in one process under virtual time, faults,
 // and what judges a history. The machinery behind it is in laboratory/ and simulation/.
-export { type FaultName, faultNames } from '../laboratory/plan/fault-table.ts'
-export { type Plan, parsePlan } from '../laboratory/plan/plan.ts'
+export { type ChaosOptions, type ChaosReport, runChaos, type Scenario } from './chaos.ts'
+export { ChaosFailure } from './chaos-failure.ts'
+export { type ChaosTestOptions, chaosTest, type TestRunner } from './chaos-test.ts'
 export type { TimeMode } from './driver.ts'
+export { type Fault, type FaultKind, type FaultPlan, faultKinds, parseFaultPlan } from './fault.ts'
+export { type FaultOptions, type FaultPlanOptions, faultPlan, faults } from './fault-arbitrary.ts'
 export type { ProcessStore } from './process-store.ts'
 export { type TestCluster, testCluster } from './test-cluster.ts'
 export { TestClusterError, type TestClusterReason } from './test-cluster-error.ts'

@@ -8,6 +8,9 @@ import { durationMs } from '@quorate/client/testing'
 import { QuorateError } from '@quorate/protocol'
 import { fileKinds } from '../laboratory/plan/fault-table.ts'
 import { Driver, stuckMs } from './driver.ts'
+import { type Fault, parseFault } from './fault.ts'
+import { FaultRunner } from './fault-runner.ts'
+import { invalid } from './invalid.ts'
 import { watchRealIo } from './real-io-node.ts'
 import { simulatedClient } from './simulated-client.ts'
 import { TestClusterError } from './test-cluster-error.ts'
@@ -24,7 +27,7 @@ import { drawSeed, nodeTurns, print } from './turns-node.ts'
 import { userHost, userNetwork } from './user-host.ts'
 import type { ProcessFunction, ProcessOptions } from './user-process.ts'
 import { Waits } from './waits.ts'
-import { invalid, World } from './world.ts'
+import { World } from './world.ts'
 
 const untilEveryMs = 10
 const untilDefault = '30s'
@@ -42,6 +45,7 @@ export class TestCluster implements AsyncDisposable {
   #closed = false
   #clients = 0
   #damages = 0
+  #wasUnderFaults = false
 
   /** @internal */
   constructor(options: Required<TestClusterOptions>) {
@@ -216,11 +220,9 @@ export class TestCluster implements AsyncDisposable {
     return this.#act('corrupt', () => {
       const { file = 'any' } = options
       if (!fileKinds.includes(file)) throw invalid(`file ${String(file)}: ${fileKinds.join(', ')}`)
-      for (let attempt = 0; attempt < 20; attempt += 1) {
-        this.#damages += 1
-        const path = this.#world.corrupt(node, file, `test/${this.#damages}`)
-        if (path !== undefined) return path
-      }
+      this.#damages += 1
+      const path = this.#world.corrupt(node, file, `test/${this.#damages}`)
+      if (path !== undefined) return path
       throw invalid(`no bit of a file (${file}) of ${node} can change without loss of records`)
     })
   }
@@ -231,6 +233,29 @@ export class TestCluster implements AsyncDisposable {
       if (!Number.isSafeInteger(byMs)) throw invalid(`byMs is ${byMs}, no whole milliseconds`)
       this.#world.skewClock(name, byMs)
     })
+  }
+
+  /**
+   * Runs `work` while the faults happen, and gives what it gives. Lasts until both are over; then
+   * everything the faults did is undone: the network is whole, what was down or stood still runs.
+   */
+  async underFaults<Result>(
+    faults: readonly Fault[],
+    work: () => Result | Promise<Result>,
+  ): Promise<Result> {
+    const checked = faults.map((fault, position) => parseFault(fault, `faults[${position}]`))
+    this.#wasUnderFaults = true
+    const runner = new FaultRunner(this.#world)
+    await this.#act('underFaults', () => runner.start(checked))
+    const result = await work()
+    while (!runner.over) await this.advance(untilEveryMs)
+    await this.#act('underFaults', () => runner.end())
+    return result
+  }
+
+  /** Whether `underFaults` was ever called. */
+  get wasUnderFaults(): boolean {
+    return this.#wasUnderFaults
   }
 
   // ── time ───────────────────────────────────────────────────────────────────────────────────

@@ -54,7 +54,7 @@ export interface ProcessSurroundings {
   note(text: string): void
 }
 
-/** Where a crash may fall: once so many operations have taken effect from now on. */
+/** A crash that falls once so many calls have taken effect. */
 interface CrashPoint {
   left: number
   readonly crash: () => void
@@ -79,7 +79,7 @@ export class UserProcess {
   readonly #random: Random
   #life: Life | undefined
   #wallOffsetMs = 0
-  #crashPoint: CrashPoint | undefined
+  #crashPoints: CrashPoint[] = []
 
   constructor(
     name: string,
@@ -144,20 +144,22 @@ export class UserProcess {
     const life = this.#life
     if (life === undefined) return
     this.#life = undefined
-    this.#crashPoint = undefined
     life.waits.silence()
     life.host.crash()
     this.#around.network.crash(this.name, 'process')
   }
 
-  /** Dies as soon as `operations` more of its promises have settled, before its code hears of the last. */
-  crashAfter(operations: number, crash: () => void): void {
-    this.#crashPoint = { left: operations, crash }
+  /**
+   * Calls `crash` as soon as so many more of its promises, in this life or later ones, have settled:
+   * before its code hears of the last.
+   */
+  crashAfter(calls: number, crash: () => void): void {
+    this.#crashPoints.push({ left: calls, crash })
   }
 
-  /** Takes a crash that has not come back. */
-  clearCrashPoint(): void {
-    this.#crashPoint = undefined
+  /** Takes back crashes that have not come. */
+  clearCrashPoints(): void {
+    this.#crashPoints = []
   }
 
   /** Aborts the signal; resolves when the function has ended, however it ends. */
@@ -182,12 +184,11 @@ export class UserProcess {
   }
 
   #settled(): boolean {
-    const point = this.#crashPoint
-    if (point === undefined) return true
-    point.left -= 1
-    if (point.left > 0) return true
-    this.#crashPoint = undefined
-    point.crash()
+    for (const point of this.#crashPoints) point.left -= 1
+    const due = this.#crashPoints.filter(({ left }) => left <= 0)
+    if (due.length === 0) return true
+    this.#crashPoints = this.#crashPoints.filter(({ left }) => left > 0)
+    for (const { crash } of due) crash()
     return false
   }
 

@@ -2,7 +2,6 @@
 // everything that can be done to them, at once and without promises. Says who is who by name; unknown
 // names are errors. test-cluster.ts gives it to users, chaos-run.ts draws faults for it.
 import { eventClass, type SimulatedHost } from '@quorate/actors/testing'
-import { QuorateError } from '@quorate/protocol'
 import { SimulatedCluster } from '../laboratory/cluster/cluster.ts'
 import { Damages } from '../laboratory/cluster/damage.ts'
 import type { SimulatedNode } from '../laboratory/cluster/simulated-node.ts'
@@ -10,6 +9,7 @@ import type { FileKind } from '../laboratory/plan/fault-table.ts'
 import type { Plan } from '../laboratory/plan/plan.ts'
 import { deliveries, usualTiming } from '../laboratory/plan/plan-menu.ts'
 import { groupKey, metadataGroup, parseGroupKey } from '../storage/log-entry.ts'
+import { invalid } from './invalid.ts'
 import { Partitions } from './partitions.ts'
 import { TestClusterError } from './test-cluster-error.ts'
 import { Timeline } from './timeline.ts'
@@ -24,6 +24,8 @@ export interface WorldListener {
 
 /** Virtual time in which a cluster without faults must elect its first leader. */
 const formMs = 60_000
+/** Places of a file that are tried: most damage must not be done to a node that runs. */
+const damageAttemptsMax = 20
 
 export class World {
   readonly cluster: SimulatedCluster
@@ -145,8 +147,13 @@ export class World {
   }
 
   get names(): readonly string[] {
-    const processes = this.processes.map(({ name }) => name)
-    return [...this.cluster.nodeNames, ...processes, ...this.#clients.keys()]
+    return (['node', 'process', 'client'] as const).flatMap((role) => this.namesOf(role))
+  }
+
+  /** In the order in which they were added. */
+  namesOf(role: 'node' | 'process' | 'client'): readonly string[] {
+    if (role === 'node') return this.cluster.nodeNames
+    return role === 'process' ? this.processes.map(({ name }) => name) : [...this.#clients.keys()]
   }
 
   // ── what is done to them ───────────────────────────────────────────────────────────────────
@@ -192,16 +199,22 @@ export class World {
   /** One bit of a file of the node changes. The path; undefined when no damage is small enough. */
   corrupt(name: string, kind: FileKind, purpose: string): string | undefined {
     const node = this.node(name)
-    if (!this.#damages.strike(node, 'flip', kind, purpose)) return undefined
-    const { path } = this.#damages.done.at(-1)!
-    this.note(`a bit of ${path} of ${name} changes`)
-    return path
+    for (let attempt = 0; attempt < damageAttemptsMax; attempt += 1) {
+      if (!this.#damages.strike(node, 'flip', kind, `${purpose}/${attempt}`)) continue
+      const { path } = this.#damages.done.at(-1)!
+      this.note(`a bit of ${path} of ${name} changes`)
+      return path
+    }
+    return undefined
   }
 
   /** Runs something after that much virtual time. */
   after(ms: number, run: () => void): void {
     const { simulation } = this.cluster
-    simulation.at(simulation.nowMs + ms, eventClass.fault, run)
+    simulation.at(simulation.nowMs + ms, eventClass.fault, () => {
+      this.#listener.touch()
+      run()
+    })
   }
 
   #refuseTaken(name: string): void {
@@ -230,10 +243,6 @@ export class World {
   }
 }
 
-export function invalid(detail: string): QuorateError {
-  return new QuorateError('QUORATE_INVALID_ARGUMENT', detail)
-}
-
 /** The laboratory builds clusters from plans: here one without workload and steps. */
 function planOf(nodes: 1 | 3 | 5, seed: number): Plan {
   const replicas = nodes === 5 ? 3 : nodes
@@ -251,7 +260,7 @@ function planOf(nodes: 1 | 3 | 5, seed: number): Plan {
       splitPerMille: 0,
       diskMinMs: 0,
       diskMaxMs: 1,
-      walFileBytes: 1024 * 1024,
+      walFileBytes: 256 * 1024,
       segmentBytes: 64 * 1024,
       retentionBytes: 0,
       cacheBytesMax: 1024 * 1024,
