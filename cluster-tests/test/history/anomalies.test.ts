@@ -271,6 +271,56 @@ const cases: readonly Case[] = [
     },
   },
   {
+    name: 'nonlinearizable-register',
+    what: 'a topic that was created is not there for who asks later',
+    tell: (story) => {
+      story.answered(story.calls('a', 'set null true'))
+      const read = story.calls('b', 'read')
+      const answer = story.answered(read, null)
+      story.answered(story.calls('b', 'read'), true)
+      return [read, answer]
+    },
+  },
+  {
+    name: 'nonlinearizable-register',
+    what: 'a topic of unknown outcome is there, and then is not',
+    tell: (story) => {
+      story.unknown(story.calls('a', 'set null true'))
+      story.answered(story.calls('b', 'read'), true)
+      const read = story.calls('b', 'read')
+      return [read, story.answered(read, null)]
+    },
+  },
+  {
+    name: 'nonlinearizable-register',
+    what: 'a topic is created twice',
+    tell: (story) => {
+      const [first, second] = [story.calls('a', 'set null true'), story.calls('b', 'set null true')]
+      story.answered(first)
+      return [second, story.answered(second)]
+    },
+  },
+  {
+    name: 'nonlinearizable-register',
+    what: 'a failed write takes effect',
+    tell: (story) => {
+      story.failed(story.calls('a', 'write true'))
+      const read = story.calls('b', 'read')
+      return [read, story.answered(read, true)]
+    },
+  },
+  {
+    name: 'unchecked-register',
+    what: 'too many calls at a time',
+    tell: (story) => {
+      const writes = Array.from({ length: 20 }, () => story.calls('a', 'set null null'))
+      const read = story.calls('b', 'read')
+      for (const write of writes) story.answered(write)
+      story.answered(read, true)
+      return []
+    },
+  },
+  {
     name: 'excused',
     what: 'damage beyond the bound',
     tell: (story) => {

@@ -160,6 +160,28 @@ const cases: readonly Case[] = [
     },
   },
   {
+    what: 'a topic that is created, found to exist, read and deleted by several clients at a time',
+    tell: (story) => {
+      const [first, second] = [story.calls('a', 'set null true'), story.calls('b', 'set null true')]
+      story.answered(second)
+      story.answered(first, true)
+      const [remove, read] = [story.calls('a', 'set true null'), story.calls('b', 'read')]
+      story.answered(remove)
+      story.answered(read, true)
+      story.answered(story.calls('b', 'read'), null)
+    },
+  },
+  {
+    what: 'a call of unknown outcome that takes effect much later, and one that never does',
+    tell: (story) => {
+      story.unknown(story.calls('a', 'set null true'))
+      story.calls('a', 'write false')
+      story.answered(story.calls('b', 'read'), null)
+      story.unknown(story.calls('b', 'read'))
+      story.answered(story.calls('b', 'read'), true)
+    },
+  },
+  {
     what: 'records of one key in two partitions, because they were asked for',
     tell: (story) => {
       story.send('a', 'x', 0, { key: 'k', partition: 0 })

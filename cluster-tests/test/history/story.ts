@@ -77,6 +77,22 @@ export class Story extends HistoryRecorder {
     return this.ok('end', of, this.#now(), { offset })
   }
 
+  /** A call of a register begins; the words are `read`, `write true`, `set null true`. */
+  calls(process: string, words: string): number {
+    const [verb = '', ...values] = words.split(' ')
+    const [first = null, second = null] = values.map((value) => JSON.parse(value) as boolean | null)
+    const call = {
+      read: { do: 'read' },
+      write: { do: 'write', to: first },
+      set: { do: 'compare-and-set', from: first, to: second },
+    }[verb] as { do: 'read' }
+    return this.invoke('register', process, this.#now(), { register: 'topic', ...call })
+  }
+
+  answered(of: number, value?: boolean | null): number {
+    return this.ok('register', of, this.#now(), value === undefined ? {} : { value })
+  }
+
   excused(partition: number): number {
     const partitions = [{ topic: 't', partition }]
     return this.invoke('excuse', 'laboratory', this.#now(), { partitions, why: 'all copies cut' })

@@ -81,6 +81,12 @@ export {
   type ReadRecord,
 } from './history/event.ts'
 export { readHistory, writeHistory } from './history/file-node.ts'
+export {
+  type Interval,
+  type Linearizability,
+  linearizability,
+  type SequentialObject,
+} from './history/linearize.ts'
 export { HistoryRecorder } from './history/recorder.ts'
 export type { FaultName } from './plan/fault-table.ts'
 export { type Plan, parsePlan } from './plan/plan.ts'

@@ -88,6 +88,10 @@ export const anomalyTable = {
     severity: 'fatal',
     meaning: 'a partition was said to end before an end told earlier',
   },
+  'nonlinearizable-register': {
+    severity: 'fatal',
+    meaning: 'no order of the calls of a register explains their answers',
+  },
   excused: {
     severity: 'note',
     meaning: 'losses in these partitions were not judged: damage went beyond the bound',
@@ -95,6 +99,10 @@ export const anomalyTable = {
   'no-final-read': {
     severity: 'note',
     meaning: 'nobody read everything in the end: losses behind the last read were not judged',
+  },
+  'unchecked-register': {
+    severity: 'note',
+    meaning: 'the search for an order of the calls of a register gave up',
   },
 } as const satisfies Readonly<Record<string, Definition>>
 

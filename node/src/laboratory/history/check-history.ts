@@ -7,6 +7,7 @@ import { checkNotes } from '../checkers/notes.ts'
 import { checkPlaces } from '../checkers/places.ts'
 import { checkPolls } from '../checkers/polls.ts'
 import { checkReads } from '../checkers/reads.ts'
+import { checkRegisters } from '../checkers/registers.ts'
 import { checkSendOrder } from '../checkers/send-order.ts'
 import { checkSplitKeys } from '../checkers/split-keys.ts'
 import { type Anomaly, Findings } from './anomaly.ts'
@@ -21,6 +22,7 @@ const checks: readonly ((facts: Facts, findings: Findings) => void)[] = [
   checkPolls,
   checkSendOrder,
   checkEnds,
+  checkRegisters,
   checkNotes,
 ]
 

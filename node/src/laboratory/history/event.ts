@@ -96,7 +96,7 @@ export interface RegisterCall {
 }
 
 export interface RegisterAnswer {
-  /** What was read. */
+  /** What was read. Of a compare-and-set: what it held; absent: `from`, so it was set. */
   readonly value?: RegisterValue
 }
 

@@ -120,7 +120,7 @@ const values: Readonly<Record<HistoryFunction, { readonly invoke: Check; readonl
   register: {
     invoke: call,
     ok: (event, { value }) => {
-      if (value !== undefined && !isRegisterValue(value)) event.refuse('value', 'is what was read')
+      if (value !== undefined && !isRegisterValue(value)) event.refuse('value', 'is what it held')
     },
   },
   excuse: {

@@ -194,8 +194,10 @@ export class Operations {
     } else if (pending.f === 'assign') pending.operation.done = true
     else if (pending.f === 'end') pending.operation.offset = (event.value as Answers['end']).offset
     else {
+      const { value } = event.value as Answers['register']
+      if (pending.operation.call.do === 'read' && value === undefined) refuse(event, 'read nothing')
       pending.operation.outcome = 'acked'
-      pending.operation.value = (event.value as Answers['register']).value
+      pending.operation.value = value
     }
   }
 
