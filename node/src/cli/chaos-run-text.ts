@@ -71,12 +71,13 @@ export interface WrittenFiles {
 }
 
 export function reportLines(report: ChaosReport, files: WrittenFiles): string[] {
-  const { faults, skipped, violations } = report
+  const { faults, skipped, violations, longestGap: gap } = report
   const rows = Object.entries(faults).map(([fault, times]) => ({ fault, times }))
   return [
     `${report.nodes} nodes, ${report.minutes} minutes, ${report.rate} records/s, seed ${report.seed}`,
     `sends: ${report.acked} acked, ${report.unknown} unknown, ${report.failed} not stored`,
-    `read: ${report.read} records; longest time without an ack of a partition: ${report.longestGapMs} ms`,
+    `read: ${report.read} records`,
+    `longest time without an ack of a partition: ${gap.ms} ms, from ${gap.fromMs} ms on`,
     ...(rows.length === 0 ? [] : [table(rows)]),
     ...Object.entries(skipped).map(([fault, why]) => `skipped ${fault}: ${why}`),
     ...(files.history === undefined

@@ -54,7 +54,7 @@ export async function runChaos(options: RunOptions): Promise<void> {
     disks: wantsDisks && diskProblem === undefined,
     keep: options.keep === true,
     signal,
-    told: (fault, nodes, forMs) => progress.say(`${fault} ${nodes.join(',')} for ${forMs} ms`),
+    told: ({ fault, nodes, forMs }) => progress.say(`${fault} ${nodes.join(',')} for ${forMs} ms`),
   })
   const progress = new RunProgress(process.stderr, run, plan.workload.durationMs)
   const { report, history, folder } = await run.run().finally(() => progress.end())

@@ -6,6 +6,8 @@ import type { Plan } from '../plan/plan.ts'
 import type { ChaosLoad } from './chaos-load.ts'
 import type { DamagedRange } from './file-damage.ts'
 import type { OwnEnd } from './node-keeper.ts'
+import type { Gap } from './paced-producers.ts'
+import type { Struck } from './process-faults.ts'
 
 export interface ChaosProgress {
   readonly phase: 'starting' | 'faults' | 'healing' | 'reading' | 'stopping'
@@ -30,8 +32,10 @@ export interface ChaosReport {
   readonly wallSeconds: number
   /** Steps of the plan. */
   readonly steps: number
-  /** How often each fault took effect. */
+  /** How often each fault took effect … */
   readonly faults: Readonly<Record<string, number>>
+  /** … and when, since the load began. */
+  readonly struck: readonly Struck[]
   /** Faults of the plan that nothing was done for, and why. */
   readonly skipped: Readonly<Record<string, string>>
   readonly sent: number
@@ -42,7 +46,7 @@ export interface ChaosReport {
   /** Records that readers got, each counted for each reader. */
   readonly read: number
   /** The longest time in which a partition acknowledged nothing. */
-  readonly longestGapMs: number
+  readonly longestGap: Gap
   readonly damaged: readonly (DamagedRange & { readonly node: string })[]
   /** Nodes that ended without having been told to, and what they said. */
   readonly ownEnds: readonly OwnEnd[]
@@ -59,7 +63,7 @@ export interface ChaosFacts {
   readonly load: ChaosLoad
   readonly ownEnds: readonly OwnEnd[]
   readonly damaged: ChaosReport['damaged']
-  readonly applied: ReadonlyMap<FaultName, number>
+  readonly struck: readonly Struck[]
   readonly skipped: ReadonlyMap<FaultName, string>
   readonly problems: readonly string[]
   readonly anomalies: readonly Anomaly[]
@@ -67,7 +71,7 @@ export interface ChaosFacts {
 
 export function chaosReport(facts: ChaosFacts): ChaosReport {
   const { plan, load, ownEnds, anomalies } = facts
-  const { acked, unknown, failed, longestGapMs } = load.producers
+  const { acked, unknown, failed, longestGap } = load.producers
   const ended = ownEnds
     .filter(({ excused }) => !excused)
     .map(({ node, words }) => `${node} ended by itself: ${words}`)
@@ -79,19 +83,26 @@ export function chaosReport(facts: ChaosFacts): ChaosReport {
     rate: facts.rate,
     wallSeconds: rounded(facts.wallMs / 1000),
     steps: plan.steps.length,
-    faults: Object.fromEntries(facts.applied),
+    faults: timesOf(facts.struck),
+    struck: facts.struck,
     skipped: Object.fromEntries(facts.skipped),
     sent: acked + unknown + failed,
     acked,
     unknown,
     failed,
     read: load.read,
-    longestGapMs: Math.round(longestGapMs),
+    longestGap,
     damaged: facts.damaged,
     ownEnds,
     anomalies,
     violations: [...fatal, ...facts.problems, ...ended],
   }
+}
+
+function timesOf(struck: readonly Struck[]): Record<string, number> {
+  const times: Record<string, number> = {}
+  for (const { fault } of struck) times[fault] = (times[fault] ?? 0) + 1
+  return times
 }
 
 function rounded(value: number): number {

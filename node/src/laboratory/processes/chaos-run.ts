@@ -8,7 +8,6 @@ import { keyedRandom } from '@quorate/actors'
 import type { Client } from '@quorate/client'
 import { checkHistory } from '../history/check-history.ts'
 import type { HistoryRecorder } from '../history/recorder.ts'
-import type { FaultName } from '../plan/fault-table.ts'
 import type { Plan } from '../plan/plan.ts'
 import { ChaosLoad } from './chaos-load.ts'
 import { type ChaosProgress, type ChaosReport, chaosReport } from './chaos-report.ts'
@@ -21,7 +20,7 @@ import { LinkFaults } from './link-faults.ts'
 import { temporaryFolder } from './local-cluster.ts'
 import { NodeKeeper } from './node-keeper.ts'
 import { PlannedCluster } from './planned-cluster.ts'
-import { ProcessFaults } from './process-faults.ts'
+import { ProcessFaults, type Struck } from './process-faults.ts'
 import { differences } from './replicas.ts'
 import { SmallDisk } from './small-disks.ts'
 
@@ -35,7 +34,7 @@ export interface ChaosRunOptions {
   readonly keep: boolean
   /** Ends the faults; then everything is healed and judged as it is. */
   readonly signal: AbortSignal
-  readonly told: (fault: FaultName, nodes: readonly string[], forMs: number) => void
+  readonly told: (struck: Struck) => void
 }
 
 export interface ChaosOutcome {
@@ -98,14 +97,13 @@ export class ChaosRun {
 
   get progress(): ChaosProgress {
     const { acked = 0, unknown = 0 } = this.#load?.producers ?? {}
-    const applied = [...(this.#faults?.applied.values() ?? [])]
     const nodes = this.#cluster?.nodes ?? []
     return {
       phase: this.#phase,
       elapsedMs: this.#loadedMs === 0 ? 0 : performance.now() - this.#loadedMs,
       acked,
       unknown,
-      faults: applied.reduce((sum, count) => sum + count, 0),
+      faults: this.#faults?.struck.length ?? 0,
       active: this.#faults?.active ?? 0,
       nodesUp: nodes.filter(({ running }) => running).length,
       nodes: nodes.length,
@@ -196,7 +194,7 @@ export class ChaosRun {
       load,
       ownEnds: keeper.ownEnds,
       damaged: files.ranges,
-      applied: faults.applied,
+      struck: faults.struck,
       skipped: faults.skipped,
       problems: this.#problems,
       anomalies: checkHistory(load.history),

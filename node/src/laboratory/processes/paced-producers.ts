@@ -16,11 +16,19 @@ export interface PacedOptions {
   readonly valueBytes: number
 }
 
+/** A time in which a partition acknowledged nothing. */
+export interface Gap {
+  readonly partition: number
+  /** Since the load began. */
+  readonly fromMs: number
+  readonly ms: number
+}
+
 const tickMs = 10
 /** Sends nobody has answered. */
-const inFlightMax = 10_000
+const inFlightMax = 30_000
 /** A tick that comes late makes up for no more. */
-const catchUpMs = 200
+const catchUpMs = 2_000
 
 export class PacedProducers {
   acked = 0
@@ -28,14 +36,14 @@ export class PacedProducers {
   unknown = 0
   /** Certainly not stored. */
   failed = 0
-  /** The longest time in which a partition acknowledged nothing. */
-  longestGapMs = 0
+  longestGap: Gap = { partition: 0, fromMs: 0, ms: 0 }
   readonly #options: PacedOptions
   readonly #recorder: HistoryRecorder
   readonly #log: LiveLog
   readonly #producers: readonly Producer[]
   readonly #lastAckMs: number[]
   #timer: NodeJS.Timeout | undefined
+  #startMs = 0
   #paidMs = 0
   #count = 0
   #unsettled = 0
@@ -57,8 +65,9 @@ export class PacedProducers {
   }
 
   start(): void {
-    this.#paidMs = performance.now()
-    this.#lastAckMs.fill(this.#paidMs)
+    this.#startMs = performance.now()
+    this.#paidMs = this.#startMs
+    this.#lastAckMs.fill(this.#startMs)
     this.#timer = setInterval(() => this.#tick(), tickMs)
   }
 
@@ -66,8 +75,7 @@ export class PacedProducers {
   async stop(): Promise<void> {
     clearInterval(this.#timer)
     while (this.#unsettled > 0) await pause(tickMs)
-    const nowMs = performance.now()
-    for (const lastMs of this.#lastAckMs) this.#gap(nowMs - lastMs)
+    for (const partition of this.#lastAckMs.keys()) this.#gapEnds(partition)
   }
 
   #tick(): void {
@@ -94,9 +102,7 @@ export class PacedProducers {
         this.#recorder.ok('send', send, this.#settled(), { partition, offset })
         this.acked += 1
         this.#log.saw(partition, offset, value)
-        const ackedMs = performance.now()
-        this.#gap(ackedMs - this.#lastAckMs[partition]!)
-        this.#lastAckMs[partition] = ackedMs
+        this.#gapEnds(partition)
       },
       (error: unknown) => this.#refused(send, error),
     )
@@ -120,7 +126,12 @@ export class PacedProducers {
     return performance.now()
   }
 
-  #gap(ms: number): void {
-    this.longestGapMs = Math.max(this.longestGapMs, ms)
+  #gapEnds(partition: number): void {
+    const nowMs = performance.now()
+    const lastMs = this.#lastAckMs[partition]!
+    this.#lastAckMs[partition] = nowMs
+    if (nowMs - lastMs <= this.longestGap.ms) return
+    const fromMs = Math.round(lastMs - this.#startMs)
+    this.longestGap = { partition, fromMs, ms: Math.round(nowMs - lastMs) }
   }
 }

@@ -20,7 +20,16 @@ export interface FaultParts {
   readonly links: LinkFaults
   readonly files: FileFaults
   readonly disks: DiskFaults
-  readonly told: (fault: FaultName, nodes: readonly string[], forMs: number) => void
+  readonly told: (struck: Struck) => void
+}
+
+/** A step that found its target in a state it could change. */
+export interface Struck {
+  readonly fault: ProcessFault
+  readonly nodes: readonly string[]
+  /** Since the steps were scheduled. */
+  readonly atMs: number
+  readonly forMs: number
 }
 
 /** A step that waits for an election strikes without one after this time. */
@@ -29,8 +38,7 @@ const lookEveryMs = 100
 const repairLookMs = 500
 
 export class ProcessFaults {
-  /** How often a step of each fault found its target in a state it could change. */
-  readonly applied = new Map<FaultName, number>()
+  readonly struck: Struck[] = []
   /** Faults of the plan that nothing was done for, and why. */
   readonly skipped = new Map<FaultName, string>()
   readonly #parts: FaultParts
@@ -39,6 +47,7 @@ export class ProcessFaults {
   readonly #striking = new Set<Promise<void>>()
   /** Damage is done one step after the other. */
   #damages: Promise<void> = Promise.resolve()
+  #startMs = 0
   #healed = false
 
   constructor(parts: FaultParts) {
@@ -51,6 +60,7 @@ export class ProcessFaults {
   }
 
   schedule(steps: readonly Step[]): void {
+    this.#startMs = performance.now()
     for (const step of steps) {
       const { fault } = step
       if (!isProcessFault(fault)) this.skipped.set(fault, whyNot(fault))
@@ -116,8 +126,10 @@ export class ProcessFaults {
     if (this.#healed || hit.nodes.length === 0) return
     const undo = await this.#begin(fault, step, hit)
     if (undo === undefined) return
-    this.applied.set(fault, (this.applied.get(fault) ?? 0) + 1)
-    this.#parts.told(fault, hit.nodes, step.forMs)
+    const atMs = Math.round(performance.now() - this.#startMs)
+    const struck = { fault, nodes: hit.nodes, atMs, forMs: step.forMs }
+    this.struck.push(struck)
+    this.#parts.told(struck)
     this.#undos.add(undo)
     this.#after(step.forMs, () => {
       if (this.#undos.delete(undo)) undo()
