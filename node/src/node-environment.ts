@@ -2,6 +2,7 @@
 // and randomness; the simulator gives its own. Options are what differs between nodes.
 import type { Host, Probe, Random } from '@quorate/actors'
 import type { Network } from './mesh/network.ts'
+import type { MeshTap } from './mesh/tap.ts'
 import type { EventLog } from './observe/log.ts'
 import type { RaftTiming } from './replication/raft-owner.ts'
 import type { Disk } from './storage/disk.ts'
@@ -21,6 +22,8 @@ export interface NodeEnvironment {
   failed(reason: string): void
   /** Random number above zero, new for each start of the process. */
   readonly session: number
+  /** Stands between the mesh and what arrives through it; for simulations. Default: nothing does. */
+  readonly tap?: MeshTap
 }
 
 export interface NodeOptions {

@@ -64,6 +64,7 @@ export function createNodeMesh(wiring: MeshWiring): Mesh {
     nonce: () => environment.nonce(),
     probe: environment.probe ?? noProbe,
     events: meshEvents(wiring),
+    tap: environment.tap,
   })
 }
 

@@ -88,8 +88,8 @@ export {
   type SequentialObject,
 } from './history/linearize.ts'
 export { HistoryRecorder } from './history/recorder.ts'
-export type { FaultName } from './plan/fault-table.ts'
-export { type Plan, parsePlan } from './plan/plan.ts'
+export { type FaultName, faultTable } from './plan/fault-table.ts'
+export { type Plan, parsePlan, type Step } from './plan/plan.ts'
 export { type PlanKind, planKinds } from './plan/plan-kinds.ts'
 export { planOfSeed } from './plan/plan-of-seed.ts'
 export { firstCursor, simpler } from './plan/plan-shrink.ts'

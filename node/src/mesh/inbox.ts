@@ -21,6 +21,7 @@ import {
   makeAnswer,
 } from './handshake.ts'
 import type { LinkCounters } from './metrics.ts'
+import type { MeshTap } from './tap.ts'
 
 /** What the door gets for a connection whose proof was accepted. */
 export interface AcceptedPeer {
@@ -48,6 +49,7 @@ export interface InboxOptions {
   reply(fromNode: string, item: ReplyItem): void
   respond(toNode: string, item: PreparedItem, id: number, session: number): void
   deliver(envelope: RemoteEnvelope): void
+  readonly tap?: MeshTap | undefined
 }
 
 interface Incoming {
@@ -134,7 +136,11 @@ export class Inbox {
       counters.bytesIn += payload.byteLength
       counters.itemsIn += items.length
     }
-    for (const item of items) this.#dispatch(hello, item)
+    const { tap } = this.#options
+    for (const item of items) {
+      if (tap === undefined) this.#dispatch(hello, item)
+      else tap.received(node, item, (delivered) => this.#dispatch(hello, delivered))
+    }
   }
 
   #decode(hello: MeshHello, payload: Chunks, counters: LinkCounters | undefined): MeshItem[] {

@@ -28,6 +28,7 @@ import {
   RequestTable,
   type RequestTableMessage,
 } from './request-table.ts'
+import type { MeshTap } from './tap.ts'
 
 export interface MeshOptions {
   readonly network: Network
@@ -41,6 +42,7 @@ export interface MeshOptions {
   readonly probe: NodeProbe
   readonly events: MeshEvents
   readonly limits?: Partial<MeshLimits>
+  readonly tap?: MeshTap | undefined
 }
 
 export interface Mesh {
@@ -127,6 +129,7 @@ class NodeMesh implements Mesh {
       respond: (toNode, item, id, session) =>
         this.#peers.get(toNode)?.bulk.ref.reply({ type: 'item', item, id, session }),
       deliver: (envelope) => system.deliver(envelope),
+      tap: options.tap,
     })
     for (const [node, peer] of options.peers) this.setPeer(node, peer)
     system.registerTransport({ send: (node, envelope) => this.#sendActor(node, envelope) })

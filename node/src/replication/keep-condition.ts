@@ -22,8 +22,10 @@ export function keepCondition(
   }
   switch (effect.type) {
     case 'recovered':
-      owner.event('replica.tail-known', {})
-      storage.setTailKnown(key, stored)
+      storage.setTailKnown(key, (error) => {
+        if (error === undefined) owner.event('replica.tail-known', {})
+        stored(error)
+      })
       return
     case 'tail-unknown':
       owner.event('replica.tail-unknown', { reason: effect.reason })

@@ -14,6 +14,8 @@ export const networkFaults = [
   'stall',
   /** Bytes take longer than usual. */
   'delay',
+  /** Bytes take their time: the path carries few of them. */
+  'slow',
   /** Bytes arrive in arbitrary pieces. */
   'split',
   /** A connection was refused though somebody listens. */
@@ -26,6 +28,16 @@ export const networkFaults = [
   'broken',
   /** A host with links crashed. */
   'crash',
+  /** A message between nodes never arrived, though its link lasted: message-faults.ts. */
+  'message-lost',
+  /** A message was held back, and others overtook it. */
+  'message-late',
+  /** Messages arrived in another order than they were sent in. */
+  'message-reordered',
+  /** A message arrived twice. */
+  'message-twice',
+  /** A message arrived again much later. */
+  'message-replayed',
 ] as const
 export type NetworkFault = (typeof networkFaults)[number]
 
@@ -54,6 +66,7 @@ export class NetworkPath {
   readonly hash: number
   cut: FaultEpisode | undefined
   stall: FaultEpisode | undefined
+  slow: { readonly bytesPerMs: number; readonly episode: FaultEpisode } | undefined
   delay: { readonly setting: DelaySetting; readonly episode: FaultEpisode } | undefined
   split: { readonly perMille: number; readonly episode: FaultEpisode } | undefined
   /** When what was sent before has left. */
@@ -68,10 +81,11 @@ export class NetworkPath {
     this.hash = textHash(this.purpose)
   }
 
-  /** Ends cut, stall, delay and split. */
+  /** Ends cut, stall, slowness, delay and split. */
   heal(): void {
     this.cut = undefined
     this.stall = undefined
+    this.slow = undefined
     this.delay = undefined
     this.split = undefined
   }
@@ -103,6 +117,12 @@ export class NetworkFaults {
       paths.set(to, path)
     }
     return path
+  }
+
+  /** Paths that carry few bytes. */
+  slowPaths(): NetworkPath[] {
+    const paths = [...this.#paths.values()].flatMap((each) => [...each.values()])
+    return paths.filter(({ slow }) => slow !== undefined)
   }
 
   /** Why nothing gets over the path now; undefined when it is free. */

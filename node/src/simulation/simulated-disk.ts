@@ -45,6 +45,13 @@ export interface DiskFault {
   readonly times?: number
 }
 
+/** Operations on these paths do not complete before that time; `held`: it kept so many waiting. */
+export interface DiskStall {
+  readonly path: RegExp
+  readonly untilMs: number
+  held: number
+}
+
 /** A durable write has reached the platter. */
 export type SyncedListener = (path: string, position: number, bytes: Uint8Array) => void
 
@@ -70,7 +77,7 @@ export class SimulatedDisk {
   /** Operations that a stall held back, and writes that found no room. */
   readonly counters = { stalled: 0, full: 0 }
   readonly #faults: { fault: DiskFault; left: number }[] = []
-  #stalls: { path: RegExp; untilMs: number }[] = []
+  #stalls: DiskStall[] = []
   #underWay = new Set<UnderWay>()
   #listeners: SyncedListener[] = []
   #sequence = 0
@@ -124,12 +131,17 @@ export class SimulatedDisk {
   }
 
   /** Operations on matching paths complete no earlier than after this time. */
-  stall(forMs: number, path: RegExp = /^/): void {
-    this.#stalls.push({ path, untilMs: this.#scheduler.nowMs + forMs })
+  stall(forMs: number, path: RegExp = /^/): Readonly<DiskStall> {
+    const stall = { path, untilMs: this.#scheduler.nowMs + forMs, held: 0 }
+    this.#stalls.push(stall)
+    return stall
   }
 
-  fail(fault: DiskFault): void {
-    this.#faults.push({ fault, left: fault.times ?? 1 })
+  /** Returns how often it is still to happen. */
+  fail(fault: DiskFault): { readonly left: number } {
+    const failing = { fault, left: fault.times ?? 1 }
+    this.#faults.push(failing)
+    return failing
   }
 
   clearFaults(): void {
@@ -216,6 +228,7 @@ export class SimulatedDisk {
     const now = this.#scheduler.nowMs
     this.#stalls = this.#stalls.filter(({ untilMs }) => untilMs > now)
     const stalls = this.#stalls.filter((stall) => stall.path.test(path))
+    for (const stall of stalls) stall.held += 1
     return Math.max(0, ...stalls.map(({ untilMs }) => untilMs))
   }
 

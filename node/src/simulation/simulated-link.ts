@@ -3,7 +3,12 @@
 // Everything sent in one moment is one segment. Receivers get copies in pieces of at most 64 KiB,
 // as from a socket. Faults are looked up in network-faults.ts; simulated-network.ts makes the ends.
 import type { Random } from '@quorate/actors'
-import { eventClass, type SimulatedHost, type Simulation } from '@quorate/actors/testing'
+import {
+  eventClass,
+  type SimulatedEvent,
+  type SimulatedHost,
+  type Simulation,
+} from '@quorate/actors/testing'
 import { allocate, type Chunks, crc32c } from '@quorate/protocol'
 import type { ByteLink, LinkHandlers } from '../mesh/network.ts'
 import type { FaultEpisode, NetworkFaults, NetworkPath } from './network-faults.ts'
@@ -81,7 +86,7 @@ export class SimulatedLink implements ByteLink {
   /** On the way to the other end, oldest first. Invariant: arrival times never fall. */
   readonly #underWay: Segment[] = []
   #underWayBytes = 0
-  #arrivalPlanned = false
+  #planned: SimulatedEvent | undefined
   #paused = false
   /** To the other end. */
   #path: NetworkPath | undefined
@@ -95,7 +100,7 @@ export class SimulatedLink implements ByteLink {
     this.peer = peer
     this.#departs = () => this.#depart()
     this.#arrives = () => {
-      this.#arrivalPlanned = false
+      this.#planned = undefined
       this.#arrive()
     }
   }
@@ -175,12 +180,24 @@ export class SimulatedLink implements ByteLink {
   /** The path may be free again, or the receiver reads again. */
   planArrival(): void {
     const next = this.#underWay[0]
-    if (next === undefined || this.#arrivalPlanned) return
-    this.#arrivalPlanned = true
+    if (next === undefined || this.#planned !== undefined) return
     const { scheduler } = this.#world
     // A dead process has no events, but what was sent to it must still run into the silence.
     const { owner, alive } = this.other.life
-    scheduler.at(next.arriveAtMs, eventClass.network, this.#arrives, alive ? owner : undefined)
+    const { arriveAtMs } = next
+    const owning = alive ? owner : undefined
+    this.#planned = scheduler.at(arriveAtMs, eventClass.network, this.#arrives, owning)
+  }
+
+  /** What is under way arrives by then. */
+  hasten(latestMs: number): void {
+    for (const segment of this.#underWay) {
+      segment.arriveAtMs = Math.min(segment.arriveAtMs, latestMs)
+    }
+    if (this.#planned === undefined) return
+    this.#planned.run = undefined
+    this.#planned = undefined
+    this.planArrival()
   }
 
   #depart(): void {

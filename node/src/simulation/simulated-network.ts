@@ -6,9 +6,11 @@ import type { Random } from '@quorate/actors'
 import { eventClass, type SimulatedHost } from '@quorate/actors/testing'
 import { formatAddress, parseAddress } from '../mesh/address.ts'
 import type { ByteLink, LinkHandlers, Listener, Network } from '../mesh/network.ts'
+import { MessageFaults } from './message-faults.ts'
 import {
   type DelaySetting,
   episode,
+  type FaultEpisode,
   type NetworkFault,
   NetworkFaults,
   type NetworkPath,
@@ -49,6 +51,8 @@ interface Attempt {
 }
 
 export class SimulatedNetwork {
+  /** Of single messages between nodes; healed with everything else. */
+  readonly messages: MessageFaults
   readonly #world: LinkWorld
   readonly #faults = new NetworkFaults()
   readonly #options: SimulatedNetworkOptions
@@ -66,6 +70,7 @@ export class SimulatedNetwork {
     options: Partial<SimulatedNetworkOptions> = {},
   ) {
     this.#options = { ...defaultOptions, ...options }
+    this.messages = new MessageFaults(scheduler, random, this.#faults)
     this.#world = {
       scheduler,
       random,
@@ -115,22 +120,31 @@ export class SimulatedNetwork {
   }
 
   /** No bytes and no connections from a to b, and (`both`, the default) from b to a. */
-  cut(a: string, b: string, direction: 'both' | 'forward' = 'both'): void {
-    const fault = episode('cut')
+  cut(
+    a: string,
+    b: string,
+    direction: 'both' | 'forward' = 'both',
+    fault: FaultEpisode = episode('cut'),
+  ): void {
     this.#faults.path(a, b).cut ??= fault
     if (direction === 'both') this.#faults.path(b, a).cut ??= fault
   }
 
-  /** Ends cuts, stalls, delays and splits between the two. */
+  /** Ends cuts, stalls, delays, slowness and splits between the two. */
   heal(a: string, b: string): void {
-    this.#faults.path(a, b).heal()
-    this.#faults.path(b, a).heal()
+    const paths = [this.#faults.path(a, b), this.#faults.path(b, a)]
+    const slow = paths.filter((path) => path.slow !== undefined)
+    for (const path of paths) path.heal()
+    for (const path of slow) this.#hasten(path)
     this.#planArrivals()
   }
 
   /** Ends every fault. */
   healAll(): void {
+    const slow = this.#faults.slowPaths()
     this.#faults.clear()
+    for (const path of slow) this.#hasten(path)
+    this.messages.healAll()
     this.#planArrivals()
   }
 
@@ -149,7 +163,7 @@ export class SimulatedNetwork {
     const { scheduler } = this.#world
     const fault = episode('stall')
     const paths = [this.#faults.path(a, b), this.#faults.path(b, a)]
-    for (const path of paths) path.stall = fault
+    this.clog(a, b, fault)
     const release = (): void => {
       for (const path of paths) if (path.stall === fault) path.stall = undefined
       this.#planArrivals()
@@ -157,9 +171,20 @@ export class SimulatedNetwork {
     scheduler.at(scheduler.nowMs + forMs, eventClass.fault, release)
   }
 
-  /** Slows both directions down until healed. */
-  delay(a: string, b: string, setting: DelaySetting): void {
-    const fault = episode('delay')
+  /** Holds all bytes between the two back until healed. */
+  clog(a: string, b: string, fault: FaultEpisode = episode('stall')): void {
+    for (const path of [this.#faults.path(a, b), this.#faults.path(b, a)]) path.stall = fault
+  }
+
+  /** Both directions carry only so many bytes in a millisecond until healed. */
+  slow(a: string, b: string, bytesPerMs: number, fault: FaultEpisode = episode('slow')): void {
+    for (const path of [this.#faults.path(a, b), this.#faults.path(b, a)]) {
+      path.slow = { bytesPerMs, episode: fault }
+    }
+  }
+
+  /** Makes both directions late until healed. */
+  delay(a: string, b: string, setting: DelaySetting, fault: FaultEpisode = episode('delay')): void {
     for (const path of [this.#faults.path(a, b), this.#faults.path(b, a)]) {
       path.delay = { setting, episode: fault }
     }
@@ -178,13 +203,16 @@ export class SimulatedNetwork {
     this.#faults.refuse(host, refuses)
   }
 
-  /** Breaks all links between the two; what was under way arrives in part. */
-  reset(a: string, b: string): void {
+  /** Breaks all links between the two; what was under way arrives in part. Returns how many broke. */
+  reset(a: string, b: string): number {
+    let broken = 0
     for (const end of [...this.#ends]) {
       if (end.life.host !== a || end.other.life.host !== b) continue
       this.#faults.count('reset')
       end.reset()
+      broken += 1
     }
+    return broken
   }
 
   /**
@@ -210,7 +238,7 @@ export class SimulatedNetwork {
     // Whole microseconds, so that no sum depends on rounding.
     const steps = Math.round((latencyMaxMs - latencyMinMs) * 1000) + 1
     let latencyMs = latencyMinMs + random.integer(path.latencyPurpose, steps) / 1000
-    const { delay } = path
+    const { delay, slow } = path
     if (delay !== undefined) {
       this.#faults.tookEffect(delay.episode)
       const jitterSteps = Math.round(delay.setting.jitterMs * 1000) + 1
@@ -218,13 +246,25 @@ export class SimulatedNetwork {
       latencyMs += delay.setting.extraMs + jitterMs
     }
     const startsMs = Math.max(scheduler.nowMs, path.freeAtMs)
-    const leavesMs = startsMs + sizeBytes / bandwidthBytesPerMs
+    const bytesPerMs = Math.min(bandwidthBytesPerMs, slow?.bytesPerMs ?? bandwidthBytesPerMs)
+    const leavesMs = startsMs + sizeBytes / bytesPerMs
+    if (slow !== undefined && leavesMs > startsMs) this.#faults.tookEffect(slow.episode)
     if (leavesMs > scheduler.nowMs) path.freeAtMs = leavesMs
     return leavesMs + latencyMs
   }
 
   #planArrivals(): void {
     for (const end of this.#ends) end.planArrival()
+  }
+
+  /** What a slow path holds arrives as if the path had never been slow. */
+  #hasten(path: NetworkPath): void {
+    path.freeAtMs = 0
+    const latestMs = this.#world.scheduler.nowMs + this.#options.latencyMaxMs
+    for (const end of this.#ends) {
+      const { from, to } = path
+      if (end.life.host === from && end.other.life.host === to) end.hasten(latestMs)
+    }
   }
 
   #listen(

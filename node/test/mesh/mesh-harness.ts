@@ -82,6 +82,7 @@ export class TestNode {
         addressChanged: (node, address) => this.peers.push(`at ${node} ${address}`),
         log: (record) => this.log.push(record),
       },
+      tap: world.network.messages.tap(id, this.host),
     })
     this.network.listen(
       peer(id).address,

@@ -87,9 +87,12 @@ export class FaultAtlas {
     this.#out.delete(node)
   }
 
-  /** The replica has learnt again how far its log goes. */
-  recovered(name: string): void {
-    if (this.#lost.get(name) === 'extent') this.#lost.delete(name)
+  /** The node's replica of the group has learnt again how far its log goes, and has synced that. */
+  recovered(node: string, key: string): void {
+    for (const [replicaId, place] of this.#groups.get(key)?.nodes ?? []) {
+      const name = `${key}.${replicaId}`
+      if (place === node && this.#lost.get(name) === 'extent') this.#lost.delete(name)
+    }
   }
 
   /** Committed entries of the group of which a quorum of disks holds whole copies, in order. */
@@ -296,7 +299,9 @@ function lossesBetween(before: IntactCopies, after: IntactCopies): Losses {
   // A torn write leaves no trace behind it: only damage before later batches, or in a file whose
   // length or header is wrong, is seen.
   const isSeen = gone.some((number) => [...after.wal.batches].some((other) => other > number))
-  const isExtentLost = gone.length > 0 && (isSeen || !after.wal.whole)
+  const isFileLost = !after.wal.whole
+  // A file that cannot be read might have held anything, though it held nothing.
+  const isExtentLost = gone.length > 0 ? isSeen || isFileLost : isFileLost && before.wal.whole
   for (const name of before.replicas.keys()) {
     if (!after.replicas.has(name)) losses.set(name, 'term')
     else if (isExtentLost) losses.set(name, 'extent')

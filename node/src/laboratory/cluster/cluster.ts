@@ -76,6 +76,8 @@ export class SimulatedCluster implements Aim {
   away: ReadonlySet<string> = new Set()
   /** Whether a node may end, or stop a replica, over damage; set by what does the damage. */
   mayStop: (node: string) => boolean = () => false
+  /** Called when a replica that had lost its end has all of it again, on disk. */
+  tailKnown: ((node: string, group: string) => void) | undefined
   /** Id of the topic under test, and nodes of each of its partitions; set once it exists. */
   topic: { readonly id: number; readonly members: readonly (readonly string[])[] } | undefined
   readonly #trace: Trace | undefined
@@ -240,6 +242,7 @@ export class SimulatedCluster implements Aim {
     if (Object.hasOwn(this.recoveries, event)) {
       this.recoveries[event as keyof typeof this.recoveries] += 1
     }
+    if (event === 'replica.tail-known') this.tailKnown?.(node, (fields as { group: string }).group)
     if (event === 'storage.damaged') this.damageEvents.push(fields)
     if (naming.has(event)) this.reports.push({ node, text: `${event} ${textOf(fields)}` })
     if (!alarming.has(event)) return

@@ -9,7 +9,9 @@ import { awaited, type GroupName, parseTarget, type Target } from '../plan/targe
 import type { SimulatedCluster } from './cluster.ts'
 import type { Damages } from './damage.ts'
 import type { Membership } from './membership.ts'
-import { type StorageFault, StorageFaults } from './storage-faults.ts'
+import { type NetworkStrike, NetworkStrikes } from './network-strikes.ts'
+import { isStorageFault, StorageFaults } from './storage-faults.ts'
+import { nothingToUndo, type Struck } from './struck.ts'
 import { aim, type Hit } from './targets.ts'
 
 interface Waiting {
@@ -19,32 +21,33 @@ interface Waiting {
   readonly lateMs: number
 }
 
-const delayed = { extraMs: 30, jitterMs: 150 } as const
-const resetAgainMs = 200
 const clockJumpMs = 7_000
 /** A step that waits for an election strikes without one after this time. */
 const waitMs = 2_000
 
-type Path = readonly [from: string, to: string]
-
 export class Faults {
-  /** How often a step of each fault found its target in a state it could change. */
-  readonly applied: Record<FaultName, number>
   readonly #cluster: SimulatedCluster
+  readonly #network: NetworkStrikes
   readonly #storage: StorageFaults
   readonly #membership: Membership
   #waiting: Waiting[] = []
-  readonly #spoiled = new Set<{ readonly path: Path; readonly apply: () => void }>()
+  readonly #struck: { readonly fault: FaultName; readonly struck: Struck }[] = []
   #healed = false
 
   constructor(cluster: SimulatedCluster, damages: Damages, membership: Membership) {
     this.#cluster = cluster
     this.#membership = membership
+    this.#network = new NetworkStrikes(cluster)
     this.#storage = new StorageFaults(cluster, damages)
-    this.applied = Object.fromEntries(faultNames.map((name) => [name, 0])) as Record<
-      FaultName,
-      number
-    >
+  }
+
+  /** How many steps of each fault took effect: they changed something, and something met it. */
+  get applied(): Readonly<Record<FaultName, number>> {
+    const applied = Object.fromEntries(faultNames.map((name) => [name, 0]))
+    for (const { fault, struck } of this.#struck) {
+      if (struck.met === undefined || struck.met()) applied[fault] = applied[fault]! + 1
+    }
+    return applied as Record<FaultName, number>
   }
 
   schedule(steps: readonly Step[]): void {
@@ -88,7 +91,7 @@ export class Faults {
   healAll(away: ReadonlySet<string>): void {
     this.#healed = true
     this.#waiting = []
-    this.#spoiled.clear()
+    this.#network.healAll()
     const { network, nodes } = this.#cluster
     network.healAll()
     this.#cluster.splitBytes()
@@ -112,41 +115,23 @@ export class Faults {
     if (this.#healed) return
     const hit = aim(target, this.#cluster)
     if (hit.nodes.length === 0) return
-    const undo = this.#strike(step, hit)
-    if (undo === undefined) return
-    this.applied[step.fault] += 1
+    const struck = this.#strike(step, hit)
+    if (struck === undefined) return
+    this.#struck.push({ fault: step.fault, struck })
     const { simulation } = this.#cluster
     simulation.note(`fault ${step.fault} ${hit.nodes.join()}`)
     this.#cluster.trace('fault', { fault: step.fault, nodes: hit.nodes, forMs: step.forMs })
     simulation.at(simulation.nowMs + step.forMs, eventClass.fault, () => {
       if (this.#healed) return
       this.#cluster.trace('fault.over', { fault: step.fault, nodes: hit.nodes })
-      undo()
+      struck.undo()
     })
   }
 
-  /** Does it, and returns how to undo it; undefined when nothing changed. */
-  #strike(step: Step, { nodes, pair }: Hit): (() => void) | undefined {
+  /** Undefined when nothing changed. */
+  #strike(step: Step, hit: Hit): Struck | undefined {
+    const { nodes } = hit
     switch (step.fault) {
-      case 'isolate':
-        return this.#cut(this.#apart(nodes, this.#everybody()), 'both')
-      case 'isolate-peers':
-        return this.#cut(this.#apart(nodes, this.#cluster.nodeNames), 'both')
-      case 'mute':
-        return this.#cut(this.#apart(nodes, this.#cluster.nodeNames), 'forward')
-      case 'deafen': {
-        const paths = this.#apart(nodes, this.#cluster.nodeNames)
-        const reversed = paths.map(([from, to]) => [to, from] as const)
-        return this.#cut(reversed, 'forward')
-      }
-      case 'cut':
-        return pair === undefined ? undefined : this.#cut([pair], 'both')
-      case 'cut-forward':
-        return pair === undefined ? undefined : this.#cut([pair], 'forward')
-      case 'reset':
-        return this.#reset(step, pair === undefined ? this.#around(nodes) : [pair])
-      case 'delay':
-        return this.#delay(pair === undefined ? this.#around(nodes) : [pair])
       case 'power':
       case 'kill':
         return this.#crash(nodes, step.fault)
@@ -166,120 +151,75 @@ export class Faults {
       case 'move-partition':
       case 'rebalance': {
         const target = this.#cluster.node(nodes[0]!)
-        const changes = this.#membership.change(step.fault, target, Number(step.detail ?? 0))
-        return changes ? () => {} : undefined
+        return this.#membership.change(step.fault, target, Number(step.detail ?? 0))
       }
       default:
-        return this.#storage.strike(
-          step as Step & { fault: StorageFault },
-          nodes.map((name) => this.#cluster.node(name)),
-        )
+        return this.#strikeElsewhere(step, hit)
     }
   }
 
-  #everybody(): readonly string[] {
-    return [...this.#cluster.nodeNames, ...this.#cluster.clientNames]
-  }
-
-  /** Paths from the given nodes to all others of a list. */
-  #apart(nodes: readonly string[], all: readonly string[]): Path[] {
-    const others = all.filter((name) => !nodes.includes(name))
-    return nodes.flatMap((node) => others.map((other) => [node, other] as const))
-  }
-
-  /** Paths between the given nodes and everybody, each pair once. */
-  #around(nodes: readonly string[]): Path[] {
-    const inside = nodes.flatMap((node, position) =>
-      nodes.slice(position + 1).map((other) => [node, other] as const),
-    )
-    return [...inside, ...this.#apart(nodes, this.#everybody())]
-  }
-
-  #cut(paths: readonly Path[], direction: 'both' | 'forward'): () => void {
-    return this.#spoil(paths, (from, to) => this.#cluster.network.cut(from, to, direction))
-  }
-
-  #delay(paths: readonly Path[]): () => void {
-    return this.#spoil(paths, (from, to) => this.#cluster.network.delay(from, to, delayed))
-  }
-
-  /** Faults of one path may overlap: the end of one leaves the others as they are. */
-  #spoil(paths: readonly Path[], apply: (from: string, to: string) => void): () => void {
-    const spoiled = paths.map((path) => ({ path, apply: () => apply(...path) }))
-    for (const each of spoiled) {
-      each.apply()
-      this.#spoiled.add(each)
+  #strikeElsewhere(step: Step, hit: Hit): Struck | undefined {
+    if (isStorageFault(step)) {
+      return this.#storage.strike(
+        step,
+        hit.nodes.map((name) => this.#cluster.node(name)),
+      )
     }
-    return () => {
-      for (const each of spoiled) this.#spoiled.delete(each)
-      for (const [from, to] of paths) {
-        this.#cluster.network.heal(from, to)
-        for (const { path, apply: again } of this.#spoiled) {
-          if (path.includes(from) && path.includes(to)) again()
-        }
-      }
-      this.#cluster.splitBytes()
-    }
+    return this.#network.strike(step as Step & { fault: NetworkStrike }, hit)
   }
 
-  #reset(step: Step, paths: readonly Path[]): () => void {
-    const { network, simulation } = this.#cluster
-    const untilMs = simulation.nowMs + step.forMs
-    const again = (): void => {
-      if (this.#healed) return
-      for (const [from, to] of paths) network.reset(from, to)
-      const nextMs = simulation.nowMs + resetAgainMs
-      if (nextMs < untilMs) simulation.at(nextMs, eventClass.fault, again)
-    }
-    again()
-    return () => {}
-  }
-
-  #crash(names: readonly string[], what: 'power' | 'kill'): (() => void) | undefined {
+  #crash(names: readonly string[], what: 'power' | 'kill'): Struck | undefined {
     const nodes = names.map((name) => this.#cluster.node(name)).filter((node) => node.running)
     if (nodes.length === 0) return undefined
     for (const node of nodes) node.crash(what)
-    return () => {
+    const undo = (): void => {
       for (const node of nodes) node.start()
     }
+    return { undo }
   }
 
-  #stop(names: readonly string[]): (() => void) | undefined {
+  #stop(names: readonly string[]): Struck | undefined {
     const nodes = names.map((name) => this.#cluster.node(name)).filter((node) => node.running)
     if (nodes.length === 0) return undefined
     for (const node of nodes) node.stop()
-    return () => {
+    const undo = (): void => {
       for (const node of nodes) node.startAfterStop()
     }
+    return { undo }
   }
 
-  #pause(names: readonly string[]): (() => void) | undefined {
+  #pause(names: readonly string[]): Struck | undefined {
     const nodes = names.map((name) => this.#cluster.node(name)).filter((node) => node.running)
     if (nodes.length === 0) return undefined
     for (const node of nodes) node.pause()
-    return () => {
+    const undo = (): void => {
       for (const node of nodes) node.resume()
     }
+    return { undo }
   }
 
-  #jumpClocks(names: readonly string[]): () => void {
+  #jumpClocks(names: readonly string[]): Struck {
     const nodes = names.map((name) => this.#cluster.node(name))
     for (const node of nodes) node.jumpClock(clockJumpMs)
-    return () => {
+    const undo = (): void => {
       for (const node of nodes) node.jumpClock(-clockJumpMs)
     }
+    return { undo }
   }
 
-  #stall(names: readonly string[], forMs: number): () => void {
-    for (const name of names) this.#cluster.node(name).disk.stall(forMs)
-    return () => {}
+  #stall(names: readonly string[], forMs: number): Struck {
+    const stalls = names.map((name) => this.#cluster.node(name).disk.stall(forMs))
+    return { undo: nothingToUndo, met: () => stalls.some(({ held }) => held > 0) }
   }
 
-  #fill(names: readonly string[]): () => void {
+  #fill(names: readonly string[]): Struck {
     const disks = names.map((name) => this.#cluster.node(name).disk)
+    const refusals = (): number => disks.reduce((sum, { counters }) => sum + counters.full, 0)
+    const before = refusals()
     for (const disk of disks) disk.capacityBytes = disk.usedBytes()
-    return () => {
+    const undo = (): void => {
       for (const disk of disks) disk.capacityBytes = Number.POSITIVE_INFINITY
     }
+    return { undo, met: () => refusals() > before }
   }
 }

@@ -15,6 +15,7 @@ import type { SimulatedCluster } from './cluster.ts'
 import type { Damages } from './damage.ts'
 import type { SimulatedClient } from './simulated-client.ts'
 import type { SimulatedNode } from './simulated-node.ts'
+import { nothingToUndo, type Struck } from './struck.ts'
 import { topicName } from './workload.ts'
 
 export type MembershipChange =
@@ -78,8 +79,14 @@ export class Membership {
     return this.#waiting.has(node)
   }
 
-  /** False when nothing is there to be changed. */
-  change(kind: MembershipChange, target: SimulatedNode, number: number): boolean {
+  /** Undefined when nothing is there to be changed. */
+  change(kind: MembershipChange, target: SimulatedNode, number: number): Struck | undefined {
+    const before = this.agreed[kind]
+    if (!this.#begin(kind, target, number)) return undefined
+    return { undo: nothingToUndo, met: () => this.agreed[kind] > before }
+  }
+
+  #begin(kind: MembershipChange, target: SimulatedNode, number: number): boolean {
     switch (kind) {
       case 'add-node':
         return this.#add()

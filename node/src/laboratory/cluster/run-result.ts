@@ -19,7 +19,7 @@ export interface RunResult {
   readonly unknown: number
   readonly notApplied: number
   readonly elections: number
-  /** Steps that found something to break, by fault. */
+  /** Steps that took effect, by fault: they changed something, and something met it. */
   readonly applied: Readonly<Record<FaultName, number>>
   /** Network faults that something met. */
   readonly network: Readonly<Record<NetworkFault, number>>

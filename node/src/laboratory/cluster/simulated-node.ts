@@ -167,6 +167,7 @@ export class SimulatedNode {
     return {
       disk: this.disk.process(host),
       network: this.#around.network.host(this.name, host),
+      tap: this.#around.network.messages.tap(this.name, host),
       host,
       random: this.#random,
       log: this.#log(host),

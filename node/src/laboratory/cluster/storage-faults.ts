@@ -9,30 +9,33 @@ import type { SimulatedCluster } from './cluster.ts'
 import type { Damages } from './damage.ts'
 import type { EntryDamageName } from './damage-entry.ts'
 import type { SimulatedNode } from './simulated-node.ts'
+import { nothingToUndo, type Struck } from './struck.ts'
 
 const startAgainMs = 50
 const restartAfterStaleMs = 200
 
-export type StorageFault = Extract<
-  FaultName,
-  | 'flip'
-  | 'zero'
-  | 'truncate'
-  | 'delete'
-  | 'stale'
-  | 'swap'
-  | 'flip-read'
-  | 'lose-disk'
-  | 'fail-read'
-  | 'fail-write'
-  | 'fail-sync'
-  | 'power-at'
-  | 'power-loop'
-  | 'spoil-majority'
-  | 'spoil-all'
->
+const storageFaults = [
+  'flip',
+  'zero',
+  'truncate',
+  'delete',
+  'stale',
+  'swap',
+  'flip-read',
+  'lose-disk',
+  'fail-read',
+  'fail-write',
+  'fail-sync',
+  'power-at',
+  'power-loop',
+  'spoil-majority',
+  'spoil-all',
+] as const satisfies readonly FaultName[]
+export type StorageFault = (typeof storageFaults)[number]
 
-type Undo = () => void
+export function isStorageFault(step: Step): step is Step & { readonly fault: StorageFault } {
+  return (storageFaults as readonly string[]).includes(step.fault)
+}
 
 export class StorageFaults {
   readonly #cluster: SimulatedCluster
@@ -43,32 +46,34 @@ export class StorageFaults {
     this.#damages = damages
   }
 
-  /** Does it, and returns how to undo it; undefined when nothing changed. */
+  /** Undefined when nothing changed. */
   strike(
     step: Step & { readonly fault: StorageFault },
     nodes: readonly SimulatedNode[],
-  ): Undo | undefined {
+  ): Struck | undefined {
     const { fault, ...rest } = step
     if (fault === 'spoil-all' || fault === 'spoil-majority') return this.#spoil(step, fault, nodes)
-    const undos = nodes.flatMap((node) => this.#strikeOne({ ...rest, fault }, node) ?? [])
-    if (undos.length === 0) return undefined
-    return () => {
-      for (const undo of undos) undo()
+    const struck = nodes.flatMap((node) => this.#strikeOne({ ...rest, fault }, node) ?? [])
+    if (struck.length === 0) return undefined
+    const undo = (): void => {
+      for (const each of struck) each.undo()
     }
+    return { undo, met: () => struck.some(({ met }) => met === undefined || met()) }
   }
 
-  #spoil(step: Step, name: EntryDamageName, nodes: readonly SimulatedNode[]): Undo | undefined {
+  #spoil(step: Step, name: EntryDamageName, nodes: readonly SimulatedNode[]): Struck | undefined {
     for (const node of nodes) node.crash('power')
-    this.#damages.spoilEntry(name, Number(step.detail), `${step.atMs}/${name}`)
-    return () => {
+    const changed = this.#damages.spoilEntry(name, Number(step.detail), `${step.atMs}/${name}`)
+    const undo = (): void => {
       for (const node of nodes) node.start()
     }
+    return { undo, met: () => changed }
   }
 
   #strikeOne(
     step: Step & { readonly fault: Exclude<StorageFault, EntryDamageName> },
     node: SimulatedNode,
-  ): Undo | undefined {
+  ): Struck | undefined {
     const { fault, atMs, target, detail = 'any' } = step
     // Keyed by the step itself: without one step the others draw the same.
     const purpose = `${atMs}/${fault}/${target}/${node.name}`
@@ -108,35 +113,41 @@ export class StorageFaults {
     node: SimulatedNode,
     purpose: string,
     damage: () => boolean,
-  ): Undo | undefined {
+  ): Struck | undefined {
     const dies = step.forMs > 0 && node.running
     if (dies) node.crash(this.#integer(`${purpose}/how`, 2) === 0 ? 'power' : 'kill')
     const changed = damage()
-    if (!dies) return changed ? () => {} : undefined
-    return () => node.start()
+    if (!dies) return changed ? { undo: nothingToUndo } : undefined
+    return { undo: () => node.start(), met: () => changed }
   }
 
-  #putBack(node: SimulatedNode, kind: string, purpose: string): Undo | undefined {
+  #putBack(node: SimulatedNode, kind: string, purpose: string): Struck | undefined {
     const path = this.#damages.remember(node, kind, purpose)
     if (path === undefined) return undefined
-    return () => {
+    let changed = false
+    const undo = (): void => {
       const { running } = node
       if (running) node.crash('power')
-      this.#damages.strike(node, 'stale', kind, purpose, path)
+      changed = this.#damages.strike(node, 'stale', kind, purpose, path)
       if (running) this.#after(restartAfterStaleMs, () => node.start())
     }
+    return { undo, met: () => changed }
   }
 
-  #powerAt(node: SimulatedNode, operations: number, purpose: string): Undo | undefined {
+  #powerAt(node: SimulatedNode, operations: number, purpose: string): Struck | undefined {
     if (!node.running) return undefined
-    this.#setPoint(node, operations, purpose, () => {})
-    return () => {
+    let died = false
+    this.#setPoint(node, operations, purpose, () => {
+      died = true
+    })
+    const undo = (): void => {
       node.disk.crashPoints.clear()
       node.start()
     }
+    return { undo, met: () => died }
   }
 
-  #powerLoop(node: SimulatedNode, operations: number, purpose: string): Undo | undefined {
+  #powerLoop(node: SimulatedNode, operations: number, purpose: string): Struck | undefined {
     if (!node.running) return undefined
     let over = false
     const again = (): void => {
@@ -147,11 +158,12 @@ export class StorageFaults {
     }
     node.crash('power')
     this.#after(startAgainMs, again)
-    return () => {
+    const undo = (): void => {
       over = true
       node.disk.crashPoints.clear()
       node.start()
     }
+    return { undo }
   }
 
   #setPoint(node: SimulatedNode, operation: number, purpose: string, then: () => void): void {
@@ -180,8 +192,8 @@ const pathsOfKind: Readonly<Record<string, RegExp>> = {
   checkpoint: /\/checkpoint-/,
 }
 
-function fail(node: SimulatedNode, operation: DiskOperation, kind: string): Undo {
+function fail(node: SimulatedNode, operation: DiskOperation, kind: string): Struck {
   const path = pathsOfKind[kind] ?? new RegExp(`/${kind.replace('.', '\\.')}$`)
-  node.disk.fail({ operation, path, code: 'EIO' })
-  return () => node.disk.clearFaults()
+  const failing = node.disk.fail({ operation, path, code: 'EIO' })
+  return { undo: () => node.disk.clearFaults(), met: () => failing.left === 0 }
 }

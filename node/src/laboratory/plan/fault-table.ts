@@ -1,18 +1,22 @@
 // The faults a plan may name, as a table: what each does and which targets it takes. The last word
 // on their effect is in faults.ts.
 import { damageableKinds } from '../../simulation/damageable-files.ts'
+import { type MessageKind, messageKinds } from '../../simulation/message-faults.ts'
 import type { TargetKind } from './target-grammar.ts'
 
 export interface FaultRow {
   readonly targets: readonly TargetKind[]
   /** What the `detail` of a step says; absent: the fault takes none. */
-  readonly detail?: 'file' | 'number'
+  readonly detail?: 'file' | 'number' | 'message'
   readonly meaning: string
 }
 
 /** Kinds of files that a fault is aimed at; `any` leaves it to chance. */
 export const fileKinds = ['any', ...damageableKinds] as const
 export type FileKind = (typeof fileKinds)[number]
+
+/** Kinds of messages between nodes that a fault is aimed at. */
+export const messageNames = Object.keys(messageKinds) as readonly MessageKind[]
 
 export const faultTable = {
   isolate: {
@@ -33,6 +37,63 @@ export const faultTable = {
   },
   cut: { targets: ['pair'], meaning: 'nothing passes between the two' },
   'cut-forward': { targets: ['pair'], meaning: 'nothing passes from the first to the second' },
+  split: {
+    targets: ['minority'],
+    meaning: 'the minority and the others do not reach each other; each client reaches one side',
+  },
+  'isolate-majority': {
+    targets: ['minority'],
+    meaning: 'every node but the target is cut off from everybody, so that nobody has a majority',
+  },
+  bridge: {
+    targets: ['one'],
+    meaning: 'the others fall into two halves, which both reach the target and not each other',
+  },
+  ring: {
+    targets: ['all'],
+    meaning: 'of at least four nodes each reaches only its two neighbours',
+  },
+  clog: {
+    targets: ['one', 'pair', 'all'],
+    meaning: 'all bytes wait; no link breaks of it, and all arrive afterwards',
+  },
+  swizzle: {
+    targets: ['all'],
+    meaning: 'some nodes are clogged one after another, and freed in another order',
+  },
+  'slow-link': {
+    targets: ['one', 'pair', 'all'],
+    meaning: 'the paths carry 20 bytes in a millisecond',
+  },
+  'lose-messages': {
+    targets: ['one', 'pair', 'all'],
+    detail: 'message',
+    meaning:
+      'of ten messages that arrive at the target (of a pair: from the first at the second) seven ' +
+      'are lost, though the links last. So for all faults of messages between nodes.',
+  },
+  'delay-messages': {
+    targets: ['one', 'pair', 'all'],
+    detail: 'message',
+    meaning: 'each message is held back for 80 to 480 ms, and others overtake it',
+  },
+  'reorder-messages': {
+    targets: ['one', 'pair', 'all'],
+    detail: 'message',
+    meaning: 'every other message is held back for up to 40 ms',
+  },
+  'repeat-messages': {
+    targets: ['one', 'pair', 'all'],
+    detail: 'message',
+    meaning: 'every other message arrives twice within 20 ms; requests do not',
+  },
+  'replay-messages': {
+    targets: ['one', 'pair', 'all'],
+    detail: 'message',
+    meaning:
+      'of ten messages two arrive again 0.3 to 30 s later, also in a later life of either node; ' +
+      'requests do not',
+  },
   reset: {
     targets: ['one', 'pair', 'all'],
     meaning: 'links break, what was under way arrives in part; again each 200 ms while it lasts',
@@ -141,6 +202,7 @@ export type FaultName = keyof typeof faultTable
 export function isDetail(fault: FaultName, detail: unknown): boolean {
   const row: FaultRow = faultTable[fault]
   if (row.detail === undefined) return detail === undefined
+  if (row.detail === 'message') return (messageNames as readonly unknown[]).includes(detail)
   if (row.detail === 'file') return (fileKinds as readonly unknown[]).includes(detail)
   return typeof detail === 'string' && /^[1-9]\d{0,3}$/.test(detail)
 }

@@ -3,7 +3,7 @@
 // of everything hides what needs a quiet cluster. Faults are aimed at roles more often than at
 // numbers, and some follow close on the one before. Shrinking: plan-shrink.ts.
 import fc from 'fast-check'
-import { type FaultName, faultTable } from './fault-table.ts'
+import { type FaultName, type FaultRow, faultTable } from './fault-table.ts'
 import type { Plan, PlanSettings, Step } from './plan.ts'
 import {
   appends,
@@ -24,6 +24,7 @@ import {
   latencies,
   laterAwayMs,
   linkKinds,
+  messageMenu,
   oneBusyPartition,
   sizes,
   slowAppends,
@@ -80,10 +81,17 @@ const singles: fc.Arbitrary<string> = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom('node:0', 'node:1', 'node:2', 'node:3', 'node:4') },
 )
 
+const nodePairs = fc.constantFrom(
+  ...['leader:0/follower:0:0', 'leader:0/follower:0:1', 'follower:0:0/follower:0:1'],
+  ...['follower:0:0/leader:0', 'follower:0:1/leader:0', 'follower:0:1/follower:0:0'],
+  ...['node:0/node:1', 'node:1/node:2', 'node:0/node:2'],
+)
 const pairs = fc.oneof(
-  fc.constantFrom('node:0/node:1', 'node:1/node:2', 'node:0/node:2'),
-  fc.constantFrom('leader:0/follower:0:0', 'leader:0/follower:0:1', 'follower:0:0/follower:0:1'),
-  fc.constantFrom('client:0/leader:0', 'client:1/leader:1', 'client:0/new-leader:0'),
+  { weight: 2, arbitrary: nodePairs },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom('client:0/leader:0', 'client:1/leader:1', 'client:0/new-leader:0'),
+  },
 )
 
 /** A step before the swarm and the duration are known; each part shrinks on its own. */
@@ -93,6 +101,8 @@ const draft = fc.record({
   one: singles,
   minority: fc.constantFrom('minority:0', 'minority:1', 'minority:2'),
   pair: pairs,
+  nodePair: nodePairs,
+  message: fc.constantFrom(...messageMenu),
   /** Per mille of the duration. */
   at: fc.nat(99).map((percent) => percent * 10),
   /** Instead: so many milliseconds after the step before, to draw chains of faults. */
@@ -116,7 +126,13 @@ function targetOf(fault: FaultName, drawn: Draft): string {
     .filter(([kind]) => allowed.includes(kind))
     .flatMap(([kind, weight]) => Array<TargetKind>(weight).fill(kind))
   const kind = kinds[drawn.kind % kinds.length]!
-  return kind === 'all' ? 'all' : drawn[kind]
+  if (kind === 'all') return 'all'
+  return kind === 'pair' && isOfMessages(fault) ? drawn.nodePair : drawn[kind]
+}
+
+function isOfMessages(fault: FaultName): boolean {
+  const { detail }: FaultRow = faultTable[fault]
+  return detail === 'message'
 }
 
 /** Faults of one swarm, anywhere in the run. */
@@ -132,7 +148,8 @@ function mixedSteps(
       const anywhereMs = Math.floor((drawn.at * durationMs) / 1000 / stepMs) * stepMs
       const atMs = drawn.after === undefined ? anywhereMs : (beforeMs + drawn.after) % durationMs
       beforeMs = atMs
-      return { atMs, fault, target: targetOf(fault, drawn), forMs: drawn.forMs }
+      const step = { atMs, fault, target: targetOf(fault, drawn), forMs: drawn.forMs }
+      return isOfMessages(fault) ? { ...step, detail: drawn.message } : step
     })
     .sort((a, b) => a.atMs - b.atMs)
 }
@@ -182,7 +199,7 @@ const drawn: fc.Arbitrary<Plan> = fc
     settings,
     traffic,
     swarm: fc.constantFrom(...swarms),
-    chained: fc.boolean(),
+    chained: fc.constantFrom(false, false, true),
     drafts: fc.array(draft, { minLength: 1, maxLength: stepsMax, size: 'max' }),
     links: fc.array(link, { minLength: 2, maxLength: chainLinksMax, size: 'max' }),
   })

@@ -1,6 +1,7 @@
 // What plans are drawn from: short menus of settings that belong together. The first entry of each is
 // the tamest: shrinking goes there (plan-shrink.ts). Rare sizes and times, such as one entry per
 // append or a cache of nothing, are what brings seldom-used paths into every run.
+import type { MessageKind } from '../../simulation/message-faults.ts'
 import type { FaultName } from './fault-table.ts'
 import type { PlanSettings, Workload } from './plan.ts'
 
@@ -88,10 +89,22 @@ export const swarms: readonly (readonly FaultName[])[] = [
   ['power', 'cut', 'stall-disk'],
   ['cut', 'cut-forward', 'delay', 'reset'],
   ['reset', 'isolate-peers', 'power'],
+  ['split', 'isolate-majority', 'bridge', 'ring'],
+  ['clog', 'swizzle', 'slow-link'],
+  ['swizzle', 'split', 'bridge', 'power'],
+  ['lose-messages', 'delay-messages', 'reorder-messages', 'repeat-messages', 'replay-messages'],
+  ['lose-messages', 'replay-messages', 'isolate-peers'],
+  ['replay-messages', 'repeat-messages', 'power', 'kill'],
   ['pause', 'kill', 'reset', 'stop'],
   ['stop', 'power', 'isolate-peers'],
   ['stall-disk', 'full-disk', 'power', 'jump-clock'],
   ['power', 'isolate', 'cut', 'reset', 'delay', 'pause', 'stall-disk', 'kill', 'mute', 'full-disk'],
+]
+
+/** Of messages between nodes: those that are always on their way more often than rare ones. */
+export const messageMenu: readonly MessageKind[] = [
+  ...(['any', 'any', 'any', 'append-replies', 'append-replies', 'appends', 'appends'] as const),
+  ...(['heartbeats', 'heartbeat-replies', 'votes', 'requests', 'replies'] as const),
 ]
 
 export const splitsPerMille: readonly number[] = [0, 20, 300]

@@ -1,0 +1,111 @@
+import { faultTable, type Plan, parsePlan, runPlan, type Step } from 'quorate/laboratory'
+import { describe, expect, test } from 'vitest'
+
+/** A small cluster with all faults of one step, and traffic that meets them. */
+function planOf(steps: readonly Partial<Step>[], more: Partial<Plan> = {}): Plan {
+  return parsePlan({
+    version: 1,
+    seed: 7,
+    nodes: 3,
+    settings: {
+      heartbeatMs: 50,
+      electionTimeoutMinMs: 300,
+      electionTimeoutMaxMs: 500,
+      appendBytesMax: 512 * 1024,
+      inflightMessagesMax: 64,
+      latencyMinMs: 0,
+      latencyMaxMs: 2,
+      splitPerMille: 0,
+      diskMinMs: 0,
+      diskMaxMs: 2,
+      walFileBytes: 256 * 1024,
+      segmentBytes: 16 * 1024,
+      retentionBytes: 0,
+      cacheBytesMax: 0,
+      writeTimeoutMs: 500,
+      deliveryTimeoutMs: 10_000,
+    },
+    workload: {
+      durationMs: 4_000,
+      partitions: 2,
+      replicas: 3,
+      producers: 2,
+      everyMs: 25,
+      burst: 2,
+      valueBytes: 200,
+      keys: 0,
+      churnEveryMs: 0,
+    },
+    steps: steps.map((step) => ({ atMs: 1_000, target: 'all', forMs: 1_500, ...step })),
+    ...more,
+  })
+}
+
+const nodes5: Partial<Plan> = { nodes: 5 }
+
+/** Of every fault one step that takes effect. */
+const steps: Readonly<
+  Record<string, { readonly step?: Partial<Step>; readonly plan?: Partial<Plan> }>
+> = {
+  isolate: { step: { target: 'leader:0' } },
+  'isolate-peers': { step: { target: 'leader:0' } },
+  mute: { step: { target: 'leader:0' } },
+  deafen: { step: { target: 'leader:0' } },
+  cut: { step: { target: 'leader:0/follower:0:0' } },
+  'cut-forward': { step: { target: 'leader:0/follower:0:0' } },
+  split: { step: { target: 'minority:0' } },
+  'isolate-majority': { step: { target: 'minority:0' } },
+  bridge: { step: { target: 'node:0' } },
+  ring: { plan: nodes5 },
+  clog: { step: { target: 'leader:0' } },
+  swizzle: {},
+  'slow-link': {},
+  'lose-messages': { step: { detail: 'append-replies' } },
+  'delay-messages': { step: { detail: 'heartbeats' } },
+  'reorder-messages': { step: { detail: 'any' } },
+  'repeat-messages': { step: { detail: 'appends' } },
+  'replay-messages': { step: { detail: 'any' } },
+  reset: {},
+  delay: {},
+  power: { step: { target: 'leader:0' } },
+  kill: {},
+  stop: { step: { target: 'leader:0' } },
+  pause: { step: { target: 'leader:0' } },
+  'jump-clock': {},
+  'stall-disk': { step: { target: 'leader:0' } },
+  'full-disk': {},
+  flip: { step: { target: 'follower:0:0', detail: 'wal' } },
+  zero: { step: { target: 'follower:0:0', detail: 'segment' } },
+  truncate: { step: { target: 'follower:0:0', detail: 'segment' } },
+  delete: { step: { target: 'follower:0:0', detail: 'segment' } },
+  stale: { step: { target: 'follower:0:0', detail: 'manifest.A' } },
+  swap: { step: { target: 'follower:0:0', detail: 'segment' } },
+  'flip-read': { step: { target: 'follower:0:0', detail: 'segment' } },
+  'lose-disk': { step: { target: 'follower:0:0' } },
+  'fail-read': { step: { detail: 'any' } },
+  'fail-write': { step: { target: 'leader:0', detail: 'wal' } },
+  'fail-sync': { step: { target: 'leader:0', detail: 'any' } },
+  'power-at': { step: { target: 'leader:0', detail: '5' } },
+  'power-loop': { step: { target: 'leader:0', detail: '30' } },
+  'spoil-majority': { step: { detail: '1' }, plan: { damage: 'beyond' } },
+  'spoil-all': { step: { detail: '1' }, plan: { damage: 'beyond' } },
+  'add-node': {},
+  'remove-node': { step: { target: 'node:3' }, plan: nodes5 },
+  'replace-node': { step: { target: 'node:0' } },
+  'move-partition': { step: { target: 'node:3', detail: '2' }, plan: nodes5 },
+  rebalance: {},
+}
+
+describe('every fault of a plan takes effect, and is over when it is healed', () => {
+  test('there is a step for each', () => {
+    expect(Object.keys(steps).sort()).toEqual(Object.keys(faultTable).sort())
+  })
+
+  test.each(Object.entries(steps))('%s', { timeout: 60_000 }, (fault, { step, plan }) => {
+    const result = runPlan(planOf([{ ...step, fault } as Partial<Step>], plan))
+    expect(result.violations).toEqual([])
+    expect(result.applied).toMatchObject({ [fault]: 1 })
+    const others = Object.entries(result.applied).filter(([name]) => name !== fault)
+    expect(others.filter(([, count]) => count > 0)).toEqual([])
+  })
+})
