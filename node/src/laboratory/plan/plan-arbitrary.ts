@@ -199,7 +199,7 @@ const drawn: fc.Arbitrary<Plan> = fc
     settings,
     traffic,
     swarm: fc.constantFrom(...swarms),
-    chained: fc.constantFrom(false, false, true),
+    chained: fc.boolean(),
     drafts: fc.array(draft, { minLength: 1, maxLength: stepsMax, size: 'max' }),
     links: fc.array(link, { minLength: 2, maxLength: chainLinksMax, size: 'max' }),
   })
