@@ -77,6 +77,20 @@ describe('the fault atlas', () => {
     expect(two.judge('n2', without(node(2, 5), [2])).kind).toBe('beyond')
   })
 
+  test('an unreadable file of the WAL costs its replicas their extent, also an empty one, until they have it again', () => {
+    const unreadable = (replicaId: number, last: number) => ({
+      ...node(replicaId, last),
+      wal: { batches: new Set([1, 2, 3]), whole: false },
+    })
+    const two = atlas()
+    two.accept('n1', unreadable(1, 5))
+    expect(two.judge('n2', unreadable(2, 5)).kind).toBe('beyond')
+    two.recovered('n3', key)
+    expect(two.judge('n2', unreadable(2, 5)).kind).toBe('beyond')
+    two.recovered('n1', key)
+    expect(two.judge('n2', unreadable(2, 5)).kind).toBe('within')
+  })
+
   test('allows a voter less for each that has lost its term', () => {
     const lost = { ...node(1, 5), replicas: new Map() }
     const two = atlas()
