@@ -14,7 +14,7 @@ import type { ByteLink, LinkHandlers } from '../mesh/network.ts'
 import type { FaultEpisode, NetworkFaults, NetworkPath } from './network-faults.ts'
 
 /** What a simulated network needs of a Simulation. */
-export type NetworkScheduler = Pick<Simulation, 'nowMs' | 'at' | 'noteEffect'>
+export type NetworkScheduler = Pick<Simulation, 'nowMs' | 'at' | 'note' | 'noteEffect'>
 
 export interface SimulatedNetworkOptions {
   /** One way. Default 0.2. */
