@@ -8,6 +8,7 @@ import { nodeTestRunner } from './runner-node.ts'
 /** `test` of vitest, of node:test, and of others that take a name and a function. */
 export type TestRunner = (name: string, run: () => Promise<void>, timeoutMs: number) => unknown
 
+/** Options of `chaosTest`. */
 export interface ChaosTestOptions extends ChaosOptions {
   /** Registers the test. Default: `test` of node:test; under vitest it must be given. */
   readonly test?: TestRunner

@@ -19,6 +19,7 @@ import { drawSeed, nodeTurns } from './turns-node.ts'
  */
 export type Scenario = (c: TestCluster, faults: readonly Fault[]) => Promise<void>
 
+/** Options of `runChaos`. */
 export interface ChaosOptions {
   /** How many lists of faults are drawn. Default 50. */
   readonly runs?: number
@@ -34,8 +35,11 @@ export interface ChaosOptions {
   readonly shrinkFor?: Duration
 }
 
+/** What a scenario that holds went through. */
 export interface ChaosReport {
+  /** Of the first run. */
   readonly seed: number
+  /** All of them held. */
   readonly runs: number
   /** Virtual time of all runs together. */
   readonly virtualMs: number

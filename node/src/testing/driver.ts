@@ -5,6 +5,7 @@
 import type { Simulation } from '@quorate/actors/testing'
 import type { Turns } from './turns-node.ts'
 
+/** How time passes: see `TestClusterOptions`. */
 export type TimeMode = 'virtual' | 'real'
 
 /** Virtual time without anything for the test, after which it is told that it waits in vain. */

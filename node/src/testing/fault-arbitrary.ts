@@ -15,6 +15,7 @@ import {
 import { type FaultCursor, firstFaultCursor, simplerFaults } from './fault-shrink.ts'
 import { invalid } from './invalid.ts'
 
+/** Options of `faults`. */
 export interface FaultOptions {
   /** Kinds that are drawn. Default: all. */
   readonly kinds?: readonly FaultKind[]
@@ -24,8 +25,9 @@ export interface FaultOptions {
   readonly most?: number
 }
 
+/** Options of `faultPlan`. */
 export interface FaultPlanOptions extends FaultOptions {
-  /** Default 3. */
+  /** Of the cluster. Default 3. */
   readonly nodes?: 1 | 3 | 5
 }
 

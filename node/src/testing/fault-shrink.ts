@@ -23,6 +23,7 @@ export const firstFaultCursor: FaultCursor = {
 
 /** Coarse steps, in order: what reads best and is most often enough comes first. */
 const tamer: readonly ((fault: Fault) => Fault)[] = [
+  (fault) => ({ ...fault, target: fault.target.replace(/:\d+$/, ':0') }),
   (fault) => ({ ...fault, atMs: 0 }),
   (fault) => ({ ...fault, atMs: Math.floor(fault.atMs / 1_000) * 1_000 }),
   (fault) => ({ ...fault, forMs: 100 }),

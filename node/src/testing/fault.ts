@@ -42,13 +42,17 @@ export const faultTable = {
   },
 } as const satisfies Readonly<Record<string, FaultRow>>
 
+/** What can happen. */
 export type FaultKind = keyof typeof faultTable
 
+/** All kinds of faults. */
 export const faultKinds = Object.keys(faultTable) as readonly FaultKind[]
 
+/** One fault of a list. */
 export interface Fault {
   /** Virtual milliseconds since `underFaults` was called. */
   readonly atMs: number
+  /** What happens. */
   readonly fault: FaultKind
   /**
    * A name, or a role at the moment of the fault: `leader:0` leads the first partition (of all topics,
@@ -67,10 +71,13 @@ export interface Fault {
 
 /** All that a run of `chaosTest` draws. */
 export interface FaultPlan {
+  /** Of the format. */
   readonly version: 1
   /** Of the cluster. */
   readonly seed: number
+  /** Of the cluster. */
   readonly nodes: 1 | 3 | 5
+  /** In any order. */
   readonly faults: readonly Fault[]
 }
 

@@ -7,7 +7,8 @@ export type { TimeMode } from './driver.ts'
 export { type Fault, type FaultKind, type FaultPlan, faultKinds, parseFaultPlan } from './fault.ts'
 export { type FaultOptions, type FaultPlanOptions, faultPlan, faults } from './fault-arbitrary.ts'
 export type { ProcessStore } from './process-store.ts'
-export { type TestCluster, testCluster } from './test-cluster.ts'
+export { testCluster } from './start-cluster.ts'
+export type { TestCluster } from './test-cluster.ts'
 export { TestClusterError, type TestClusterReason } from './test-cluster-error.ts'
 export type {
   CorruptOptions,

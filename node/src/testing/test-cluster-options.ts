@@ -3,6 +3,7 @@ import type { Duration } from '@quorate/client'
 import type { FileKind } from '../laboratory/plan/fault-table.ts'
 import type { TimeMode } from './driver.ts'
 
+/** Options of `testCluster`. */
 export interface TestClusterOptions {
   /** Default 3. */
   readonly nodes?: 1 | 3 | 5
@@ -19,21 +20,25 @@ export interface TestClusterOptions {
   readonly time?: TimeMode
 }
 
+/** Options of `crash`. */
 export interface CrashOptions {
   /** The power fails: a node loses what it had not synced. Default false: only its process dies. */
   readonly power?: boolean
 }
 
+/** Options of `pause`. */
 export interface PauseOptions {
   /** Resumes by itself after that much virtual time. Default: when `resume` is called. */
   readonly for?: Duration
 }
 
+/** Options of `corrupt`. */
 export interface CorruptOptions {
-  /** Default `'any'`. */
+  /** Kind of the file, such as `'wal'` or `'segment'`; the error for another one names all. Default `'any'`. */
   readonly file?: FileKind
 }
 
+/** Options of `until`. */
 export interface UntilOptions {
   /** Virtual time it may take. Default `'30s'`. */
   readonly within?: Duration
@@ -41,6 +46,7 @@ export interface UntilOptions {
 
 /** A process as the test sees it. */
 export interface ProcessHandle {
+  /** As given: for `crash`, `partition` and so on. */
   readonly name: string
   /** Whether its function runs; also while it is paused. */
   readonly running: boolean

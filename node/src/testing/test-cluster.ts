@@ -1,4 +1,4 @@
-// `testCluster`: a whole cluster in the process of a test, with the user's own programs beside it, on
+// A whole cluster in the process of a test, with the user's own programs beside it, on
 // simulated time, network and disks. This file gives world.ts its promises: each verb happens at once
 // in virtual time, and time passes only while the test waits (driver.ts).
 import type { Host, Random } from '@quorate/actors'
@@ -23,7 +23,7 @@ import type {
   UntilOptions,
 } from './test-cluster-options.ts'
 import type { TimelineEntry } from './timeline.ts'
-import { drawSeed, nodeTurns, print } from './turns-node.ts'
+import { nodeTurns } from './turns-node.ts'
 import { userHost, userNetwork } from './user-host.ts'
 import type { ProcessFunction, ProcessOptions } from './user-process.ts'
 import { Waits } from './waits.ts'
@@ -34,6 +34,7 @@ const untilDefault = '30s'
 
 /** A cluster with the machines around it; made by `testCluster`. */
 export class TestCluster implements AsyncDisposable {
+  /** Gives every random choice of the run. */
   readonly seed: number
   readonly #world: World
   readonly #driver: Driver
@@ -208,6 +209,7 @@ export class TestCluster implements AsyncDisposable {
     })
   }
 
+  /** Ends a pause: what waited meanwhile happens at once. */
   resume(name: string): Promise<void> {
     return this.#act('resume', () => this.#world.resume(name))
   }
@@ -328,6 +330,7 @@ export class TestCluster implements AsyncDisposable {
     this.check()
   }
 
+  /** `close`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
@@ -386,19 +389,6 @@ export class TestCluster implements AsyncDisposable {
     const lines = this.#world.processes.map(({ name, state }) => `\n  ${name} ${state}`)
     return `; seed ${this.seed}${lines.join('')}`
   }
-}
-
-/** Starts a cluster in this process: no ports, no files, no real time. */
-export async function testCluster(options: TestClusterOptions = {}): Promise<TestCluster> {
-  const { nodes = 3, time = 'virtual', seed } = options
-  if (![1, 3, 5].includes(nodes)) throw invalid(`nodes is ${String(nodes)}, not 1, 3 or 5`)
-  if (time !== 'virtual' && time !== 'real') throw invalid(`time ${String(time)}`)
-  if (seed !== undefined && !(Number.isSafeInteger(seed) && seed >= 0)) {
-    throw invalid(`seed is ${String(seed)}, no whole number from 0`)
-  }
-  const chosen = seed ?? drawSeed()
-  if (seed === undefined) print(`testCluster: seed ${chosen}`)
-  return new TestCluster({ nodes, time, seed: chosen })
 }
 
 function closed(): QuorateError {

@@ -1,9 +1,11 @@
 // What happened in a run, for people: faults, elections, processes that start and end, and the notes of
 // the test itself, each with its time. Bounded: of a long run the latest lines are kept.
 
+/** One line of a timeline. */
 export interface TimelineEntry {
   /** Virtual milliseconds since the cluster was started. */
   readonly atMs: number
+  /** For people: what happened to whom. */
   readonly text: string
 }
 

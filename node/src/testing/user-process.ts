@@ -14,6 +14,7 @@ import { Waits } from './waits.ts'
 
 /** What the function of a process gets: everything it may touch outside its own memory. */
 export interface ProcessContext {
+  /** As given to `process`. */
   readonly name: string
   /** Connects to the cluster over the simulated network, from the machine of this process. */
   connect(): Promise<Client>
@@ -25,13 +26,16 @@ export interface ProcessContext {
   random(): number
   /** Aborted by `stop`, as by SIGTERM. A crash does not abort it. */
   readonly signal: AbortSignal
+  /** The durable map of this machine. */
   readonly store: ProcessStore
   /** Adds a line to the timeline of the run. */
   note(text: string): void
 }
 
+/** A program: whatever it does with time, network and disk goes through its context. */
 export type ProcessFunction = (context: ProcessContext) => Promise<void>
 
+/** Options of `process`. */
 export interface ProcessOptions {
   /**
    * Starts a process whose function threw again after that time, as a supervisor would. Default: it is

@@ -31,6 +31,17 @@ describe('the reference', () => {
     expect(rows.toSorted()).toEqual([...eventNames()].toSorted())
   })
 
+  test('has every export of quorate/testing, and says what each member of it means', () => {
+    const text = readFileSync(page('testing.md'), 'utf8')
+    const door = readFileSync(join(repository, 'node/src/testing/index.ts'), 'utf8')
+    const lists = [...door.matchAll(/^export (?:type )?\{([^}]*)\}/gm)].map(([, list]) => list!)
+    const names = lists.flatMap((list) => list.match(/\b(?!type\b)\w+/g) ?? [])
+    expect(names.length).toBeGreaterThan(20)
+    for (const name of names) expect(text).toMatch(new RegExp(`\`${name}[\`(]`))
+    const rows = text.split('\n').filter((line) => line.startsWith('| `'))
+    for (const row of rows) expect(row).not.toMatch(/\| +\|$/)
+  })
+
   test('names every variable a command reads', () => {
     const text = readFileSync(page('config.md'), 'utf8')
     const variables = [...optionTable.map(({ variable }) => variable), 'QUORATE_SERVER']

@@ -14,6 +14,7 @@ import { defaultMeshLimits } from '../../src/mesh/limits.ts'
 import { Metrics } from '../../src/observe/metrics.ts'
 import { registerNodeMetrics } from '../../src/observe/node-metrics.ts'
 import { storageSettings } from '../../src/storage/options.ts'
+import { testingParts } from './testing-reference.ts'
 
 export const repository: string = fileURLToPath(new URL('../../..', import.meta.url))
 
@@ -29,9 +30,12 @@ export const pages: Readonly<Record<string, string>> = {
   metrics: 'metrics.md',
   branches: 'probes.md',
   sites: 'probes.md',
+  ...Object.fromEntries(Object.keys(testingParts).map((part) => [part, 'testing.md'])),
 }
 
 export function render(part: string): string {
+  const testing = testingParts[part]?.()
+  if (testing !== undefined) return table(testing.headings, testing.rows)
   switch (part) {
     case 'options':
       return optionsTable()
