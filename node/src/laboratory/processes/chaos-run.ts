@@ -12,10 +12,10 @@ import type { Plan } from '../plan/plan.ts'
 import { ChaosLoad } from './chaos-load.ts'
 import { type ChaosProgress, type ChaosReport, chaosReport } from './chaos-report.ts'
 import { ClusterView } from './cluster-view.ts'
-import { complete } from './complete.ts'
+import { complete, mustBeComplete } from './complete.ts'
 import { stillDamaged } from './damaged-files.ts'
 import { DiskFaults } from './disk-faults.ts'
-import { FileFaults } from './file-faults.ts'
+import { type DamageableCluster, FileFaults } from './file-faults.ts'
 import { LinkFaults } from './link-faults.ts'
 import { temporaryFolder } from './local-cluster.ts'
 import { NodeKeeper } from './node-keeper.ts'
@@ -143,7 +143,16 @@ export class ChaosRun {
     const keeper = new NodeKeeper(cluster, disks)
     this.#keeper = keeper
     const view = new ClusterView(cluster, client, topic)
-    const files = new FileFaults({ cluster, client, topic, keeper, random })
+    const damageable: DamageableCluster = {
+      node: (id) => cluster.node(id),
+      mustBeWhole: () => mustBeComplete(cluster, client, [topic]),
+      damageCount: async (id) => {
+        const { nodes } = await client.admin.clusterStatus()
+        const found = nodes.find(({ node }) => node === id)
+        return found?.up === true ? found.damageCount : undefined
+      },
+    }
+    const files = new FileFaults(damageable, keeper, random)
     const links = new LinkFaults(cluster, random)
     const faults = new ProcessFaults({ view, keeper, links, files, disks, told })
     this.#faults = faults

@@ -7,7 +7,10 @@ import type { LocalNode } from './local-node.ts'
  * A running node has read all its segments and checkpoints since that moment of the calendar, and has
  * got back what it lost.
  */
-export async function hasCheckedItself(node: LocalNode, sinceMs: number): Promise<boolean> {
+export async function hasCheckedItself(
+  node: Pick<LocalNode, 'metric'>,
+  sinceMs: number,
+): Promise<boolean> {
   const startedSeconds = (await node.metric('quorate_scrub_cycle_start_seconds')) ?? 0
   if (startedSeconds * 1000 < sinceMs) return false
   return (await node.metric('quorate_storage_missing_entries')) === 0

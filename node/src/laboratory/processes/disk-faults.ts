@@ -8,14 +8,16 @@ const excusedMs = 5_000
 /** With the larger rest a node can still start. */
 const leftBytes: readonly number[] = [0, 512 * 1024]
 
+type Disks = ReadonlyMap<string, Pick<SmallDisk, 'fill' | 'free'>>
+
 export class DiskFaults {
   /** By node. */
-  readonly #disks: ReadonlyMap<string, SmallDisk>
+  readonly #disks: Disks
   readonly #random: Random
   readonly #filled = new Map<string, number>()
   readonly #freedMs = new Map<string, number>()
 
-  constructor(disks: ReadonlyMap<string, SmallDisk>, random: Random) {
+  constructor(disks: Disks, random: Random) {
     this.#disks = disks
     this.#random = random
   }

@@ -2,40 +2,42 @@
 // every replica is whole and the node that was damaged before has read all its files since: so every
 // record keeps an undamaged copy on a majority, as ../../../../docs/guarantees.md asks for.
 import type { Random } from '@quorate/actors'
-import type { Client } from '@quorate/client'
 import type { Step } from '../plan/plan.ts'
-import { mustBeComplete } from './complete.ts'
 import { hasCheckedItself } from './damaged-files.ts'
 import { type DamagedRange, damageFile, fileKinds, filesOfKind } from './file-damage.ts'
+import type { LocalNode } from './local-node.ts'
 import type { NodeKeeper } from './node-keeper.ts'
-import type { PlannedCluster } from './planned-cluster.ts'
 
 export const fileFaultNames = ['flip', 'zero', 'truncate', 'delete'] as const
 export type FileFault = (typeof fileFaultNames)[number]
 
-export interface FileFaultsPlace {
-  readonly cluster: PlannedCluster
-  readonly client: Client
-  readonly topic: string
-  readonly keeper: NodeKeeper
-  readonly random: Random
+/** What it needs of a cluster. */
+export interface DamageableCluster {
+  node(id: string): Pick<LocalNode, 'data' | 'ended' | 'metric'>
+  /** Rejects when something is down, behind or on the move. */
+  mustBeWhole(): Promise<void>
+  /** Damage a node knows of; undefined when it is not up. */
+  damageCount(id: string): Promise<number | undefined>
 }
 
 export class FileFaults {
   readonly ranges: (DamagedRange & { readonly node: string })[] = []
-  readonly #place: FileFaultsPlace
+  readonly #cluster: DamageableCluster
+  readonly #keeper: Pick<NodeKeeper, 'end'>
+  readonly #random: Random
   #damaged: { readonly node: string; readonly sinceMs: number } | undefined
 
-  constructor(place: FileFaultsPlace) {
-    this.#place = place
+  constructor(cluster: DamageableCluster, keeper: Pick<NodeKeeper, 'end'>, random: Random) {
+    this.#cluster = cluster
+    this.#keeper = keeper
+    this.#random = random
   }
 
   /** The next damage would be within what a cluster survives. */
   async mayStrike(): Promise<boolean> {
-    const { cluster, client, topic } = this.#place
     try {
       if (!(await this.isRepaired())) return false
-      await mustBeComplete(cluster, client, [topic])
+      await this.#cluster.mustBeWhole()
       return true
     } catch {
       return false
@@ -46,11 +48,8 @@ export class FileFaults {
   async isRepaired(): Promise<boolean> {
     if (this.#damaged === undefined) return true
     const { node, sinceMs } = this.#damaged
-    const { cluster, client } = this.#place
-    if (!(await hasCheckedItself(cluster.node(node), sinceMs))) return false
-    const { nodes } = await client.admin.clusterStatus()
-    const found = nodes.find((each) => each.node === node)
-    if (found?.up !== true || found.damageCount > 0) return false
+    if (!(await hasCheckedItself(this.#cluster.node(node), sinceMs))) return false
+    if ((await this.#cluster.damageCount(node)) !== 0) return false
     this.#damaged = undefined
     return true
   }
@@ -61,9 +60,8 @@ export class FileFaults {
     detail: Step['detail'],
     id: string,
   ): Promise<(() => void) | undefined> {
-    const { cluster, keeper } = this.#place
-    const node = cluster.node(id)
-    const release = keeper.end([id], 'SIGKILL')
+    const node = this.#cluster.node(id)
+    const release = this.#keeper.end([id], 'SIGKILL')
     if (release === undefined) return undefined
     await node.ended()
     const file = this.#pick(node.data, detail)
@@ -71,18 +69,17 @@ export class FileFaults {
       release()
       return undefined
     }
-    this.ranges.push({ node: id, ...damageFile(node.data, file, fault, this.#place.random) })
+    this.ranges.push({ node: id, ...damageFile(node.data, file, fault, this.#random) })
     this.#damaged = { node: id, sinceMs: Date.now() }
     return release
   }
 
   #pick(data: string, detail: Step['detail']): string | undefined {
-    const { random } = this.#place
     const wanted = fileKinds.filter((kind) => detail === 'any' || kind === detail)
     const kinds = wanted.filter((kind) => filesOfKind(data, kind).length > 0)
-    const kind = kinds[random.integer('kind', Math.max(1, kinds.length))]
+    const kind = kinds[this.#random.integer('kind', Math.max(1, kinds.length))]
     if (kind === undefined) return undefined
     const files = filesOfKind(data, kind)
-    return files[random.integer('file', files.length)]
+    return files[this.#random.integer('file', files.length)]
   }
 }

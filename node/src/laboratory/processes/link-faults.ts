@@ -22,17 +22,22 @@ const delayMinMs = 30
 const delayJitterMs = 150
 const resetEveryMs = 200
 
+/** What it needs of a cluster behind proxies. */
+export interface Links extends Pick<PlannedCluster, 'linkOf' | 'doorOf'> {
+  readonly nodes: readonly { readonly id: string }[]
+}
+
 interface Spoiled {
   readonly proxy: TcpProxy
   readonly how: 'drop' | 'delay'
 }
 
 export class LinkFaults {
-  readonly #cluster: PlannedCluster
+  readonly #cluster: Links
   readonly #random: Random
   #spoiled: Spoiled[] = []
 
-  constructor(cluster: PlannedCluster, random: Random) {
+  constructor(cluster: Links, random: Random) {
     this.#cluster = cluster
     this.#random = random
   }
