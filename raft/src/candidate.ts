@@ -42,10 +42,14 @@ export function startElection<Entry extends RaftEntry>(raft: Raft<Entry>, transf
   reportRole(raft)
 }
 
-/** Something was stored: if term and vote are on disk now, the election may begin. */
+/**
+ * Something was stored: if term and vote are on disk now, the election may begin, and voters get a
+ * whole election time-out to answer.
+ */
 export function announce<Entry extends RaftEntry>(raft: Raft<Entry>, candidacy: Candidacy): void {
   if (candidacy.announced || raft.persists.hardStateId !== 0) return
   candidacy.announced = true
+  restartElectionTimer(raft)
   requestVotes(raft, false, candidacy.transfer)
   count(raft, candidacy, raft.options.id, true)
 }

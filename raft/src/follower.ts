@@ -9,7 +9,7 @@ import { isElectable, type Raft } from './raft.ts'
 import { followConfiguration } from './reconfigure.ts'
 import { conditionOf, noteAgreement } from './recovery.ts'
 import { acknowledge, originOf } from './reply.ts'
-import { becomeFollower, commitUpTo, halt } from './role.ts'
+import { becomeFollower, commitUpTo, halt, restartElectionTimer } from './role.ts'
 import { onTimeOutDamaged } from './round.ts'
 import type {
   AppendRequest,
@@ -187,9 +187,13 @@ export function onCampaign<Entry extends RaftEntry>(raft: Raft<Entry>): void {
   if (mayCampaign(raft) && waiting && raft.leader === 0) campaign(raft)
 }
 
-/** Tick of every role but leader. */
+/**
+ * Tick of every role but leader. A candidate whose own vote is not yet on disk waits on: with a new
+ * term for each time-out a disk slower than that would never bring any election about.
+ */
 export function onElectionTick<Entry extends RaftEntry>(raft: Raft<Entry>): void {
   if (!isElectable(raft) || raft.nowMs < raft.electionDeadlineMs) return
-  if (mayCampaign(raft)) campaign(raft)
+  if (raft.candidacy?.announced === false) restartElectionTimer(raft)
+  else if (mayCampaign(raft)) campaign(raft)
   else onTimeOutDamaged(raft)
 }

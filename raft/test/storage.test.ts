@@ -55,6 +55,20 @@ describe('promises', () => {
     expect(sent(stored(solo, 2), 'heartbeat-reply')).toHaveLength(1)
   })
 
+  // With a new term for each time-out, a disk slower than that would never bring an election about.
+  test('a candidate begins no other election before its vote is on disk, and then waits for answers', () => {
+    const solo = new Solo({ term: 1 })
+    solo.timeOut()
+    solo.receive(2, voteReply(2, true, true))
+    expect([solo.raft.role, solo.raft.term]).toEqual(['candidate', 2])
+    for (let late = 0; late < 3; late += 1) expect(only(solo.timeOut(), 'persist')).toEqual([])
+    solo.tick(defaultRaftOptions.electionTimeoutMinMs - 1)
+    expect(sent(stored(solo, 1), 'vote-request').map(([to]) => to)).toEqual([2, 3])
+    expect(only(solo.tick(defaultRaftOptions.electionTimeoutMinMs - 1), 'send')).toEqual([])
+    solo.receive(3, voteReply(2, true))
+    expect([solo.raft.role, solo.raft.term]).toEqual(['leader', 2])
+  })
+
   test('term, truncation and entries go into one request, in front of all sends', () => {
     const solo = new Solo({ log: [1, 1], term: 1 })
     const fork = makeEntry(solo.raft.log.pointAt(1)!, 2, 'other')
