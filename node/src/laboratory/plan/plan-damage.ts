@@ -11,7 +11,7 @@ import {
 } from './fault-table.ts'
 import type { Plan, Step } from './plan.ts'
 import { planArbitrary } from './plan-arbitrary.ts'
-import { stepMs } from './plan-menu.ts'
+import { chainGapsMs, chainLinksMax, oneBusyPartition, stepMs } from './plan-menu.ts'
 
 const stepsMax = 8
 const keptStepsMax = 6
@@ -84,6 +84,35 @@ function stepOf(drawn: Draft, swarm: readonly FaultName[], durationMs: number): 
   return detail === 'number' ? { ...step, detail: String(drawn.operation) } : step
 }
 
+/**
+ * What a damaged replica must not do: one follower falls behind, the other is damaged in what only
+ * it and the leader have, and then the leader goes, so that the two elect.
+ */
+const link = fc.record({
+  gapMs: fc.constantFrom(...chainGapsMs),
+  behindMs: fc.constantFrom(600, 800, 1_000),
+  fault: fc.constantFrom('flip' as const, 'zero' as const, 'truncate' as const, 'delete' as const),
+  file: fc.constantFrom('wal' as const, 'wal' as const, 'segment' as const),
+  damagedMs: fc.constantFrom(50, 100, 200),
+  end: fc.constantFrom('isolate' as const, 'power' as const, 'pause' as const),
+  endMs: fc.constantFrom(800, 1_000, 1_500),
+})
+
+type Link = typeof link extends fc.Arbitrary<infer Drawn> ? Drawn : never
+
+function chainedSteps(links: readonly Link[], durationMs: number): Step[] {
+  let atMs = -chainGapsMs[0]! / 2
+  return links.flatMap(({ gapMs, behindMs, fault, file, damagedMs, end, endMs }): Step[] => {
+    atMs = (atMs + gapMs) % (durationMs - behindMs)
+    const damagedAtMs = atMs + behindMs - 2 * stepMs
+    return [
+      { atMs, fault: 'isolate', target: 'follower:0:0', forMs: behindMs },
+      { atMs: damagedAtMs, fault, target: 'follower:0:1', forMs: damagedMs, detail: file },
+      { atMs: damagedAtMs, fault: end, target: 'leader:0', forMs: endMs },
+    ]
+  })
+}
+
 /** `beyond`: plans that damage more than a cluster survives. */
 function drawing(damage: 'within' | 'beyond'): fc.Arbitrary<Plan> {
   return fc
@@ -93,12 +122,18 @@ function drawing(damage: 'within' | 'beyond'): fc.Arbitrary<Plan> {
       drafts: fc.array(draft, { minLength: 2, maxLength: stepsMax, size: 'max' }),
       kept: fc.nat(keptStepsMax),
       majority: fc.constantFrom(false, false, true),
+      chained: fc.constantFrom(false, false, damage === 'within'),
+      links: fc.array(link, { minLength: 2, maxLength: chainLinksMax, size: 'max' }),
     })
-    .map(({ plan, swarm, drafts, kept, majority }) => {
+    .map(({ plan, swarm, drafts, kept, majority, chained, links }) => {
       const { durationMs } = plan.workload
+      const heal = majority && damage === 'within' ? { heal: 'majority' as const } : {}
+      if (chained) {
+        const workload = { ...plan.workload, ...oneBusyPartition }
+        return { ...plan, workload, steps: chainedSteps(links, durationMs), damage, ...heal }
+      }
       const damages = drafts.map((drawn) => stepOf(drawn, swarm, durationMs))
       const steps = [...plan.steps.slice(0, kept), ...damages].sort((a, b) => a.atMs - b.atMs)
-      const heal = majority && damage === 'within' ? { heal: 'majority' as const } : {}
       return { ...plan, steps, damage, ...heal }
     })
 }
