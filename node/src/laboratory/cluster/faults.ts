@@ -8,6 +8,7 @@ import type { Step } from '../plan/plan.ts'
 import { awaited, type GroupName, parseTarget, type Target } from '../plan/target-grammar.ts'
 import type { SimulatedCluster } from './cluster.ts'
 import type { Damages } from './damage.ts'
+import type { Bridge } from './healing.ts'
 import type { Membership } from './membership.ts'
 import { type NetworkStrike, NetworkStrikes } from './network-strikes.ts'
 import { isStorageFault, StorageFaults } from './storage-faults.ts'
@@ -87,8 +88,11 @@ export class Faults {
     }
   }
 
-  /** Ends every fault and starts every node that is down, but those that stay away. */
-  healAll(away: ReadonlySet<string>): void {
+  /**
+   * Ends every fault and starts every node that is down, but those that stay away. The node of a
+   * bridge is up, and reaches its peer and clients only.
+   */
+  healAll(away: ReadonlySet<string>, bridge?: Bridge): void {
     this.#healed = true
     this.#waiting = []
     this.#network.healAll()
@@ -100,7 +104,7 @@ export class Faults {
       node.disk.clearFaults()
       node.disk.capacityBytes = Number.POSITIVE_INFINITY
       node.resume()
-      if (away.has(node.name)) {
+      if (away.has(node.name) && node.name !== bridge?.node) {
         node.leave()
         continue
       }
@@ -108,6 +112,10 @@ export class Faults {
         node.startAfterStop()
         node.start()
       }
+    }
+    for (const other of this.#cluster.nodeNames) {
+      if (bridge === undefined || other === bridge.node || other === bridge.peer) continue
+      network.cut(bridge.node, other)
     }
   }
 

@@ -4,31 +4,61 @@
 // faults.ts carries it out.
 import type { Random } from '@quorate/actors'
 import type { ClusterStatus } from '@quorate/protocol'
+import type { Plan } from '../plan/plan.ts'
 import type { FaultAtlas } from './atlas.ts'
 import type { Membership } from './membership.ts'
 
 export interface Healing {
   readonly nodes: readonly string[]
-  readonly heal: 'all' | 'majority'
+  readonly heal: NonNullable<Plan['heal']>
   readonly atlas: Pick<FaultAtlas, 'out' | 'canMiss'>
   /** Whether the cluster was asked to take the node with an empty disk. */
   readonly returns: (node: string) => boolean
   readonly random: Random
+  /** Whose absence is tried first: who leads. */
+  readonly leader?: string | undefined
+}
+
+/** A node without a majority that stays up, and the only one it reaches. */
+export interface Bridge {
+  readonly node: string
+  readonly peer: string
 }
 
 /** Nodes that stay away. The atlas must have looked at the disks as they are. */
-export function staysAway({ nodes, heal, atlas, returns, random }: Healing): ReadonlySet<string> {
+export function staysAway({
+  nodes,
+  heal,
+  atlas,
+  returns,
+  random,
+  leader,
+}: Healing): ReadonlySet<string> {
   const out = nodes.filter((node) => atlas.out.has(node) && !returns(node))
   if (heal === 'all') return new Set(out)
   const most = Math.floor((nodes.length - 1) / 2)
   const others = nodes.filter((node) => !out.includes(node) && !returns(node))
   const first = random.integer('heal/first', Math.max(others.length, 1))
   const turned = [...others.slice(first), ...others.slice(0, first)]
+  if (heal === 'bridge') turned.sort((a, b) => Number(b === leader) - Number(a === leader))
   const away = [...out]
   for (const node of turned) {
     if (away.length < most && atlas.canMiss([...away, node])) away.push(node)
   }
   return new Set(away)
+}
+
+/** Present when those away are so many that nobody among them and one more have a majority. */
+export function bridgeOf(
+  { nodes, leader }: Pick<Healing, 'nodes' | 'leader'>,
+  away: ReadonlySet<string>,
+  isWhole: (node: string) => boolean,
+): Bridge | undefined {
+  const peer = nodes.find((node) => !away.has(node))
+  const candidates = [...away].filter(isWhole)
+  const node = candidates.find((each) => each === leader) ?? candidates[0]
+  const isMinority = nodes.length === 5 && away.size === 2
+  return isMinority && node !== undefined && peer !== undefined ? { node, peer } : undefined
 }
 
 export interface Expected {

@@ -12,7 +12,7 @@ import { checkLostEntries } from './beyond.ts'
 import { SimulatedCluster, type Trace } from './cluster.ts'
 import { Damages } from './damage.ts'
 import { Faults } from './faults.ts'
-import { healthProblems, staysAway } from './healing.ts'
+import { type Bridge, bridgeOf, healthProblems, staysAway } from './healing.ts'
 import { isChange, Membership } from './membership.ts'
 import type { RunResult } from './run-result.ts'
 import { dataFolder } from './simulated-node.ts'
@@ -165,8 +165,9 @@ class Run {
   }
 
   #settle(): boolean {
-    this.#cluster.away = this.#chooseAway()
-    this.#faults.healAll(this.#cluster.away)
+    const away = this.#chooseAway()
+    this.#cluster.away = away
+    this.#faults.healAll(away, this.#chooseBridge(away))
     this.#cluster.probes.stop()
     const { deliveryTimeoutMs } = this.#plan.settings
     const settled = () =>
@@ -180,12 +181,28 @@ class Run {
     const { atlas, beyond } = this.#damages
     // Too much is damaged: everybody comes back, to say so.
     if (beyond.length > 0) return new Set()
-    if (heal === 'majority') this.#damages.look()
+    if (heal !== 'all') this.#damages.look()
     const returns = (node: string) => this.#membership.waits(node)
-    const away = staysAway({ nodes, heal, atlas, returns, random: simulation.random })
+    const leader = this.#cluster.leaderOf(0)
+    const { random } = simulation
+    const away = staysAway({ nodes, heal, atlas, returns, random, leader })
     simulation.note(`away ${[...away].join()}`)
     this.#cluster.trace('away', { nodes: [...away] })
     return away
+  }
+
+  /** Only where every group is on all five nodes: elsewhere the two may be a majority. */
+  #chooseBridge(away: ReadonlySet<string>): Bridge | undefined {
+    const { heal, workload } = this.#plan
+    if (heal !== 'bridge' || workload.replicas !== 5) return undefined
+    const { nodeNames: nodes } = this.#cluster
+    const { atlas } = this.#damages
+    const leader = this.#cluster.leaderOf(0)
+    const bridge = bridgeOf({ nodes, leader }, away, (node) => !atlas.out.has(node))
+    if (bridge === undefined) return undefined
+    this.#cluster.simulation.note(`bridge ${bridge.node} ${bridge.peer}`)
+    this.#cluster.trace('bridge', bridge)
+    return bridge
   }
 
   /** Every partition takes one more record. A first try may still run into a time-out. */

@@ -227,6 +227,7 @@ const drawn: fc.Arbitrary<Plan> = fc
       steps: chained
         ? chainedSteps(links, rest.durationMs)
         : mixedSteps(drafts, swarm, rest.durationMs),
+      ...(everywhere && nodes === 5 ? { heal: 'bridge' as const } : {}),
     }),
   )
 

@@ -127,14 +127,14 @@ function drawing(damage: 'within' | 'beyond'): fc.Arbitrary<Plan> {
     })
     .map(({ plan, swarm, drafts, kept, majority, chained, links }) => {
       const { durationMs } = plan.workload
-      const heal = majority && damage === 'within' ? { heal: 'majority' as const } : {}
+      const heal = majority && damage === 'within' ? ('majority' as const) : ('all' as const)
       if (chained) {
         const workload = { ...plan.workload, ...oneBusyPartition }
-        return { ...plan, workload, steps: chainedSteps(links, durationMs), damage, ...heal }
+        return { ...plan, workload, steps: chainedSteps(links, durationMs), damage, heal }
       }
       const damages = drafts.map((drawn) => stepOf(drawn, swarm, durationMs))
       const steps = [...plan.steps.slice(0, kept), ...damages].sort((a, b) => a.atMs - b.atMs)
-      return { ...plan, steps, damage, ...heal }
+      return { ...plan, steps, damage, heal }
     })
 }
 

@@ -48,6 +48,7 @@ export const membershipPlans: fc.Arbitrary<Plan> = fc
     const all = [...added, ...plan.steps.slice(0, kept), ...steps]
     return {
       ...plan,
+      heal: 'all',
       nodes: plan.nodes === 1 ? 3 : plan.nodes,
       workload: { ...plan.workload, replicas: replicas === 1 ? 3 : replicas },
       settings: { ...plan.settings, ...size },

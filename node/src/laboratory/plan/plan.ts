@@ -18,8 +18,12 @@ export interface Plan {
   readonly steps: readonly Step[]
   /** How much damage the plan may do; default: within the bound that a cluster survives. */
   readonly damage?: 'within' | 'beyond'
-  /** Who comes back when the faults are over; default all. The others stay away for good. */
-  readonly heal?: 'all' | 'majority'
+  /**
+   * Who comes back when the faults are over; default all. The others stay away for good. `bridge`: as
+   * majority, but of five nodes one, a leader if there is one, stays up without a majority, and
+   * reaches one of the others.
+   */
+  readonly heal?: 'all' | 'majority' | 'bridge'
   /** Sites in nodes and clients where rare choices are made for them; default none. */
   readonly provoke?: Provoked
 }
@@ -147,7 +151,7 @@ export function parsePlan(value: unknown): Plan {
     workload,
     steps: steps.map((step, position) => parseStep(step, `steps[${position}]`)),
     ...choiceOf(plan, 'damage', ['within', 'beyond']),
-    ...choiceOf(plan, 'heal', ['all', 'majority']),
+    ...choiceOf(plan, 'heal', ['all', 'majority', 'bridge']),
     ...provokeOf(plan['provoke']),
   }
 }
