@@ -1,4 +1,5 @@
 import {
+  bridgeOf,
   dataFolder,
   dumpStorage,
   FaultAtlas,
@@ -152,6 +153,19 @@ describe('the fault atlas', () => {
     expect([...staysAway({ ...world, heal: 'all', atlas: atlas() })]).toEqual([])
     const returns = (node: string) => node === 'n1'
     expect([...staysAway({ ...world, returns, heal: 'all', atlas: two })]).toEqual([])
+  })
+
+  test('a bridge: of five nodes the leader stays up without a majority, another is away', () => {
+    const nodes = ['n1', 'n2', 'n3', 'n4', 'n5']
+    const random = { integer: () => 1 }
+    const whole = { out: new Set<string>(), canMiss: () => true }
+    const world = { nodes, random, returns: () => false, leader: 'n4' }
+    const away = staysAway({ ...world, heal: 'bridge', atlas: whole })
+    expect([...away]).toEqual(['n4', 'n2'])
+    expect(bridgeOf(world, away, () => true)).toEqual({ node: 'n4', peer: 'n1' })
+    expect(bridgeOf(world, away, (node) => node !== 'n4')).toEqual({ node: 'n2', peer: 'n1' })
+    expect(bridgeOf(world, new Set(['n4']), () => true)).toBeUndefined()
+    expect(bridgeOf({ ...world, nodes: nodes.slice(2) }, away, () => true)).toBeUndefined()
   })
 })
 
