@@ -117,7 +117,8 @@ export class TestCluster implements AsyncDisposable {
         random: { integer: (purpose, bound) => random.integer(`${own}/${purpose}`, bound) },
         links: userNetwork(network.host(own, machine), touch),
         track: (what, promise) => this.#track(what, () => promise),
-        topic: ({ topic, topicId }) => this.#world.topicKnown(topic, topicId),
+        topic: (topic) => this.#world.topicKnown(topic),
+        history: this.#world.history,
       })
     })
   }
@@ -310,9 +311,12 @@ export class TestCluster implements AsyncDisposable {
     this.#world.note(text)
   }
 
-  /** Throws TestClusterError `violated` when the cluster has broken a guarantee; `close` asks too. */
+  /**
+   * Throws TestClusterError `violated` when the cluster has broken a guarantee, by its disks and logs
+   * or by what its clients were told and read. `close` asks too.
+   */
   check(): void {
-    const { violations } = this.#world.cluster
+    const violations = this.#world.violations()
     if (violations.length === 0) return
     throw new TestClusterError('violated', `seed ${this.seed}: ${violations.join('\n')}`)
   }

@@ -1,11 +1,21 @@
 // The client a test or a process holds: the real one, of which every promise passes through the waits
 // of who holds it. It is a proxy, so that whatever the client learns to do later works here at once.
-import { Admin, Client, Producer, RecordStream, type TopicSummary } from '@quorate/client'
+import {
+  Admin,
+  Client,
+  Producer,
+  RecordStream,
+  type SendResult,
+  type StreamRecord,
+  type TopicSummary,
+} from '@quorate/client'
+import type { ObservedHistory } from './observed-history.ts'
 
 export interface ClientWatch {
   track<Result>(what: string, promise: Promise<Result>): Promise<Result>
   /** A topic of the cluster, with its id. */
-  topic(topic: Pick<TopicSummary, 'topic' | 'topicId'>): void
+  topic(topic: TopicSummary): void
+  readonly history: ObservedHistory
 }
 
 const parts = [Client, Admin, Producer, RecordStream] as const
@@ -13,6 +23,40 @@ const parts = [Client, Admin, Producer, RecordStream] as const
 /** `name` says whose it is when somebody asks what is waited for. */
 export function trackedClient(client: Client, name: string, watch: ClientWatch): Client {
   const proxies = new WeakMap<object, object>()
+
+  const { history } = watch
+  const names = new Map<object, string>()
+  const topics = new Map<object, string>()
+  const nameOf = (part: object): string => {
+    const known = names.get(part) ?? history.newName(name)
+    names.set(part, known)
+    return known
+  }
+
+  /** Notes what the client is promised and what it reads. */
+  const observe = (part: object, key: PropertyKey, given: unknown[], result: unknown): void => {
+    const topicName = (given[0] as { readonly name?: string } | undefined)?.name ?? ''
+    if (result instanceof RecordStream) topics.set(result, topicName)
+    else if (part instanceof Admin && key === 'createTopic') {
+      ;(result as Promise<TopicSummary>).then(watch.topic, () => {})
+    } else if (part instanceof Producer && key === 'send') {
+      const send = history.send(nameOf(part), topicName)
+      ;(result as Promise<SendResult>).then(
+        ({ partition, offset }) => history.acked(send, partition, offset),
+        (error: unknown) => history.refused(send, error),
+      )
+    } else if (part instanceof RecordStream && key === 'next') {
+      ;(result as Promise<IteratorResult<StreamRecord<unknown>, undefined>>).then(
+        ({ value }) => {
+          if (value === undefined) return
+          const { partition, offset, key: recordKey, timestamp } = value
+          const place = { topic: topics.get(part)!, partition, offset }
+          history.read(nameOf(part), place, `${recordKey} ${timestamp.getTime()}`)
+        },
+        () => {},
+      )
+    }
+  }
 
   const tracked = <Part extends object>(part: Part, path: string): Part => {
     const known = proxies.get(part) as Part | undefined
@@ -25,7 +69,7 @@ export function trackedClient(client: Client, name: string, watch: ClientWatch):
         if (typeof value !== 'function') return wrapped(value, call)
         return (...given: unknown[]): unknown => {
           const result: unknown = value.apply(target, given)
-          if (key === 'createTopic') (result as Promise<TopicSummary>).then(watch.topic, () => {})
+          observe(target, key, given, result)
           return wrapped(result, call)
         }
       },

@@ -52,7 +52,8 @@ export interface ProcessSurroundings {
   touch(): void
   /** Runs `start`, and everything that follows from it, under the eye of the watch for real IO. */
   guard(process: string, start: () => void): void
-  topic: ClientWatch['topic']
+  readonly topic: ClientWatch['topic']
+  readonly history: ClientWatch['history']
   /** The function threw and is not started again. */
   failed(error: unknown): void
   note(text: string): void
@@ -219,7 +220,7 @@ export class UserProcess {
   }
 
   #context(life: Life, network: ReturnType<SimulatedNetwork['host']>): ProcessContext {
-    const { touch, servers, note, topic } = this.#around
+    const { touch, servers, note, topic, history } = this.#around
     const host = userHost(life.host, touch)
     const links = userNetwork(network, touch)
     const track = <Result>(what: string, promise: Promise<Result>) =>
@@ -231,7 +232,7 @@ export class UserProcess {
       connect: () =>
         track(
           'connect',
-          simulatedClient(this.name, { servers, host, random, links, track, topic }),
+          simulatedClient(this.name, { servers, host, random, links, track, topic, history }),
         ),
       sleep: (time) => {
         const ms = durationMs('time', time)

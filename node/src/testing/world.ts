@@ -2,6 +2,7 @@
 // everything that can be done to them, at once and without promises. Says who is who by name; unknown
 // names are errors. test-cluster.ts gives it to users, chaos-run.ts draws faults for it.
 import { eventClass, type SimulatedHost } from '@quorate/actors/testing'
+import type { TopicSummary } from '@quorate/client'
 import { SimulatedCluster } from '../laboratory/cluster/cluster.ts'
 import { Damages } from '../laboratory/cluster/damage.ts'
 import type { SimulatedNode } from '../laboratory/cluster/simulated-node.ts'
@@ -10,6 +11,7 @@ import type { Plan } from '../laboratory/plan/plan.ts'
 import { deliveries, usualTiming } from '../laboratory/plan/plan-menu.ts'
 import { groupKey, metadataGroup, parseGroupKey } from '../storage/log-entry.ts'
 import { invalid } from './invalid.ts'
+import { ObservedHistory } from './observed-history.ts'
 import { Partitions } from './partitions.ts'
 import { TestClusterError } from './test-cluster-error.ts'
 import { Timeline } from './timeline.ts'
@@ -30,6 +32,7 @@ const damageAttemptsMax = 20
 export class World {
   readonly cluster: SimulatedCluster
   readonly timeline = new Timeline()
+  readonly history = new ObservedHistory(() => Math.floor(this.nowMs))
   readonly processes: UserProcess[] = []
   readonly partitions: Partitions
   readonly #damages: Damages
@@ -69,6 +72,11 @@ export class World {
     this.timeline.add(this.nowMs, text)
   }
 
+  /** Guarantees that the cluster has broken, by its disks and logs and by what its clients saw. */
+  violations(): readonly string[] {
+    return [...this.cluster.violations, ...this.history.violations()]
+  }
+
   // ── who is there ───────────────────────────────────────────────────────────────────────────
 
   /** A machine for a client of the test. */
@@ -89,7 +97,8 @@ export class World {
       servers,
       touch: this.#listener.touch,
       guard: this.#listener.guard,
-      topic: ({ topic, topicId }) => this.topicKnown(topic, topicId),
+      topic: (topic) => this.topicKnown(topic),
+      history: this.history,
       note: (text) => this.note(text),
       failed: (error) => {
         const why = error instanceof Error ? error.message : String(error)
@@ -103,8 +112,9 @@ export class World {
     return added
   }
 
-  topicKnown(topic: string, topicId: number): void {
+  topicKnown({ topic, topicId, partitions }: TopicSummary): void {
     this.#topicIds.set(topic, topicId)
+    this.history.topicCreated(topic, partitions)
   }
 
   /** Who was elected last; undefined before the first election. */
