@@ -37,6 +37,7 @@ export const raftProbes = {
     'raft.round-dropped': 'a missing entry certainly never was committed',
     'raft.round-found': 'a round ends because the entry is here again, or was committed',
     'raft.joint-left-by-another': 'a leader leaves a joint configuration that another one entered',
+    'raft.voter-from-learner': 'a replica that could not vote is a voter now',
     'raft.leader-left': 'a leader that is no voter any more hands over',
   },
   provoke: {

@@ -66,7 +66,10 @@ export function followConfiguration<Entry extends RaftEntry>(raft: Raft<Entry>):
     const { transfer } = leadership
     const isThere = leadership.quorums.incoming.peers.some(({ id }) => id === transfer?.to)
     if (!isThere) leadership.transfer = undefined
-  } else if (!wasVoter && membership.isVoter) restartElectionTimer(raft)
+  } else if (!wasVoter && membership.isVoter) {
+    raft.probe.reached('raft.voter-from-learner')
+    restartElectionTimer(raft)
+  }
 }
 
 /**

@@ -159,15 +159,16 @@ export class Delivery {
   #mayForm(lane: Lane, address: string, nowMs: number): boolean {
     if (lane.queue.length > 0) return true
     const { open } = lane
-    if (open === undefined || lane.inFlight.length > 0) return false
+    if (open === undefined) return false
+    const { limits, probe } = this.#parts.environment
+    const isEarly = probe.provoke('client.batch-early')
+    if (lane.inFlight.length > 0 && !isEarly) return false
     const lingerUntilMs = open.sinceMs + this.#options.lingerMs
-    const { requestsPerNode } = this.#parts.environment.limits
-    const isDue = open.due || nowMs >= lingerUntilMs
-    if (!isDue && !this.#parts.environment.probe.provoke('client.batch-early')) {
+    if (!isEarly && !open.due && nowMs < lingerUntilMs) {
       this.#wakeAt(lane, lingerUntilMs, nowMs)
       return false
     }
-    if ((this.#requests.get(address) ?? 0) < requestsPerNode) return true
+    if ((this.#requests.get(address) ?? 0) < limits.requestsPerNode) return true
     const gated = this.#gated.get(address) ?? new Set()
     this.#gated.set(address, gated.add(lane))
     return false
@@ -353,7 +354,6 @@ export class Delivery {
         this.#pause(lane)
         return
       case 'QUORATE_PRODUCER_FENCED':
-        this.#parts.environment.probe.reached('client.fenced')
         lane.fenced = true
         this.fail(lane, batch, code, detail)
         return

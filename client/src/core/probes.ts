@@ -10,12 +10,10 @@ export const clientProbes = {
     'client.epoch-raised': 'what is left of a lane is sent again under the next epoch',
     'client.outcome-unknown':
       'batches end with an unknown outcome, so that the next epoch can begin',
-    'client.fenced': 'a partition has seen a later epoch of this producer',
     'client.leader-behind': 'a leader knows less of the log than was read already',
-    'client.topic-unknown': 'nodes say that a topic does not exist',
   },
   provoke: {
-    'client.batch-early': 'a batch leaves before its linger time is over',
+    'client.batch-early': 'a batch that is not full leaves at once, beside others in flight',
     'client.retry-at-once': 'a refused write is sent again without a pause',
     'client.write-timeout-early': 'a write is given up and sent again after the time of silence',
     'client.route-needless': 'a route is read although nothing is wrong with it',

@@ -235,7 +235,6 @@ export class Routing {
   }
 
   #failed(entry: Entry, error: QuorateError): void {
-    this.#environment.probe.reached('client.topic-unknown')
     this.#forget(entry.topic)
     this.#listener.routeFailed(entry.topic, error)
   }

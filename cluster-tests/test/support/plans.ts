@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Plan } from 'quorate/laboratory'
 import { type PlanKind, planOfSeed, runPlan, shrinkPlan, Totals } from 'quorate/laboratory'
+import { rareLine } from './rare-probes.ts'
 
 /** Plans of properties.test.ts; mutants are looked for among the same. */
 export const firstSeed = 1
@@ -19,7 +20,7 @@ export function fulfil(firstSeed: number, wanted: number, kind: PlanKind = 'sim'
   for (let seed = firstSeed; totals.counted < wanted && totals.runs < seedsMax; seed += 1) {
     runInto(totals, seed, planOfSeed(seed, kind))
   }
-  process.stdout.write(`${totals.lines().join('\n')}\n`)
+  process.stdout.write(`${[...totals.lines(), rareLine(totals)].join('\n')}\n`)
   return totals
 }
 

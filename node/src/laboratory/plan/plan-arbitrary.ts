@@ -217,6 +217,7 @@ const drawn: fc.Arbitrary<Plan> = fc
     }) => ({
       version: 1,
       seed,
+      provoke: 'drawn' as const,
       nodes,
       settings: chained ? { ...chosen, ...slowAppends } : chosen,
       workload: {
