@@ -237,6 +237,90 @@ const cases: readonly Case[] = [
     },
   },
   {
+    name: 'int-nonmonotonic-send',
+    what: 'of two sends of one transaction the later one has the lower offset',
+    tell: (story) => {
+      const committed = story.committed(story.beginsTogether('a', 'x', 'y'), [1, 0])
+      story.readBack('y@0', 'x@1')
+      return [committed]
+    },
+  },
+  {
+    name: 'int-send-skip',
+    what: 'a record of another one is between two of a transaction',
+    tell: (story) => {
+      const [together, other] = [story.beginsTogether('a', 'x', 'y'), story.begin('b', 'z')]
+      const committed = story.committed(together, [0, 2])
+      story.acked(other, 1)
+      story.readBack('x@0', 'z@1', 'y@2')
+      return [committed]
+    },
+  },
+  {
+    name: 'precommitted-read',
+    what: 'a transaction reads a record of its own',
+    tell: (story) => {
+      const together = story.beginsTogether('a', 'x', 'y')
+      const committed = story.committed(together, [0, 1], 'x@0')
+      story.readBack('x@0', 'y@1')
+      return [together, committed]
+    },
+  },
+  {
+    name: 'reused-sequence',
+    what: 'two records have the same number of one producer',
+    tell: (story) => {
+      const first = story.send('a', 'x', 0, { producer: { id: 'p', epoch: 1, sequence: 5 } })
+      const again = { id: 'p', epoch: 1, sequence: 5 }
+      story.unknown(story.begin('a', 'y', { producer: again }))
+      return [first, story.readBack('x@0', 'y@1')]
+    },
+  },
+  {
+    name: 'fenced-append',
+    what: 'a record of an older epoch is stored behind one of a newer epoch',
+    tell: (story) => {
+      const fence = story.send('a', 'x', 0, { producer: { id: 'p', epoch: 2, sequence: 0 } })
+      story.unknown(story.begin('b', 'y', { producer: { id: 'p', epoch: 1, sequence: 9 } }))
+      const read = story.readBack('x@0', 'y@1')
+      return [fence, read]
+    },
+  },
+  {
+    name: 'double-ack',
+    what: 'two members of a group acknowledge one record',
+    tell: (story) => {
+      story.send('a', 'x', 0)
+      const acks = [story.dealtWith('g', 'm', 0), story.dealtWith('g', 'n', 0)]
+      story.readBack('x@0')
+      return acks
+    },
+  },
+  {
+    name: 'delivery-after-ack',
+    what: 'a record comes to a group again that has acknowledged it',
+    tell: (story) => {
+      story.send('a', 'x', 0)
+      story.readFor('g', 'm', 'x@0')
+      const ack = story.dealtWith('g', 'm', 0)
+      const read = story.readFor('g', 'n', 'x@0')
+      story.readBack('x@0')
+      return [ack, read]
+    },
+  },
+  {
+    name: 'realtime-lag',
+    what: 'a poll brings nothing although a record was acked before it began',
+    tell: (story) => {
+      const ack = story.send('a', 'x', 0)
+      story.assigned('r')
+      const of = story.invoke('poll', 'r', story.now(), {})
+      const poll = story.ok('poll', of, story.now(), { records: [] })
+      story.readBack('x@0')
+      return [ack, of, poll]
+    },
+  },
+  {
     name: 'real-time-order',
     what: 'a send that began after the ack of another one is stored before it',
     tell: (story) => {

@@ -182,6 +182,34 @@ const cases: readonly Case[] = [
     },
   },
   {
+    what: 'numbers of a producer that begin again in a new epoch, behind the old one',
+    tell: (story) => {
+      const late = story.begin('a', 'x', { producer: { id: 'p', epoch: 1, sequence: 0 } })
+      story.send('a', 'y', 1, { producer: { id: 'p', epoch: 2, sequence: 0 } })
+      story.unknown(late)
+      story.readBack('x@0', 'y@1')
+    },
+  },
+  {
+    what: 'a record that comes to two groups, and to one again before it is acknowledged',
+    tell: (story) => {
+      story.send('a', 'x', 0)
+      for (const reader of ['m', 'n']) story.readFor('g', reader, 'x@0')
+      story.dealtWith('g', 'n', 0)
+      story.dealtWith('h', 'm', 0)
+      story.readBack('x@0')
+    },
+  },
+  {
+    what: 'a transaction that reads what others sent, and one that failed',
+    tell: (story) => {
+      story.send('a', 'x', 0)
+      story.committed(story.beginsTogether('b', 'y', 'z'), [1, 2], 'x@0')
+      story.failed(story.beginsTogether('c', 'v', 'w'))
+      story.readBack('x@0', 'y@1', 'z@2')
+    },
+  },
+  {
     what: 'records of one key in two partitions, because they were asked for',
     tell: (story) => {
       story.send('a', 'x', 0, { key: 'k', partition: 0 })

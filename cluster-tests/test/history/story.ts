@@ -5,7 +5,11 @@ import { HistoryRecorder, type HistorySetting } from 'quorate/laboratory'
 export const denseTopic = { topic: 't', partitions: 2, dense: true }
 export const sparseTopic = { topic: 't', partitions: 2 }
 
-type Sent = { key?: string; partition?: number }
+type Sent = {
+  key?: string
+  partition?: number
+  producer?: { id: string; epoch: number; sequence: number }
+}
 /** `value@offset` in partition 0, `value@partition/offset`, and `value=key@...` with a key. */
 type Read = string
 
@@ -91,6 +95,29 @@ export class Story extends HistoryRecorder {
 
   answered(of: number, value?: boolean | null): number {
     return this.ok('register', of, this.#now(), value === undefined ? {} : { value })
+  }
+
+  /** Sends to partition 0 together; the transaction begins. */
+  beginsTogether(process: string, ...values: string[]): number {
+    const sends = values.map((value) => ({ topic: 't', value }))
+    return this.invoke('transaction', process, this.#now(), { sends })
+  }
+
+  /** The transaction has taken effect, at these offsets, and had read these records. */
+  committed(of: number, offsets: number[], ...records: Read[]): number {
+    const sends = offsets.map((offset) => ({ partition: 0, offset }))
+    const answer = { sends, records: records.map(parse) }
+    return this.ok('transaction', of, this.#now(), answer)
+  }
+
+  readFor(group: string, process: string, ...records: Read[]): number {
+    return this.delivered(process, this.#now(), { records: records.map(parse), group })
+  }
+
+  dealtWith(group: string, process: string, offset: number): number {
+    const record = { group, topic: 't', partition: 0, offset }
+    const of = this.invoke('ack', process, this.#now(), record)
+    return this.ok('ack', of, this.#now(), {})
   }
 
   excused(partition: number): number {

@@ -74,11 +74,9 @@ describe.skipIf(!runs)('a history of a stock NATS server with JetStream', () => 
       timeoutMs: 60_000,
     })
     const { source, counts, anomalies } = JSON.parse(stdout)
-    expect({ exitCode, source, anomalies }).toEqual({
-      exitCode: 0,
-      source: 'jetstream',
-      anomalies: [],
-    })
+    expect({ exitCode, source }).toEqual({ exitCode: 0, source: 'jetstream' })
+    const names = anomalies.map(({ name }: { readonly name: string }) => name)
+    expect(names.filter((name: string) => name !== 'realtime-lag')).toEqual([])
     expect(counts.acked).toBeGreaterThanOrEqual((kills + 1) * sentBetween)
     expect(counts.unknown).toBeGreaterThan(0)
     expect(counts.read).toBeGreaterThan(counts.acked)

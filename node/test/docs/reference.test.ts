@@ -2,6 +2,9 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { optionTable } from '../../src/config-table.ts'
+import { anomalyTable } from '../../src/laboratory/history/anomaly.ts'
+import { checkHistory } from '../../src/laboratory/history/check-history.ts'
+import { historyFunctions, parseEvent, parseHeader } from '../../src/laboratory/history/line.ts'
 import { eventNames, pages, render, repository } from './reference.ts'
 
 const page = (name: string) => join(repository, 'docs', 'reference', name)
@@ -40,6 +43,26 @@ describe('the reference', () => {
     for (const name of names) expect(text).toMatch(new RegExp(`\`${name}[\`(]`))
     const rows = text.split('\n').filter((line) => line.startsWith('| `'))
     for (const row of rows) expect(row).not.toMatch(/\| +\|$/)
+  })
+
+  test('defines every anomaly of a history, and no other', () => {
+    const text = readFileSync(page('history.md'), 'utf8')
+    const defined = [...text.matchAll(/^### `([^`]+)`$/gm)].map(([, name]) => name!)
+    expect(defined.toSorted()).toEqual(Object.keys(anomalyTable).toSorted())
+  })
+
+  test('shows a history that is one, and is clean', () => {
+    const text = readFileSync(page('history.md'), 'utf8')
+    const [header = '', ...lines] = /```jsonl\n(.+?)\n```/s.exec(text)![1]!.split('\n')
+    const events = lines.map((line, at) => parseEvent(line, at + 2))
+    expect(checkHistory({ header: parseHeader(header, 1), events })).toEqual([])
+  })
+
+  test('describes every function of a history, and no other', () => {
+    const text = readFileSync(page('history.md'), 'utf8')
+    const section = text.slice(text.indexOf('| `f` | `value`'), text.indexOf('## Anomalies'))
+    const described = [...section.matchAll(/^\| `([a-z]+)` \|/gm)].map(([, name]) => name!)
+    expect(described.slice(1).toSorted()).toEqual([...historyFunctions].toSorted())
   })
 
   test('names every variable a command reads', () => {

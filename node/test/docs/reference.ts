@@ -8,6 +8,7 @@ import { keyedRandom } from '@quorate/actors'
 import { commandPath, commandsBelow, createProgram } from '../../src/cli/program.ts'
 import { optionTable } from '../../src/config-table.ts'
 import { defaultNatsDoorLimits } from '../../src/doors/nats/limits.ts'
+import { anomalyTable } from '../../src/laboratory/history/anomaly.ts'
 import { probeNames, probeTable } from '../../src/laboratory/plan/probe-table.ts'
 import { limitTable } from '../../src/limits.ts'
 import { defaultMeshLimits } from '../../src/mesh/limits.ts'
@@ -28,6 +29,7 @@ export const pages: Readonly<Record<string, string>> = {
   'storage limits': 'limits.md',
   'client limits': 'limits.md',
   metrics: 'metrics.md',
+  anomalies: 'history.md',
   branches: 'probes.md',
   sites: 'probes.md',
   ...Object.fromEntries(Object.keys(testingParts).map((part) => [part, 'testing.md'])),
@@ -53,6 +55,8 @@ export function render(part: string): string {
       return commented('client/src/limits.ts', 'ClientLimits', clientLimits())
     case 'metrics':
       return metricsTable()
+    case 'anomalies':
+      return anomalies()
     case 'branches':
       return probes('Branch', probeTable.reached)
     case 'sites':
@@ -66,6 +70,13 @@ function table(headings: readonly string[], rows: readonly (readonly string[])[]
   const line = (cells: readonly string[]) =>
     `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
   return [line(headings), `|${headings.map(() => '---').join('|')}|`, ...rows.map(line)].join('\n')
+}
+
+function anomalies(): string {
+  const rows = Object.entries(anomalyTable).map(([name, { severity, meaning }]) => {
+    return [`[\`${name}\`](#${name})`, severity, meaning]
+  })
+  return table(['Anomaly', 'Severity', 'Meaning'], rows)
 }
 
 function optionsTable(): string {

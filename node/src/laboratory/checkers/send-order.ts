@@ -1,6 +1,6 @@
 // Order of acked sends within a partition, by the offsets in their acks; records of unknown outcome
 // have no promised place. nonmonotonic-send: of two sends of one process, the one invoked later has no
-// higher offset. real-time-order: send A was acked before send B, of any process, was invoked, and
+// higher offset (within one transaction: transactions.ts). real-time-order: send A was acked before send B, of any process, was invoked, and
 // offset(A) > offset(B). Events stand in the order in which they happened, so indexes compare times.
 import type { Findings } from '../history/anomaly.ts'
 import type { Facts, PartitionLog, SendFacts } from '../history/facts.ts'
@@ -16,7 +16,7 @@ function checkProcesses(log: PartitionLog, findings: Findings): void {
   const last = new Map<string, SendFacts>()
   for (const send of log.acked) {
     const before = last.get(send.process)
-    if (before !== undefined && before.offset >= send.offset) {
+    if (before !== undefined && before.index < send.index && before.offset >= send.offset) {
       const text = `${send.process} sent ${describe(before)} before ${describe(send)}`
       findings.add('nonmonotonic-send', text, [before.answerIndex, send.answerIndex])
     }

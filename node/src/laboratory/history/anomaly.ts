@@ -76,6 +76,10 @@ export const anomalyTable = {
     severity: 'fatal',
     meaning: 'of two acked sends of one process, the later one has the lower offset',
   },
+  'int-nonmonotonic-send': {
+    severity: 'fatal',
+    meaning: 'of two sends of one transaction, the later one has the lower offset',
+  },
   'real-time-order': {
     severity: 'fatal',
     meaning: 'a send that began after the ack of another one has the lower offset',
@@ -88,6 +92,26 @@ export const anomalyTable = {
     severity: 'fatal',
     meaning: 'a partition was said to end before an end told earlier',
   },
+  'reused-sequence': {
+    severity: 'fatal',
+    meaning: 'two records are stored under one producer, epoch and sequence',
+  },
+  'fenced-append': {
+    severity: 'fatal',
+    meaning: 'a record stands behind one of a newer epoch of the same producer',
+  },
+  'precommitted-read': {
+    severity: 'fatal',
+    meaning: 'a transaction read a record of its own',
+  },
+  'double-ack': {
+    severity: 'fatal',
+    meaning: 'two processes of one group acknowledged one record',
+  },
+  'delivery-after-ack': {
+    severity: 'fatal',
+    meaning: 'a record came to a group again after the group had acknowledged it',
+  },
   'nonlinearizable-register': {
     severity: 'fatal',
     meaning: 'no order of the calls of a register explains their answers',
@@ -99,6 +123,14 @@ export const anomalyTable = {
   'no-final-read': {
     severity: 'note',
     meaning: 'nobody read everything in the end: losses behind the last read were not judged',
+  },
+  'int-send-skip': {
+    severity: 'note',
+    meaning: 'records of others stand between two sends of one transaction',
+  },
+  'realtime-lag': {
+    severity: 'note',
+    meaning: 'a poll did not bring a record that was acked before it began; by how long',
   },
   'unchecked-register': {
     severity: 'note',

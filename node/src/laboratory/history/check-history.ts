@@ -2,6 +2,8 @@
 // facts for its own anomalies. Used alike by the simulator, by loads on real processes and by
 // `quorate chaos check`. Linear in the events, n log n where it sorts.
 import { checkEnds } from '../checkers/ends.ts'
+import { checkGroups } from '../checkers/groups.ts'
+import { checkLag } from '../checkers/lag.ts'
 import { checkLost } from '../checkers/lost.ts'
 import { checkNotes } from '../checkers/notes.ts'
 import { checkPlaces } from '../checkers/places.ts'
@@ -9,7 +11,9 @@ import { checkPolls } from '../checkers/polls.ts'
 import { checkReads } from '../checkers/reads.ts'
 import { checkRegisters } from '../checkers/registers.ts'
 import { checkSendOrder } from '../checkers/send-order.ts'
+import { checkSequences } from '../checkers/sequences.ts'
 import { checkSplitKeys } from '../checkers/split-keys.ts'
+import { checkTransactions } from '../checkers/transactions.ts'
 import { type Anomaly, Findings } from './anomaly.ts'
 import type { History } from './event.ts'
 import { Facts } from './facts.ts'
@@ -22,7 +26,11 @@ const checks: readonly ((facts: Facts, findings: Findings) => void)[] = [
   checkPolls,
   checkSendOrder,
   checkEnds,
+  checkSequences,
+  checkTransactions,
+  checkGroups,
   checkRegisters,
+  checkLag,
   checkNotes,
 ]
 

@@ -61,6 +61,26 @@ export interface ReadRecord extends PartitionName {
 export interface PollAnswer {
   /** In the order in which the client got them. */
   readonly records: readonly ReadRecord[]
+  /** The consumer group that the process polls for. */
+  readonly group?: string
+}
+
+/** The process has dealt with a record, for its group. */
+export interface Acknowledgement extends PartitionName {
+  readonly group: string
+  readonly offset: number
+}
+
+/** Sends that take effect together or not at all. */
+export interface Transaction {
+  readonly sends: readonly SentRecord[]
+}
+
+export interface TransactionAnswer {
+  /** Of each send, in their order. */
+  readonly sends: readonly SendAnswer[]
+  /** What it polled inside. */
+  readonly records?: readonly ReadRecord[]
 }
 
 /** The next record that a reader gets is the first one at or behind `offset`; null: wherever. */
@@ -120,6 +140,8 @@ export interface Invocations {
   readonly assign: Assignment
   readonly end: PartitionName
   readonly register: RegisterCall
+  readonly ack: Acknowledgement
+  readonly transaction: Transaction
   readonly excuse: Excuse
 }
 
@@ -130,6 +152,8 @@ export interface Answers {
   readonly assign: Nothing
   readonly end: EndAnswer
   readonly register: RegisterAnswer
+  readonly ack: Nothing
+  readonly transaction: TransactionAnswer
   readonly excuse: Nothing
 }
 

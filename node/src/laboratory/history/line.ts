@@ -43,7 +43,7 @@ export function parseEvent(line: string, number: number): HistoryEvent {
   event.number(fields, 'timeMs')
   const { type, f } = fields
   const check = Object.hasOwn(values, String(f)) ? values[f as HistoryFunction] : undefined
-  if (check === undefined) return event.refuse('f', `is one of ${Object.keys(values).join(', ')}`)
+  if (check === undefined) return event.refuse('f', `is one of ${historyFunctions.join(', ')}`)
   if (fields['of'] !== undefined) event.count(fields, 'of')
   const value = event.object(fields, 'value')
   if (type === 'invoke') check.invoke(event, value)
@@ -81,6 +81,11 @@ const sent: Check = (event, value) => {
   event.count(producer, 'sequence')
 }
 
+const stored: Check = (event, value) => {
+  event.count(value, 'partition')
+  if (value['offset'] !== undefined) event.count(value, 'offset')
+}
+
 const positions: Check = (event, value) => {
   event.optional(value, 'final', 'boolean')
   for (const position of event.list(value, 'positions')) {
@@ -104,14 +109,12 @@ const call: Check = (event, value) => {
 const values: Readonly<Record<HistoryFunction, { readonly invoke: Check; readonly ok: Check }>> = {
   send: {
     invoke: sent,
-    ok: (event, value) => {
-      event.count(value, 'partition')
-      if (value['offset'] !== undefined) event.count(value, 'offset')
-    },
+    ok: stored,
   },
   poll: {
     invoke: nothing,
     ok: (event, value) => {
+      event.optional(value, 'group', 'string')
       for (const each of event.list(value, 'records')) record(event, each)
     },
   },
@@ -123,6 +126,24 @@ const values: Readonly<Record<HistoryFunction, { readonly invoke: Check; readonl
       if (value !== undefined && !isRegisterValue(value)) event.refuse('value', 'is what it held')
     },
   },
+  ack: {
+    invoke: (event, value) => {
+      placed(event, value)
+      event.text(value, 'group')
+      event.count(value, 'offset')
+    },
+    ok: nothing,
+  },
+  transaction: {
+    invoke: (event, value) => {
+      for (const each of event.list(value, 'sends')) sent(event, each)
+    },
+    ok: (event, value) => {
+      for (const each of event.list(value, 'sends')) stored(event, each)
+      if (value['records'] === undefined) return
+      for (const each of event.list(value, 'records')) record(event, each)
+    },
+  },
   excuse: {
     invoke: (event, value) => {
       event.text(value, 'why')
@@ -131,6 +152,9 @@ const values: Readonly<Record<HistoryFunction, { readonly invoke: Check; readonl
     ok: nothing,
   },
 }
+
+/** All that an event can be about. */
+export const historyFunctions: readonly string[] = Object.keys(values)
 
 function isRegisterValue(value: unknown): boolean {
   return value === null || ['string', 'number', 'boolean'].includes(typeof value)

@@ -3,6 +3,7 @@
 // makes no sense. Takes the events one by one and keeps none. Knows nothing of anomalies. Next stop:
 // facts.ts.
 import {
+  type Acknowledgement,
   type Answers,
   type Assignment,
   type Excuse,
@@ -14,6 +15,7 @@ import {
   type ReadRecord,
   type RegisterCall,
   type RegisterValue,
+  type SendAnswer,
   type SentRecord,
 } from './event.ts'
 
@@ -47,6 +49,19 @@ export interface Poll {
   readonly invokeIndex: number
   readonly invokedMs: number
   readonly records: readonly ReadRecord[]
+  readonly group: string | undefined
+}
+
+export interface AckOperation extends Operation {
+  readonly ack: Acknowledgement
+  outcome: SendOutcome
+}
+
+/** The sends of it are among all sends; they share its index. */
+export interface TransactionOperation extends Operation {
+  readonly sends: readonly SendOperation[]
+  /** What it polled inside. */
+  polled: Poll | undefined
 }
 
 export interface AssignOperation extends Operation {
@@ -73,6 +88,8 @@ type Pending =
   | { readonly f: 'assign'; readonly operation: AssignOperation }
   | { readonly f: 'end'; readonly operation: EndQuery }
   | { readonly f: 'register'; readonly operation: RegisterOperation }
+  | { readonly f: 'ack'; readonly operation: AckOperation }
+  | { readonly f: 'transaction'; readonly operation: TransactionOperation }
 
 export class Operations {
   readonly header: HistoryHeader
@@ -82,6 +99,8 @@ export class Operations {
   readonly readers = new Map<string, (Poll | AssignOperation)[]>()
   readonly ends: EndQuery[] = []
   readonly registers: RegisterOperation[] = []
+  readonly acks: AckOperation[] = []
+  readonly transactions: TransactionOperation[] = []
   readonly excuses: { readonly index: number; readonly excuse: Excuse }[] = []
   readonly #partitions: ReadonlyMap<string, number>
   readonly #open = new Map<number, Pending>()
@@ -107,43 +126,68 @@ export class Operations {
   #invoke(event: HistoryEvent & { readonly type: 'invoke' }): void {
     const { index, process, timeMs: invokedMs } = event
     const begun = { process, index, invokedMs, answerIndex: -1, answeredMs: Number.NaN }
-    if (event.f === 'send') this.#send(event, begun)
-    else if (event.f === 'poll') this.#open.set(index, { f: 'poll', operation: begun })
-    else if (event.f === 'assign') {
-      const { positions, final } = event.value
-      for (const position of positions) {
-        this.#mustExist(event, position)
-        if (final && position.offset === null) refuse(event, 'reads all and names no beginning')
+    switch (event.f) {
+      case 'send':
+        this.#open.set(index, { f: 'send', operation: this.#send(event, begun, event.value) })
+        return
+      case 'transaction': {
+        const sends = event.value.sends.map((sent) => this.#send(event, begun, sent))
+        const operation: TransactionOperation = { ...begun, sends, polled: undefined }
+        this.transactions.push(operation)
+        this.#open.set(index, { f: 'transaction', operation })
+        return
       }
-      const operation = { ...begun, kind: 'assign', assignment: event.value, done: false } as const
-      this.#read(process, operation)
-      this.#open.set(index, { f: 'assign', operation })
-    } else if (event.f === 'end') {
-      this.#mustExist(event, event.value)
-      const operation: EndQuery = { ...begun, of: event.value, offset: -1 }
-      this.ends.push(operation)
-      this.#open.set(index, { f: 'end', operation })
-    } else if (event.f === 'register') {
-      const { value: call } = event
-      const operation: RegisterOperation = { ...begun, call, outcome: 'unknown', value: undefined }
-      this.registers.push(operation)
-      this.#open.set(index, { f: 'register', operation })
-    } else {
-      for (const partition of event.value.partitions) this.#mustExist(event, partition)
-      this.excuses.push({ index, excuse: event.value })
+      case 'poll':
+        this.#open.set(index, { f: 'poll', operation: begun })
+        return
+      case 'assign': {
+        this.#mustBeReadable(event, event.value)
+        const assignment = event.value
+        const operation: AssignOperation = { ...begun, kind: 'assign', assignment, done: false }
+        this.#read(process, operation)
+        this.#open.set(index, { f: 'assign', operation })
+        return
+      }
+      case 'end': {
+        this.#mustExist(event, event.value)
+        const operation: EndQuery = { ...begun, of: event.value, offset: -1 }
+        this.ends.push(operation)
+        this.#open.set(index, { f: 'end', operation })
+        return
+      }
+      case 'register': {
+        const call = { call: event.value, outcome: 'unknown', value: undefined } as const
+        const operation: RegisterOperation = { ...begun, ...call }
+        this.registers.push(operation)
+        this.#open.set(index, { f: 'register', operation })
+        return
+      }
+      case 'ack': {
+        this.#mustExist(event, event.value)
+        const operation: AckOperation = { ...begun, ack: event.value, outcome: 'unknown' }
+        this.acks.push(operation)
+        this.#open.set(index, { f: 'ack', operation })
+        return
+      }
+      case 'excuse':
+        for (const partition of event.value.partitions) this.#mustExist(event, partition)
+        this.excuses.push({ index, excuse: event.value })
     }
   }
 
-  #send(
-    event: HistoryEvent & { readonly f: 'send'; readonly type: 'invoke' },
-    begun: Operation,
-  ): void {
-    const { value: sent, index } = event
+  #mustBeReadable(event: HistoryEvent, { positions, final }: Assignment): void {
+    for (const position of positions) {
+      this.#mustExist(event, position)
+      if (final && position.offset === null) refuse(event, 'reads all and names no beginning')
+    }
+  }
+
+  #send(event: HistoryEvent, begun: Operation, sent: SentRecord): SendOperation {
     const { topic, value, partition } = sent
     this.#mustExist(event, { topic, partition: partition ?? 0 })
     const operation: SendOperation = {
       process: begun.process,
-      index,
+      index: begun.index,
       invokedMs: begun.invokedMs,
       answerIndex: -1,
       answeredMs: Number.NaN,
@@ -156,7 +200,7 @@ export class Operations {
     if (this.byValue.has(value)) refuse(event, `sends ${value}, which was sent before`)
     this.byValue.set(value, operation)
     this.sends.push(operation)
-    this.#open.set(index, { f: 'send', operation })
+    return operation
   }
 
   #answer(event: Exclude<HistoryEvent, { readonly type: 'invoke' }>): void {
@@ -173,25 +217,30 @@ export class Operations {
     this.#open.delete(of)
     operation.answerIndex = event.index
     operation.answeredMs = event.timeMs
-    if (event.type === 'ok') this.#ok(event, pending)
-    else if (pending.f === 'send' || pending.f === 'register') {
-      pending.operation.outcome = event.type === 'fail' ? 'failed' : 'unknown'
-      if (pending.f === 'send') pending.operation.code = event.value.code
+    if (event.type === 'ok') {
+      this.#ok(event, pending)
+      return
+    }
+    const outcome = event.type === 'fail' ? 'failed' : 'unknown'
+    if (pending.f === 'register' || pending.f === 'ack') pending.operation.outcome = outcome
+    for (const send of sendsOf(pending)) {
+      send.outcome = outcome
+      send.code = event.value.code
+      send.answerIndex = event.index
+      send.answeredMs = event.timeMs
     }
   }
 
   #ok(event: HistoryEvent & { readonly type: 'ok' }, pending: Pending): void {
     if (pending.f === 'send') {
-      const { operation } = pending
-      const { partition, offset } = event.value as Answers['send']
-      this.#mustExist(event, { topic: operation.sent.topic, partition })
-      operation.outcome = 'acked'
-      operation.partition = partition
-      operation.offset = offset ?? -1
+      this.#stored(event, pending.operation, event.value as Answers['send'])
+    } else if (pending.f === 'transaction') {
+      this.#committed(event, pending.operation, event.value as Answers['transaction'])
     } else if (pending.f === 'poll') {
       const { index: invokeIndex, invokedMs } = pending.operation
       this.#polled(event, event.value as Answers['poll'], { invokeIndex, invokedMs })
-    } else if (pending.f === 'assign') pending.operation.done = true
+    } else if (pending.f === 'ack') pending.operation.outcome = 'acked'
+    else if (pending.f === 'assign') pending.operation.done = true
     else if (pending.f === 'end') pending.operation.offset = (event.value as Answers['end']).offset
     else {
       const { value } = event.value as Answers['register']
@@ -201,13 +250,36 @@ export class Operations {
     }
   }
 
+  #stored(event: HistoryEvent, send: SendOperation, { partition, offset = -1 }: SendAnswer): void {
+    this.#mustExist(event, { topic: send.sent.topic, partition })
+    send.outcome = 'acked'
+    send.partition = partition
+    send.offset = offset
+    send.answerIndex = event.index
+    send.answeredMs = event.timeMs
+  }
+
+  #committed(
+    event: HistoryEvent,
+    transaction: TransactionOperation,
+    { sends: answers, records = [] }: Answers['transaction'],
+  ): void {
+    const { index, invokedMs, sends } = transaction
+    if (answers.length !== sends.length) refuse(event, `has ${sends.length} sends`)
+    for (const [each, send] of sends.entries()) this.#stored(event, send, answers[each]!)
+    if (records.length === 0) return
+    transaction.polled = this.#polled(event, { records }, { invokeIndex: index, invokedMs })
+  }
+
   #polled(
     event: HistoryEvent,
-    { records }: Answers['poll'],
+    { records, group }: Answers['poll'],
     asked: Pick<Poll, 'invokeIndex' | 'invokedMs'>,
-  ): void {
+  ): Poll {
     for (const record of records) this.#mustExist(event, record)
-    this.#read(event.process, { kind: 'poll', index: event.index, ...asked, records })
+    const poll: Poll = { kind: 'poll', index: event.index, ...asked, records, group }
+    this.#read(event.process, poll)
+    return poll
   }
 
   #read(process: string, step: Poll | AssignOperation): void {
@@ -221,6 +293,11 @@ export class Operations {
     if (partitions === undefined) refuse(event, `is of topic ${topic}, which the header has not`)
     else if (partition >= partitions) refuse(event, `is of ${topic}/${partition}, of ${partitions}`)
   }
+}
+
+function sendsOf(pending: Pending): readonly SendOperation[] {
+  if (pending.f === 'send') return [pending.operation]
+  return pending.f === 'transaction' ? pending.operation.sends : []
 }
 
 function refuse(
