@@ -2,7 +2,10 @@
 // laboratory and fast-check are loaded by the commands when they run, not here.
 import type { Command } from 'commander'
 import { planKindTable } from '../laboratory/plan/plan-kinds.ts'
+import { traceKinds } from '../laboratory/trace/trace-kinds.ts'
 import { example } from './program-parts.ts'
+
+const kindsOfLines = traceKinds.join(', ')
 
 export function addChaos(program: Command): void {
   const chaos = program
@@ -37,6 +40,10 @@ function addReplay(chaos: Command): void {
   const replay = kind(chaos.command('replay <plan>'))
     .description('run one plan again: a number, which draws it, or a file that holds it')
     .option('--trace', 'print what happens, a line for each event')
+    .option('--only <kinds>', `with --trace, lines of these alone, by commas: ${kindsOfLines}`)
+    .option('--node <node>', 'with --trace, lines about this node or client alone')
+    .option('--from <ms>', 'with --trace, lines from this simulated time on')
+    .option('--to <ms>', 'with --trace, lines up to this simulated time')
     .option('-o, --output <format>', 'table | json', 'table')
     .action(async (plan, options) => (await import('./chaos-replay.ts')).runReplay(plan, options))
   example(replay, 'quorate chaos replay 42 --kind sim-storage')

@@ -10,6 +10,7 @@ import { optionTable } from '../../src/config-table.ts'
 import { defaultNatsDoorLimits } from '../../src/doors/nats/limits.ts'
 import { anomalyTable } from '../../src/laboratory/history/anomaly.ts'
 import { probeNames, probeTable } from '../../src/laboratory/plan/probe-table.ts'
+import { traceKindTable } from '../../src/laboratory/trace/trace-kinds.ts'
 import { limitTable } from '../../src/limits.ts'
 import { defaultMeshLimits } from '../../src/mesh/limits.ts'
 import { Metrics } from '../../src/observe/metrics.ts'
@@ -30,6 +31,7 @@ export const pages: Readonly<Record<string, string>> = {
   'client limits': 'limits.md',
   metrics: 'metrics.md',
   anomalies: 'history.md',
+  'trace kinds': '../how-to/read-a-trace.md',
   branches: 'probes.md',
   sites: 'probes.md',
   ...Object.fromEntries(Object.keys(testingParts).map((part) => [part, 'testing.md'])),
@@ -53,6 +55,8 @@ export function render(part: string): string {
       return storageLimits()
     case 'client limits':
       return commented('client/src/limits.ts', 'ClientLimits', clientLimits())
+    case 'trace kinds':
+      return traceKinds()
     case 'metrics':
       return metricsTable()
     case 'anomalies':
@@ -179,6 +183,11 @@ function product(text: string): number {
 function probes(heading: string, meanings: Readonly<Record<string, string>>): string {
   const rows = Object.entries(meanings).map(([name, meaning]) => [`\`${name}\``, meaning])
   return table([heading, 'Meaning'], rows)
+}
+
+function traceKinds(): string {
+  const rows = Object.entries(traceKindTable).map(([kind, meaning]) => [`\`${kind}\``, meaning])
+  return table(['Kind', 'What such a line says'], rows)
 }
 
 function metricsTable(): string {

@@ -3,6 +3,7 @@
 // faults.ts, traffic by workload.ts.
 import { Simulation } from '@quorate/actors/testing'
 import type { ClusterMember } from '@quorate/protocol'
+import type { NodeEnvironment } from '../../node-environment.ts'
 import { SimulatedDisk } from '../../simulation/simulated-disk.ts'
 import { SimulatedNetwork } from '../../simulation/simulated-network.ts'
 import { formatNode } from '../../storage/format.ts'
@@ -12,6 +13,7 @@ import { LogLedger } from '../checkers/log-ledger.ts'
 import { SyncedQuorum } from '../checkers/synced-quorum.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { GroupName } from '../plan/target-grammar.ts'
+import { tracedEnvironment } from '../trace/traced-environment.ts'
 import type { DamageEvent } from './beyond.ts'
 import { Roles } from './roles.ts'
 import { dataFolder, type NodeSurroundings, SimulatedNode } from './simulated-node.ts'
@@ -173,6 +175,11 @@ export class SimulatedCluster implements Aim {
     return seen + alarms.length > 0
   }
 
+  /** Somebody reads along. */
+  get traced(): boolean {
+    return this.#trace !== undefined
+  }
+
   trace(event: string, fields: object): void {
     this.#trace?.(this.simulation.nowMs, event, fields)
   }
@@ -210,6 +217,13 @@ export class SimulatedCluster implements Aim {
     return new SimulatedNode(name, `10.0.0.${number + 1}:4222`, disk, this.#surroundings())
   }
 
+  /** What a node is started with; seen through when somebody reads along. */
+  #environment(node: string, environment: NodeEnvironment): NodeEnvironment {
+    if (!this.traced) return environment
+    const tell = (event: string, fields: object): void => this.trace(event, fields)
+    return tracedEnvironment(node, environment, tell, () => this.simulation.nowMs)
+  }
+
   #surroundings(): NodeSurroundings {
     const { settings } = this.plan
     const { heartbeatMs, electionTimeoutMinMs, electionTimeoutMaxMs } = settings
@@ -227,6 +241,7 @@ export class SimulatedCluster implements Aim {
       },
       storage: { walFileBytes: settings.walFileBytes, cacheBytesMax: settings.cacheBytesMax },
       logged: (node, level, event, fields) => this.#logged(node, level, event, fields),
+      environment: (node, environment) => this.#environment(node, environment),
       exited: (node, reason, code) => this.#exited(node, reason, code),
     }
   }

@@ -19,6 +19,8 @@ export interface NodeSurroundings {
   readonly probes: SimulatedProbes
   readonly timing: NodeOptions['timing']
   readonly storage: NonNullable<NodeOptions['storage']>
+  /** Sees through what a process of the node is started with. */
+  environment(node: string, environment: NodeEnvironment): NodeEnvironment
   /** Recovery is over: the folder is open. */
   opened(disk: SimulatedDisk): void
   /** An event of the node's log. */
@@ -74,7 +76,8 @@ export class SimulatedNode {
     this.lives += 1
     this.#host = host
     try {
-      BrokerNode.start(this.#environment(host), this.#options(), (error, node) => {
+      const environment = this.#around.environment(this.name, this.#environment(host))
+      BrokerNode.start(environment, this.#options(), (error, node) => {
         if (node !== undefined) this.#opened(node)
         else this.#exit(host, String(error?.message), error?.code)
       })

@@ -168,6 +168,7 @@ export class Workload {
     const send: Send = { index, value, outcome: 'pending', partition: -1, offset: -1 }
     this.sends.push(send)
     this.#unsettled += 1
+    this.#trace('send', producer, send, undefined)
     this.#producers[producer]!.send({
       topic: topicName,
       key: key === undefined ? null : encoder.encode(key),
@@ -177,6 +178,7 @@ export class Workload {
       partition,
       settled: (error, settledPartition, offset) => {
         this.#settle(send, error, settledPartition, offset)
+        this.#trace(`send.${send.outcome}`, producer, send, error)
       },
     })
   }
@@ -200,7 +202,13 @@ export class Workload {
     const place = `${valueMark(send.value)} ${send.outcome} ${partition}@${offset}`
     this.#cluster.simulation.note(place)
     if (error === undefined) this.acked?.(send)
-    else this.#cluster.trace('send.failed', { value: send.value, error: error.message })
+  }
+
+  #trace(event: string, producer: number, send: Send, error: QuorateError | undefined): void {
+    if (!this.#cluster.traced) return
+    const { partition, offset } = send
+    const [client, value] = [this.clients[producer]!.name, valueMark(send.value)]
+    this.#cluster.trace(event, { client, value, partition, offset, error: error?.message })
   }
 
   #askPosition(client: SimulatedClient, number: number): void {
