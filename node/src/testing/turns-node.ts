@@ -15,11 +15,16 @@ export interface Turns {
 /** Turns belong to nobody, also when a process of the user has caused them. */
 const outside = AsyncLocalStorage.snapshot()
 
+// Taken now: a test that puts fake timers in their place later must not stop the simulation.
+const turn = setImmediate
+const timer = setTimeout
+const clockMs = performance.now.bind(performance)
+
 export const nodeTurns: Turns = {
   // All microtasks run before the next turn, those included that they add.
-  whenQuiet: (run) => outside(() => setImmediate(run)),
-  after: (realMs, run) => outside(() => setTimeout(run, realMs)),
-  realMs: () => performance.now(),
+  whenQuiet: (run) => outside(() => turn(run)),
+  after: (realMs, run) => outside(() => timer(run, realMs)),
+  realMs: () => clockMs(),
 }
 
 export function drawSeed(): number {

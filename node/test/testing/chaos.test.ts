@@ -36,6 +36,15 @@ async function failureOf(scenario: Scenario, options: Parameters<typeof runChaos
   throw new Error('no failure', { cause: error })
 }
 
+// Registered with vitest itself, as a user would.
+chaosTest('writing in two steps holds while nothing is killed', twoWrites, {
+  test,
+  seed: 1,
+  runs: 2,
+  nodes: 1,
+  faults: { kinds: ['pause', 'partition', 'skewClock'] },
+})
+
 describe('a chaos run', () => {
   test('finds a crash between two writes, makes the plan small, and says how to have it again', async () => {
     const options = {

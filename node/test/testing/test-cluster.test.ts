@@ -1,6 +1,6 @@
 import { topic } from '@quorate/client'
 import { type TestCluster, testCluster } from 'quorate/testing'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 
 interface Order {
   readonly id: string
@@ -226,6 +226,28 @@ describe('waiting', () => {
     const started = performance.now()
     await c.advance(200)
     expect(performance.now() - started).toBeGreaterThanOrEqual(199)
+  })
+
+  test('at that pace lets processes use real timers', async () => {
+    await using c = await testCluster({ seed: 15, nodes: 1, time: 'real' })
+    let woken = false
+    c.process('real', async ({ sleep }) => {
+      await sleep(1)
+      await new Promise((resolve) => setTimeout(resolve, 5))
+      woken = true
+    })
+    await c.until(() => woken)
+  })
+
+  test('goes on under fake timers of the runner', async () => {
+    vi.useFakeTimers()
+    try {
+      await using c = await testCluster({ seed: 16, nodes: 1 })
+      const q = await withOrders(c)
+      await q.producer().send(orders, { id: 'x', amount: 1 })
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   test('after the end is refused', async () => {
