@@ -56,7 +56,7 @@ test('three processes under load with damage, kill, pause, partition and a full 
 })
 
 test('a node that ends by itself is a violation; Ctrl-C ends the faults, what has happened is judged, and nothing is left behind', async () => {
-  const { scratch, run, command, leftBehind } = chaosIn(600_000, late)
+  const { folder, scratch, run, command, leftBehind } = chaosIn(600_000, late)
   const running = run([])
   const killed = await waitUntil('records flow', () => nodeUnderLoad(scratch), waitOptions)
   process.kill(killed, 'SIGKILL')
@@ -73,6 +73,11 @@ test('a node that ends by itself is a violation; Ctrl-C ends the faults, what ha
     violations: [expect.stringMatching(/^n\d ended by itself/)],
   })
   expect(leftBehind()).toEqual([])
+  // A violated run keeps its history where it was started.
+  const { exitCode: checked } = await quorate(['chaos', 'check', 'chaos-run-1.history.jsonl'], {
+    folder,
+  })
+  expect(checked).toBe(0)
 })
 
 test('when the command itself is killed its nodes end', async () => {
@@ -99,7 +104,7 @@ function chaosIn(durationMs: number, planned: Plan['steps']) {
   writeFileSync(plan, JSON.stringify({ ...drawn, steps: planned }))
   const words = ['chaos', 'run', '--plan', plan, '--rate', String(rate), '-o', 'json']
   const run = (more: readonly string[]): Promise<CommandResult> =>
-    quorate([...words, ...more], { environment: { TMPDIR: scratch }, timeoutMs: 90_000 })
+    quorate([...words, ...more], { environment: { TMPDIR: scratch }, folder, timeoutMs: 90_000 })
   const leftBehind = () => [
     // Node.js keeps its compile cache there too.
     ...readdirSync(scratch).filter((name) => name.startsWith('quorate-')),

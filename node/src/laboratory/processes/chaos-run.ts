@@ -72,7 +72,7 @@ export class ChaosRun {
 
   constructor(options: ChaosRunOptions) {
     this.#options = options
-    process.once('exit', this.#removeFolder)
+    if (!options.keep) process.once('exit', this.#removeFolder)
   }
 
   /** Resolves when everything it started has ended. Rejects when no cluster could be started. */
@@ -120,7 +120,7 @@ export class ChaosRun {
       const disk = new SmallDisk(join(this.#folder, 'disks', `n${number}`), sizeBytes)
       this.#disks.set(`n${number}`, disk)
     }
-    const cluster = await PlannedCluster.start({
+    const cluster = await PlannedCluster.format({
       nodes: plan.nodes,
       proxies: true,
       folder: this.#folder,
@@ -128,6 +128,8 @@ export class ChaosRun {
       arguments: [...checkedSoon, '--disk-reserve-bytes', String(diskReserveBytes)],
     })
     this.#cluster = cluster
+    for (const node of cluster.nodes) node.start()
+    for (const node of cluster.nodes) await cluster.ready(node)
     return cluster
   }
 
