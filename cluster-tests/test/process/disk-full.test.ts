@@ -42,6 +42,22 @@ test.skipIf(!canMount)(
   },
 )
 
+test.skipIf(!canMount)(
+  'a start on a disk without any room says that the disk is full',
+  async () => {
+    const disk = smallDisk(8 * mebibyte)
+    const folder = temporaryFolder('full')
+    const dataOf = () => join(disk, 'n1')
+    const cluster = stoppedAfterwards(await PlannedCluster.format({ nodes: 1, folder, dataOf }))
+    const filler = join(disk, 'filler')
+    expect(() => writeFileSync(filler, new Uint8Array(9 * mebibyte))).toThrow('ENOSPC')
+    const [node] = cluster.nodes
+    node!.start()
+    await node!.ended()
+    expect(node!.lastWords()).toMatch(/^QUORATE_DISK_FULL/)
+  },
+)
+
 interface Setting {
   readonly diskBytes: number
   /** What an operator finds to remove. */

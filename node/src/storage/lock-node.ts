@@ -27,7 +27,8 @@ const settleMs = 50
 
 /**
  * Errors: QUORATE_DATA_IN_USE with the holder's pid, QUORATE_DATA_NOT_FORMATTED when there is no
- * such folder, QUORATE_DATA_FOREIGN when it is a file, QUORATE_STORAGE_FAILED.
+ * such folder, QUORATE_DATA_FOREIGN when it is a file, QUORATE_DISK_FULL when there is not even room
+ * for its pid file, QUORATE_STORAGE_FAILED.
  */
 export function acquireDataLock(folder: string, done: LockDone, options: LockOptions = {}): void {
   const abstractSocket = options.abstractSocket ?? process.platform === 'linux'
@@ -178,7 +179,9 @@ function inUse(folder: string): QuorateError {
 
 function failed(folder: string, cause: unknown): QuorateError {
   const what = cause instanceof Error ? cause.message : String(cause)
-  return new QuorateError('QUORATE_STORAGE_FAILED', `the lock of ${folder}: ${what}`, { cause })
+  const isFull = cause instanceof Error && 'code' in cause && cause.code === 'ENOSPC'
+  const code = isFull ? 'QUORATE_DISK_FULL' : 'QUORATE_STORAGE_FAILED'
+  return new QuorateError(code, `the lock of ${folder}: ${what}`, { cause })
 }
 
 /** `acquireDataLock` for callers with promises. */

@@ -23,6 +23,9 @@ export const fileKinds = [
 ] as const
 export type FileKind = (typeof fileKinds)[number]
 
+const pieceBytes = 1024 * 1024
+const zeros = Buffer.alloc(pieceBytes)
+
 /** Paths below the data folder, in one order. */
 export function filesOfKind(data: string, kind: FileKind): string[] {
   const present = (names: readonly string[]) =>
@@ -81,10 +84,23 @@ function overwrite(path: string, at: number, bytes: Uint8Array): void {
   fs.closeSync(descriptor)
 }
 
-/** Up to the last byte that is not zero. */
+/** Up to the last byte that is not zero. From the end on: most of a new WAL file is zeros. */
 function usedBytes(path: string): number {
-  const bytes = fs.readFileSync(path)
-  let end = bytes.byteLength
-  while (end > 0 && bytes[end - 1] === 0) end -= 1
-  return end
+  const descriptor = fs.openSync(path, 'r')
+  try {
+    const piece = Buffer.alloc(pieceBytes)
+    let end = fs.fstatSync(descriptor).size
+    while (end > 0) {
+      const from = Math.max(0, end - pieceBytes)
+      const read = fs.readSync(descriptor, piece, 0, end - from, from)
+      if (!piece.subarray(0, read).equals(zeros.subarray(0, read))) {
+        const last = piece.subarray(0, read).findLastIndex((byte) => byte !== 0)
+        return from + last + 1
+      }
+      end = from
+    }
+    return 0
+  } finally {
+    fs.closeSync(descriptor)
+  }
 }

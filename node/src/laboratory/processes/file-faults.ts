@@ -76,10 +76,9 @@ export class FileFaults {
 
   #pick(data: string, detail: Step['detail']): string | undefined {
     const wanted = fileKinds.filter((kind) => detail === 'any' || kind === detail)
-    const kinds = wanted.filter((kind) => filesOfKind(data, kind).length > 0)
-    const kind = kinds[this.#random.integer('kind', Math.max(1, kinds.length))]
-    if (kind === undefined) return undefined
-    const files = filesOfKind(data, kind)
+    const found = wanted.map((kind) => filesOfKind(data, kind)).filter(({ length }) => length > 0)
+    if (found.length === 0) return undefined
+    const files = found[this.#random.integer('kind', found.length)]!
     return files[this.#random.integer('file', files.length)]
   }
 }
