@@ -4,6 +4,8 @@
 // are over, the group has the members it is to have and makes progress again. `RAFT_SEED=… npx vitest run --project raft model` plays a failure again.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { raftProbes } from '../src/probes.ts'
+import { Provoking } from './provoking.ts'
 import { play } from './run.ts'
 import { anySchedule, type Schedule } from './schedule.ts'
 
@@ -65,6 +67,25 @@ describe('random schedules', () => {
       expect(seen.lostConfigurations).toBeGreaterThan(0)
       expect(seen.handedOver).toBeGreaterThan(runs / 80)
       // A long run asked for by RAFT_RUNS takes about 8 ms a schedule.
+    },
+    Math.max(60_000, 30 * runs),
+  )
+
+  test(
+    'keep every property when rare choices are made for the core too',
+    () => {
+      const met = new Set<string>()
+      const property = fc.property(anySchedule, (schedule) => {
+        const provoking = new Provoking(schedule.seed)
+        play(schedule, undefined, provoking)
+        for (const name of provoking.met) met.add(name)
+      })
+      fc.assert(property, {
+        numRuns: Math.ceil(runs / 2),
+        ...(seed === undefined ? {} : { seed: Number(seed) }),
+      })
+      const sites = Object.keys(raftProbes.provoke)
+      expect(sites.filter((site) => !met.has(site))).toEqual([])
     },
     Math.max(60_000, 30 * runs),
   )

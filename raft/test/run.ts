@@ -3,16 +3,19 @@ import { expect } from 'vitest'
 import { votersOf } from '../src/membership.ts'
 import { RaftCluster } from '../src/testing/index.ts'
 import { Members } from './members.ts'
+import type { Provoking } from './provoking.ts'
 import { type Action, faultTypes, type Schedule } from './schedule.ts'
 
 class Run {
   readonly cluster: RaftCluster
   readonly members: Members
+  private readonly provoking: Provoking | undefined
   private value = 0
   /** The next leader is cut off this long after its election. */
   private ambushAfterMs: number | undefined
 
-  constructor(schedule: Schedule) {
+  constructor(schedule: Schedule, provoking: Provoking | undefined) {
+    this.provoking = provoking
     const { seed, replicas, inflightMessagesMax, appendBytesMax, storeMs } = schedule
     const { snapshotChunkBytes } = schedule
     this.cluster = new RaftCluster({
@@ -26,6 +29,7 @@ class Run {
       },
       storeMs: { min: 0, max: storeMs },
       network: { latencyMs: { min: 0, max: 3 }, duplicatePercent: 3 },
+      ...(provoking === undefined ? {} : { probe: provoking }),
     })
     this.members = new Members(this.cluster)
   }
@@ -192,6 +196,7 @@ class Run {
   /** The faults end; the group must elect a leader and commit what it is given, everywhere. */
   recover(): void {
     const { cluster } = this
+    this.provoking?.stop()
     this.ambushAfterMs = undefined
     cluster.run(30)
     cluster.heal()
@@ -221,8 +226,12 @@ class Run {
 type Watch = RaftCluster['onStep']
 
 /** Plays all moves, then recovers. Throws at the first violation. */
-export function play(schedule: Schedule, watch: Watch = () => {}): RaftCluster {
-  const run = new Run(schedule)
+export function play(
+  schedule: Schedule,
+  watch: Watch = () => {},
+  provoking?: Provoking,
+): RaftCluster {
+  const run = new Run(schedule, provoking)
   const { cluster } = run
   cluster.onStep = (id, input, effects) => {
     watch(id, input, effects)

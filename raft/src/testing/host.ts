@@ -2,6 +2,7 @@
 // disks, steps them under the checker, and carries out their effects in memory. It has no idea of
 // time passing; cluster.ts moves the clock and has the verbs for what can go wrong.
 import { defaultRaftOptions, type RaftTuning } from '../options.ts'
+import { noRaftProbe, type RaftProbe } from '../probes.ts'
 import { createRaft, type Raft } from '../raft.ts'
 import { step } from '../step.ts'
 import type {
@@ -31,6 +32,8 @@ export interface ClusterOptions {
   readonly storeMs?: Range
   /** State of a disk before the first start. */
   readonly disk?: (id: ReplicaId) => TestDisk
+  /** Default: one that does nothing. */
+  readonly probe?: RaftProbe
 }
 
 export interface TestReplica extends CheckedReplica {
@@ -78,11 +81,13 @@ export class TestHost {
   protected readonly errands: Errand[] = []
   protected readonly tuning: RaftTuning
   private readonly seed: number
+  private readonly probe: RaftProbe
   private readonly draw: Draw
   private nextReadId = 1
 
   constructor(options: ClusterOptions) {
     this.seed = options.seed ?? 1
+    this.probe = options.probe ?? noRaftProbe
     this.tuning = { ...defaultRaftOptions, ...options.raft }
     this.draw = keyedDraw(this.seed)
     this.storeMs = options.storeMs ?? { min: 1, max: 1 }
@@ -178,7 +183,7 @@ export class TestHost {
     const session = id * 1000 + starts
     const options: RaftOptions = { ...this.tuning, id, configuration, session }
     const draw = keyedDraw(this.seed * 31 + session)
-    return createRaft(options, disk.restore(), this.nowMs, draw)
+    return createRaft(options, disk.restore(), this.nowMs, draw, this.probe)
   }
 
   private perform(replica: TestReplica, effect: RaftEffect<TestEntry>): void {
