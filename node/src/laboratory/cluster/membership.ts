@@ -39,7 +39,7 @@ export function isChange(fault: string): fault is MembershipChange {
 
 const deadlineMs = 5_000
 const askAgainMs = 500
-/** A node with all replicas of a topic on this many others can go. */
+/** No cluster is made smaller than this. */
 const nodesMin = 3
 const nodesMax = 7
 
@@ -122,7 +122,9 @@ export class Membership {
 
   #remove(node: SimulatedNode): boolean {
     const left = this.#cluster.nodes.filter(({ name }) => !this.leaving.has(name))
-    if (left.length <= nodesMin || this.leaving.has(node.name)) return false
+    // One node less than replicas is refused for as long as it is asked for.
+    const needed = Math.max(nodesMin, this.#cluster.plan.workload.replicas)
+    if (left.length <= needed || this.leaving.has(node.name)) return false
     this.leaving.add(node.name)
     this.#ask<NodeRequest>(
       'remove-node',
