@@ -3,7 +3,8 @@
 // end-went-back: the question began after an answer, to any process, with a higher end. Ends only
 // grow, so both bounds are the highest one known when the question began.
 import type { Findings } from '../history/anomaly.ts'
-import type { Facts, PartitionLog, SendFacts } from '../history/facts.ts'
+import type { Facts } from '../history/facts.ts'
+import type { PartitionLog, SendFacts } from '../history/log.ts'
 import type { EndQuery } from '../history/operations.ts'
 
 export function checkEnds(facts: Facts, findings: Findings): void {

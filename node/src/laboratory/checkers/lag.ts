@@ -3,7 +3,8 @@
 // One note, for the poll that was furthest behind in time. A poll may bring fewer records than there
 // are, so this is no anomaly of a log; it would be one of a fetch that promises to be linearizable.
 import type { Findings } from '../history/anomaly.ts'
-import type { Facts, PartitionLog, SendFacts } from '../history/facts.ts'
+import type { Facts } from '../history/facts.ts'
+import type { PartitionLog, SendFacts } from '../history/log.ts'
 import type { Poll } from '../history/operations.ts'
 
 interface Lag {

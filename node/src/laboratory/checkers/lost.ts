@@ -11,7 +11,8 @@
 //
 // Exempt: what retention deleted before the final read; partitions excused.
 import type { Findings } from '../history/anomaly.ts'
-import type { Facts, PartitionLog, SendFacts } from '../history/facts.ts'
+import type { Facts } from '../history/facts.ts'
+import type { PartitionLog, SendFacts } from '../history/log.ts'
 
 export function checkLost(facts: Facts, findings: Findings): void {
   const spans = new Map(facts.logs.map((log) => [log, { from: Infinity, bound: -1 }]))

@@ -3,7 +3,8 @@
 // value stands at two or more places. moved-record: the final read has a value, and not at the place
 // its ack named; such a value is no duplicate unless it stands at a third place.
 import type { Findings } from '../history/anomaly.ts'
-import type { Facts, Place, SendFacts } from '../history/facts.ts'
+import type { Facts } from '../history/facts.ts'
+import type { Place, SendFacts } from '../history/log.ts'
 
 export function checkPlaces(facts: Facts, findings: Findings): void {
   for (const log of facts.logs) {
@@ -44,7 +45,7 @@ function placesOfFinalRead(facts: Facts): ReadonlySet<Place> {
       const place = facts.place(record)
       const isFirst = place.told.value === record.value
       const send = isFirst ? place.send : operations.byValue.get(record.value)
-      if ((send as SendFacts | undefined)?.otherPlaces !== undefined) places.add(place)
+      if (send?.otherPlaces !== undefined) places.add(place)
     }
   }
   return places

@@ -5,7 +5,8 @@
 // between two records of one poll. An assignment starts a partition anew, whatever was read before:
 // that is how a rebalance moves positions. Holds for excused partitions, too.
 import type { Findings } from '../history/anomaly.ts'
-import type { Facts, PartitionLog } from '../history/facts.ts'
+import type { Facts } from '../history/facts.ts'
+import type { PartitionLog } from '../history/log.ts'
 import type { Poll } from '../history/operations.ts'
 
 export function checkPolls(facts: Facts, findings: Findings): void {

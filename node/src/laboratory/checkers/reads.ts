@@ -4,7 +4,8 @@
 // identifies a record. One anomaly per poll and value.
 import type { Findings } from '../history/anomaly.ts'
 import type { ReadRecord } from '../history/event.ts'
-import type { Facts, SendFacts } from '../history/facts.ts'
+import type { Facts } from '../history/facts.ts'
+import type { SendFacts } from '../history/log.ts'
 
 export function checkReads(facts: Facts, findings: Findings): void {
   for (const [value, event] of facts.strangers) {
@@ -32,7 +33,7 @@ export function checkReads(facts: Facts, findings: Findings): void {
 function sendOf(facts: Facts, record: ReadRecord): SendFacts | undefined {
   const place = facts.place(record)
   if (place.told.value === record.value) return place.send
-  return facts.operations.byValue.get(record.value) as SendFacts | undefined
+  return facts.operations.byValue.get(record.value)
 }
 
 function changeOf({ sent, partition }: SendFacts, record: ReadRecord): string | undefined {

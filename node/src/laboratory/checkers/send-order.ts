@@ -3,7 +3,8 @@
 // higher offset (within one transaction: transactions.ts). real-time-order: send A was acked before send B, of any process, was invoked, and
 // offset(A) > offset(B). Events stand in the order in which they happened, so indexes compare times.
 import type { Findings } from '../history/anomaly.ts'
-import type { Facts, PartitionLog, SendFacts } from '../history/facts.ts'
+import type { Facts } from '../history/facts.ts'
+import type { PartitionLog, SendFacts } from '../history/log.ts'
 
 export function checkSendOrder({ logs }: Facts, findings: Findings): void {
   for (const log of logs) {

@@ -3,7 +3,8 @@
 // fenced-append: a record stands behind one of the same producer id, in the same partition, that has a
 // higher epoch: a partition that has seen an epoch takes nothing of an older one.
 import type { Findings } from '../history/anomaly.ts'
-import type { Facts, SendFacts } from '../history/facts.ts'
+import type { Facts } from '../history/facts.ts'
+import type { SendFacts } from '../history/log.ts'
 
 export function checkSequences({ sends }: Facts, findings: Findings): void {
   const numbered = sends.filter((send) => send.sent.producer !== undefined && isStored(send))

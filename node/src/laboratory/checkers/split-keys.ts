@@ -1,7 +1,8 @@
 // split-key: two records of one topic with the same key are in different partitions, where the client
 // chose both partitions by the key. Records whose partition was asked for have no say.
 import type { Findings } from '../history/anomaly.ts'
-import type { Facts, SendFacts } from '../history/facts.ts'
+import type { Facts } from '../history/facts.ts'
+import type { SendFacts } from '../history/log.ts'
 
 export function checkSplitKeys(facts: Facts, findings: Findings): void {
   const byTopic = new Map<string, Map<string, SendFacts>>()

@@ -4,12 +4,13 @@
 // precommitted-read: it polled a record of its own. Cycles between transactions (G0, G1c), all or
 // nothing over partitions, and commits that come late are not judged yet.
 import type { Findings } from '../history/anomaly.ts'
-import type { Facts, PartitionLog, SendFacts } from '../history/facts.ts'
+import type { Facts } from '../history/facts.ts'
+import type { PartitionLog, SendFacts } from '../history/log.ts'
 import type { TransactionOperation } from '../history/operations.ts'
 
 export function checkTransactions({ operations }: Facts, findings: Findings): void {
   for (const transaction of operations.transactions) {
-    checkSends(transaction.sends as readonly SendFacts[], findings)
+    checkSends(transaction.sends, findings)
     checkReads(transaction, findings)
   }
 }

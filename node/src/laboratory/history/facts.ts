@@ -2,85 +2,8 @@
 // readers told, who read it, and what the final read covered. Built once, in time linear in the
 // records (and n log n for topics whose offsets have gaps). The checkers ask it; it judges nothing.
 import type { History, HistoryHeader } from './event.ts'
-import { type AssignOperation, Operations, type Poll, type SendOperation } from './operations.ts'
-
-/** A value that some ack or reader told to be at an offset. */
-export interface Told {
-  readonly value: string
-  /** Event that told it first. */
-  readonly event: number
-}
-
-export class Place {
-  readonly log: PartitionLog
-  readonly offset: number
-  /** The value that was told first, by whom, and who sent it. */
-  readonly told: Told
-  readonly send: SendFacts | undefined
-  /** Other values at this offset. */
-  others: Told[] | undefined
-  /** How many known places of the partition come before it; the offset itself when it is dense. */
-  rank: number
-
-  constructor(log: PartitionLog, offset: number, told: Told, send: SendFacts | undefined) {
-    this.log = log
-    this.offset = offset
-    this.told = told
-    this.send = send
-    this.rank = offset
-  }
-}
-
-export class PartitionLog {
-  readonly topic: string
-  readonly partition: number
-  readonly dense: boolean
-  readonly places = new Map<number, Place>()
-  /** By offset. */
-  ordered: Place[] = []
-  /** Damage went beyond the bound: losses here are nobody's fault. */
-  excused = false
-  /** Where the final read began; undefined: it did not cover this partition. */
-  finalStart: number | undefined
-  /** Acked sends with an offset, in the order of their invocations. */
-  readonly acked: SendFacts[] = []
-
-  constructor(topic: string, partition: number, dense: boolean) {
-    this.topic = topic
-    this.partition = partition
-    this.dense = dense
-  }
-
-  get name(): string {
-    return `${this.topic}/${this.partition}`
-  }
-
-  /** Rank of the first known place at or behind an offset. */
-  rankAt(offset: number): number {
-    if (this.dense) return offset
-    let low = 0
-    let high = this.ordered.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if (this.ordered[middle]!.offset < offset) low = middle + 1
-      else high = middle
-    }
-    return low
-  }
-}
-
-/** A send, and where its value was seen. */
-export interface SendFacts extends SendOperation {
-  /** Undefined until its partition is known. */
-  log: PartitionLog | undefined
-  /** All places of its value, in the order in which they were told. */
-  place: Place | undefined
-  otherPlaces: Place[] | undefined
-  /** Event of the first poll that had it; -1: none. */
-  readAt: number
-  /** The final read had it. */
-  inFinal: boolean
-}
+import { PartitionLog, Place, type SendFacts, type Told } from './log.ts'
+import { type AssignOperation, Operations, type Poll } from './operations.ts'
 
 /** The last read of everything that came to its end. */
 export interface FinalRead {
@@ -107,7 +30,7 @@ export class Facts {
       Array.from({ length: partitions }, (_, each) => new PartitionLog(topic, each, dense))
     this.#byTopic = new Map(header.topics.map((topic) => [topic.topic, logsOf(topic)]))
     this.logs = [...this.#byTopic.values()].flat()
-    this.sends = this.operations.sends as readonly SendOperation[] as readonly SendFacts[]
+    this.sends = this.operations.sends
     this.final = this.#findFinal()
     this.#excuse()
     this.#learnAcks()
@@ -155,10 +78,6 @@ export class Facts {
     for (const send of this.sends) {
       const { sent, partition, outcome, offset, answerIndex } = send
       send.log = partition < 0 ? undefined : this.log(sent.topic, partition)
-      send.place = undefined
-      send.otherPlaces = undefined
-      send.readAt = -1
-      send.inFinal = false
       if (outcome !== 'acked' || offset < 0) continue
       send.log!.acked.push(send)
       this.#tell(send.log!, offset, { value: sent.value, event: answerIndex }, send)
@@ -187,7 +106,7 @@ export class Facts {
     const known = log.places.get(offset)
     let send = known?.send
     if (known?.told.value !== value) {
-      send = this.operations.byValue.get(value) as SendFacts | undefined
+      send = this.operations.byValue.get(value)
       this.#tell(log, offset, { value, event }, send)
     }
     if (send === undefined) {

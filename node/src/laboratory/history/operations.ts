@@ -18,28 +18,7 @@ import {
   type SendAnswer,
   type SentRecord,
 } from './event.ts'
-
-interface Operation {
-  readonly process: string
-  /** Index of its invocation. */
-  readonly index: number
-  readonly invokedMs: number
-  /** Index of what came back; -1: nothing did. */
-  answerIndex: number
-  answeredMs: number
-}
-
-export type SendOutcome = 'acked' | 'failed' | 'unknown'
-
-export interface SendOperation extends Operation {
-  readonly sent: SentRecord
-  outcome: SendOutcome
-  /** Where it must be: as asked for, then as acked. -1: unknown. */
-  partition: number
-  /** -1: unknown. */
-  offset: number
-  code: string | undefined
-}
+import type { Operation, SendFacts, SendOutcome } from './log.ts'
 
 export interface Poll {
   readonly kind: 'poll'
@@ -59,7 +38,7 @@ export interface AckOperation extends Operation {
 
 /** The sends of it are among all sends; they share its index. */
 export interface TransactionOperation extends Operation {
-  readonly sends: readonly SendOperation[]
+  readonly sends: readonly SendFacts[]
   /** What it polled inside. */
   polled: Poll | undefined
 }
@@ -83,7 +62,7 @@ export interface RegisterOperation extends Operation {
 }
 
 type Pending =
-  | { readonly f: 'send'; readonly operation: SendOperation }
+  | { readonly f: 'send'; readonly operation: SendFacts }
   | { readonly f: 'poll'; readonly operation: Operation }
   | { readonly f: 'assign'; readonly operation: AssignOperation }
   | { readonly f: 'end'; readonly operation: EndQuery }
@@ -93,8 +72,8 @@ type Pending =
 
 export class Operations {
   readonly header: HistoryHeader
-  readonly sends: SendOperation[] = []
-  readonly byValue = new Map<string, SendOperation>()
+  readonly sends: SendFacts[] = []
+  readonly byValue = new Map<string, SendFacts>()
   /** By process: what it read and from where, in its order. */
   readonly readers = new Map<string, (Poll | AssignOperation)[]>()
   readonly ends: EndQuery[] = []
@@ -182,10 +161,10 @@ export class Operations {
     }
   }
 
-  #send(event: HistoryEvent, begun: Operation, sent: SentRecord): SendOperation {
+  #send(event: HistoryEvent, begun: Operation, sent: SentRecord): SendFacts {
     const { topic, value, partition } = sent
     this.#mustExist(event, { topic, partition: partition ?? 0 })
-    const operation: SendOperation = {
+    const operation: SendFacts = {
       process: begun.process,
       index: begun.index,
       invokedMs: begun.invokedMs,
@@ -196,6 +175,11 @@ export class Operations {
       partition: partition ?? -1,
       offset: -1,
       code: undefined,
+      log: undefined,
+      place: undefined,
+      otherPlaces: undefined,
+      readAt: -1,
+      inFinal: false,
     }
     if (this.byValue.has(value)) refuse(event, `sends ${value}, which was sent before`)
     this.byValue.set(value, operation)
@@ -250,7 +234,7 @@ export class Operations {
     }
   }
 
-  #stored(event: HistoryEvent, send: SendOperation, { partition, offset = -1 }: SendAnswer): void {
+  #stored(event: HistoryEvent, send: SendFacts, { partition, offset = -1 }: SendAnswer): void {
     this.#mustExist(event, { topic: send.sent.topic, partition })
     send.outcome = 'acked'
     send.partition = partition
@@ -295,7 +279,7 @@ export class Operations {
   }
 }
 
-function sendsOf(pending: Pending): readonly SendOperation[] {
+function sendsOf(pending: Pending): readonly SendFacts[] {
   if (pending.f === 'send') return [pending.operation]
   return pending.f === 'transaction' ? pending.operation.sends : []
 }
