@@ -51,6 +51,20 @@ test('an anomaly ends with 1, and is named with its events', async () => {
   expect(table.stdout).toMatch(/lost-write +fatal +1 .*PROMISES BROKEN\n$/s)
 })
 
+test('what a replayed plan wrote is judged as it was then', async () => {
+  const replay = ['chaos', 'replay', '12', '--history', 'plan.jsonl', '-o', 'json']
+  const played = await quorate(replay, { folder, environment: {}, timeoutMs: 60_000 })
+  const { acked, unknown, violations } = JSON.parse(played.stdout)
+  expect(violations).toEqual([])
+  const judged = await check('plan.jsonl', '-o', 'json')
+  expect(judged.exitCode).toBe(0)
+  expect(JSON.parse(judged.stdout)).toMatchObject({
+    source: 'simulation',
+    counts: { acked, unknown },
+    anomalies: [],
+  })
+})
+
 test.each([
   [['nowhere.jsonl'], 'ENOENT'],
   [['bad.jsonl'], 'bad.jsonl: line 2: not JSON'],

@@ -2,8 +2,9 @@
 // happens. The plan is judged by laboratory/cluster/run-plan.ts; what lines of a trace look like is
 // decided in laboratory/trace/trace-line.ts.
 import { runPlan } from '../laboratory/cluster/run-plan.ts'
-import type { RunSummary } from '../laboratory/cluster/run-result.ts'
+import type { RunResult, RunSummary } from '../laboratory/cluster/run-result.ts'
 import { Totals } from '../laboratory/cluster/totals.ts'
+import { writeHistory } from '../laboratory/history/file-node.ts'
 import type { Plan } from '../laboratory/plan/plan.ts'
 import {
   checkLine,
@@ -24,6 +25,8 @@ export interface ReplayOptions {
   readonly node?: string
   readonly from?: string
   readonly to?: string
+  /** File for what the clients did and saw. */
+  readonly history?: string
   readonly output: string
 }
 
@@ -34,12 +37,22 @@ export async function runReplay(name: string, options: ReplayOptions): Promise<v
     throw new UsageError('--trace prints lines; leave -o json away')
   }
   const plan = namedPlan(name, options.kind)
-  const summary = options.trace === true ? await trace(plan, filter) : runPlan(plan)
+  const result = options.trace === true ? await trace(plan, filter) : runPlan(plan)
+  const { history: _, ...summary } = result
+  if (options.history !== undefined) keep(options.history, result)
   if (summary.violations.length > 0) process.exitCode = 1
   if (options.trace !== true) process.stdout.write(summaryText(summary, format))
 }
 
-async function trace(plan: Plan, filter: TraceFilter): Promise<RunSummary> {
+function keep(file: string, { history }: RunResult): void {
+  try {
+    writeHistory(file, history)
+  } catch (error) {
+    throw new UsageError(`--history ${(error as Error).message}`)
+  }
+}
+
+async function trace(plan: Plan, filter: TraceFilter): Promise<RunResult> {
   const output = new Output()
   const print = (text: string): void => void output.add(Buffer.from(`${text}\n`))
   print(traceHeading)
@@ -54,8 +67,7 @@ async function trace(plan: Plan, filter: TraceFilter): Promise<RunSummary> {
   return result
 }
 
-function summaryText(result: RunSummary & { history?: unknown }, format: 'table' | 'json'): string {
-  const { history: _, ...summary } = result
+function summaryText(summary: RunSummary, format: 'table' | 'json'): string {
   if (format === 'json') return `${JSON.stringify(summary, null, 2)}\n`
   const totals = new Totals()
   totals.add(summary)

@@ -44,6 +44,7 @@ function addReplay(chaos: Command): void {
     .option('--node <node>', 'with --trace, lines about this node or client alone')
     .option('--from <ms>', 'with --trace, lines from this simulated time on')
     .option('--to <ms>', 'with --trace, lines up to this simulated time')
+    .option('--history <file>', 'write there what the clients did and saw, for chaos check')
     .option('-o, --output <format>', 'table | json', 'table')
     .action(async (plan, options) => (await import('./chaos-replay.ts')).runReplay(plan, options))
   example(replay, 'quorate chaos replay 42 --kind sim-storage')
