@@ -118,10 +118,10 @@ export class SimulatedTree {
   }
 
   #place(path: string): Place {
-    const parts = partsOf(path)
-    const name = parts.pop()
-    const folder = this.find(parts.join('/'))
-    if (name === undefined || !(folder instanceof FolderNode)) {
+    const slash = path.lastIndexOf('/')
+    const name = path.slice(slash + 1)
+    const folder = this.find(path.slice(0, Math.max(slash, 0)))
+    if (isNothing(name) || !(folder instanceof FolderNode)) {
       throw new DiskError('ENOENT', path, 'no such folder')
     }
     return { folder, name }
@@ -151,13 +151,19 @@ function walk(
   of: (folder: FolderNode) => ReadonlyMap<string, TreeNode>,
 ): TreeNode | undefined {
   let node: TreeNode | undefined = root
-  for (const part of partsOf(path)) {
+  for (let start = 0; start < path.length; ) {
+    const slash = path.indexOf('/', start)
+    const end = slash === -1 ? path.length : slash
+    const part = path.slice(start, end)
+    start = end + 1
+    if (isNothing(part)) continue
     if (!(node instanceof FolderNode)) return undefined
     node = of(node).get(part)
   }
   return node
 }
 
-function partsOf(path: string): string[] {
-  return path.split('/').filter((part) => part !== '' && part !== '.')
+/** Parts of a path that lead nowhere. */
+function isNothing(part: string): boolean {
+  return part === '' || part === '.'
 }

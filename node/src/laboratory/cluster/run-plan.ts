@@ -141,14 +141,15 @@ class Run {
     this.#cluster.start()
     this.#workload.connect()
     const { clients, reader } = this.#workload
-    const connected = () => [...clients, reader].every((client) => client.connected)
+    // Conditions are looked at after each event: they make no lists.
+    const everybody = [...clients, reader]
+    const connected = () => everybody.every((client) => client.connected)
     if (!this.#cluster.waitUntil(connected, formMs)) return false
     this.#topic.create()
+    const all = Array.from({ length: partitions }, (_, partition) => partition)
     const led = () =>
       this.#cluster.topic !== undefined &&
-      Array.from({ length: partitions }, (_, partition) => partition).every(
-        (partition) => this.#cluster.leaderOf(partition) !== undefined,
-      )
+      all.every((partition) => this.#cluster.leaderOf(partition) !== undefined)
     return this.#cluster.waitUntil(led, formMs)
   }
 
