@@ -12,7 +12,7 @@ export const raftMutants: readonly Mutant[] = [
         replace: '  log.append(entries)\n  log.stable = log.lastIndex\n',
       },
     ],
-    budget: { plans: 200, cpuSeconds: 200 },
+    budget: { plans: 30, cpuSeconds: 60 },
     says: /was acked .* on no quorum|is synced on/,
   },
   {
@@ -26,8 +26,8 @@ export const raftMutants: readonly Mutant[] = [
         replace: '  sendOrHold(raft, to, reply, 0)\n',
       },
     ],
-    budget: { plans: 200, cpuSeconds: 200 },
-    says: /both lead term|lead .* in term|which was acked/,
+    budget: { plans: 30, cpuSeconds: 60 },
+    says: /lead .* in term|which was acked/,
   },
   {
     name: 'earlier-term-counted',
@@ -40,8 +40,8 @@ export const raftMutants: readonly Mutant[] = [
         replace: 'if (index <= log.commit) return',
       },
     ],
-    budget: { plans: 200, cpuSeconds: 200 },
-    says: /which was acked|at committed index|is lost|differ/,
+    budget: { plans: 30, cpuSeconds: 60 },
+    says: /which was acked|at committed index/,
   },
   {
     name: 'learner-counted',
@@ -54,7 +54,69 @@ export const raftMutants: readonly Mutant[] = [
         replace: '    peers,\n',
       },
     ],
-    budget: { plans: 200, cpuSeconds: 200 },
-    says: /on no quorum|is synced on|no quorum holds|which was acked/,
+    budget: { plans: 60, cpuSeconds: 150 },
+    says: /on no quorum|is synced on|while no quorum holds/,
+  },
+  {
+    name: 'half-is-a-majority',
+    bug: 27,
+    harm: 'two halves of a group decide without each other',
+    patches: [
+      {
+        file: 'raft/src/quorum.ts',
+        find: 'return Math.floor(voters / 2) + 1',
+        replace: 'return Math.max(Math.floor(voters / 2), 1)',
+      },
+    ],
+    budget: { plans: 30, cpuSeconds: 60 },
+    says: /is synced on|which was acked|lead .* in term/,
+  },
+  {
+    name: 'reads-without-quorum',
+    harm: 'a leader answers reads without asking whether it still leads',
+    patches: [
+      {
+        file: 'raft/src/read-index.ts',
+        find: '  const index = leadership.serving ? raft.log.commit : -1\n',
+        replace:
+          '  const index = leadership.serving ? raft.log.commit : -1\n' +
+          "  if (index >= 0) raft.effects.push({ type: 'read-ready', readId, index })\n" +
+          '  if (index >= 0) return\n',
+      },
+    ],
+    budget: { plans: 100, cpuSeconds: 200 },
+    says: /^(stale-end|end-went-back)/,
+  },
+  {
+    name: 'older-log-elected',
+    harm: 'a replica with an older log is elected over those that have what was acked',
+    patches: [
+      {
+        file: 'raft/src/vote.ts',
+        find: '  if (!raft.log.isUpToDate(request.lastIndex, request.lastTerm)) return false\n  raft.votedFor = from\n',
+        replace: '  raft.votedFor = from\n',
+      },
+      {
+        file: 'raft/src/vote.ts',
+        find: 'if (isInContact(raft) || !raft.log.isUpToDate(request.lastIndex, request.lastTerm)) return false',
+        replace: 'if (isInContact(raft)) return false',
+      },
+    ],
+    budget: { plans: 30, cpuSeconds: 60 },
+    says: /which was acked|at committed index/,
+  },
+  {
+    name: 'no-check-quorum',
+    bug: 14,
+    harm: 'a leader without a majority goes on, and holds the one node it reaches from electing another',
+    patches: [
+      {
+        file: 'raft/src/leader.ts',
+        find: '  const heardMs = quorumOver(leadership.quorums, nowMs, heardOf, leadership.scratch)\n',
+        replace: '  const heardMs = nowMs\n',
+      },
+    ],
+    budget: { plans: 150, cpuSeconds: 300 },
+    says: /take no writes after healing/,
   },
 ]

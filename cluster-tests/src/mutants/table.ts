@@ -4,8 +4,9 @@
 import type { Mutant } from './mutant.ts'
 import { nodeMutants } from './node-mutants.ts'
 import { raftMutants } from './raft-mutants.ts'
+import { storageMutants } from './storage-mutants.ts'
 
-export const mutants: readonly Mutant[] = [...raftMutants, ...nodeMutants]
+export const mutants: readonly Mutant[] = [...raftMutants, ...storageMutants, ...nodeMutants]
 
 export function mutantOf(name: string): Mutant {
   const mutant = mutants.find((each) => each.name === name)

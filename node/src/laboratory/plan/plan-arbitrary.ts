@@ -181,6 +181,21 @@ const linkSteps: { readonly [Kind in LinkKind]: (drawn: Link, atMs: number) => r
     { atMs: atMs + stepMs, fault: 'isolate', target: 'new-leader:0', forMs: nextMs },
     { atMs: atMs + stepMs, fault: 'power', target: `new-follower:0:${voter}`, forMs: voterMs },
   ],
+  'late-answers': ({ nextMs, endMs }, atMs) => {
+    const cutMs = atMs + 3 * stepMs
+    return [
+      {
+        atMs,
+        fault: 'delay-messages',
+        target: 'leader:0',
+        forMs: nextMs,
+        detail: 'heartbeat-replies',
+      },
+      { atMs: cutMs, fault: 'isolate-peers', target: 'leader:0', forMs: endMs },
+      { atMs: cutMs, fault: 'cut', target: 'client:0/leader:0', forMs: endMs },
+      { atMs: cutMs, fault: 'reset', target: 'client:0/leader:0', forMs: 0 },
+    ]
+  },
 }
 
 function chainedSteps(links: readonly Link[], durationMs: number): Step[] {

@@ -133,12 +133,13 @@ export const oneBusyPartition: Partial<Workload> = {
 export const lateMenuMs: readonly number[] = [0, 0, 5, 20, 50, 100, 200]
 
 /**
- * Chains of faults on one partition's leaders are made of links of two kinds. A fork: the leader is
+ * Chains of faults on one partition's leaders are made of links of three kinds. A fork: the leader is
  * cut off with what it has not replicated, its successor with what only it has, and the one after
  * that goes while it replicates. A forgotten vote: the leader goes, its successor is cut off at once,
- * and a voter loses its power in the moment after the vote.
+ * and a voter loses its power in the moment after the vote. Late answers: what the leader was told
+ * arrives when it is cut off already, and clients have gone to its successor.
  */
-export const linkKinds = ['fork', 'fork', 'fork', 'forgotten-vote'] as const
+export const linkKinds = ['fork', 'fork', 'fork', 'forgotten-vote', 'late-answers'] as const
 export type LinkKind = (typeof linkKinds)[number]
 export const chainLinksMax = 6
 export const chainGapsMs: readonly number[] = [2_000, 2_400]
