@@ -20,7 +20,7 @@ const keptPlan = (name: string) => parsePlan(JSON.parse(readFileSync(keptPath(na
 const searched: readonly string[] = [
   'earlier-term-counted',
   'rename-not-synced',
-  'fetch-above-high-watermark',
+  'resend-appended-again',
 ]
 
 describe.each(mutants)('a build in which $harm', ({ name }) => {
