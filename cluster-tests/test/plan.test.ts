@@ -64,13 +64,18 @@ describe('targets', () => {
     ['minority:4', ['n5', 'n1']],
     ['all', ['n1', 'n2', 'n3', 'n4', 'n5']],
     ['client:3/leader:0', ['c2', 'n4']],
+    ['client:3', []],
     ['leader:0/node:3', []],
   ]
   test.each(cases)('%s hits %j', (text, nodes) => {
     expect(aim(parseTarget(text)!, at).nodes).toEqual(nodes)
   })
 
-  test.each(['', 'node', 'node:', 'leader:0:1', 'follower:0', 'client:0', 'all/all', 'leader:x'])(
+  test('a client is hit by itself, counted round', () => {
+    expect(aim(parseTarget('client:3')!, at)).toEqual({ nodes: [], client: 'c2' })
+  })
+
+  test.each(['', 'node', 'node:', 'leader:0:1', 'follower:0', 'client:', 'all/all', 'leader:x'])(
     '%j is no target',
     (text) => {
       expect(parseTarget(text)).toBeUndefined()

@@ -33,18 +33,20 @@ export interface SimulatedTime {
 export class SimulatedHost implements Host, EventOwner {
   readonly name: string
   private readonly time: SimulatedTime
-  /** Own milliseconds per simulated millisecond. */
-  private readonly rate: number
+  /** Own milliseconds per simulated millisecond, since `rateSinceMs`; before that `rateFromMs` passed. */
+  private rate = 1
+  private rateSinceMs = 0
+  private rateFromMs = 0
+  /** What the stopped calendar shows, without its offset. */
+  private frozenMs: number | undefined
   private wallOffsetMs: number
   private dead = false
   private held: SimulatedEvent[] | undefined
 
   constructor(name: string, time: SimulatedTime, options: SimulatedHostOptions) {
-    const driftPpm = options.driftPpm ?? 0
-    if (!(Math.abs(driftPpm) <= 100_000)) throw new RangeError(`drift of ${driftPpm} ppm`)
     this.name = name
     this.time = time
-    this.rate = 1 + driftPpm / 1_000_000
+    this.rate = rateOf(options.driftPpm ?? 0)
     this.wallOffsetMs = options.wallOffsetMs ?? 0
   }
 
@@ -57,16 +59,33 @@ export class SimulatedHost implements Host, EventOwner {
   }
 
   monotonicMs(): number {
-    return Math.floor(this.time.nowMs * this.rate)
+    return Math.floor(this.ownMs())
   }
 
   wallMs(): number {
-    return simulatedEpochMs + this.monotonicMs() + this.wallOffsetMs
+    return simulatedEpochMs + (this.frozenMs ?? this.monotonicMs()) + this.wallOffsetMs
   }
 
   /** The calendar jumps by this much; leases and deadlines must not notice. */
   jumpWall(byMs: number): void {
     this.wallOffsetMs += byMs
+  }
+
+  /** The calendar stands still until `thawWall`; what measures time goes on. */
+  freezeWall(): void {
+    this.frozenMs ??= this.monotonicMs()
+  }
+
+  /** The calendar is set right again at once. */
+  thawWall(): void {
+    this.frozenMs = undefined
+  }
+
+  /** From now on its clocks run so much faster; timers that are set keep their time. */
+  setDrift(driftPpm: number): void {
+    this.rateFromMs = this.ownMs()
+    this.rateSinceMs = this.time.nowMs
+    this.rate = rateOf(driftPpm)
   }
 
   setTimer(fire: () => void, delayMs: number): TimerHandle {
@@ -103,4 +122,13 @@ export class SimulatedHost implements Host, EventOwner {
   hold(event: SimulatedEvent): void {
     this.held?.push(event)
   }
+
+  private ownMs(): number {
+    return this.rateFromMs + (this.time.nowMs - this.rateSinceMs) * this.rate
+  }
+}
+
+function rateOf(driftPpm: number): number {
+  if (!(Math.abs(driftPpm) <= 100_000)) throw new RangeError(`drift of ${driftPpm} ppm`)
+  return 1 + driftPpm / 1_000_000
 }

@@ -52,6 +52,12 @@ export interface DiskStall {
   held: number
 }
 
+/** `held`: so many operations took longer. */
+export interface DiskSlowness {
+  readonly byMs: number
+  held: number
+}
+
 /** A durable write has reached the platter. */
 export type SyncedListener = (path: string, position: number, bytes: Uint8Array) => void
 
@@ -78,6 +84,7 @@ export class SimulatedDisk {
   readonly counters = { stalled: 0, full: 0 }
   readonly #faults: { fault: DiskFault; left: number }[] = []
   #stalls: DiskStall[] = []
+  #slowness: DiskSlowness | undefined
   #underWay = new Set<UnderWay>()
   #listeners: SyncedListener[] = []
   #sequence = 0
@@ -135,6 +142,16 @@ export class SimulatedDisk {
     const stall = { path, untilMs: this.#scheduler.nowMs + forMs, held: 0 }
     this.#stalls.push(stall)
     return stall
+  }
+
+  /** Every operation takes up to so much longer, until `quicken`. */
+  slow(byMs: number): Readonly<DiskSlowness> {
+    this.#slowness = { byMs, held: 0 }
+    return this.#slowness
+  }
+
+  quicken(): void {
+    this.#slowness = undefined
   }
 
   /** Returns how often it is still to happen. */
@@ -217,10 +234,17 @@ export class SimulatedDisk {
   #completionMs(path: string): number {
     const spanMicros = Math.round((this.#latencyMaxMs - this.#latencyMinMs) * 1000)
     const micros = this.random.integer(this.#latencyPurpose, spanMicros + 1)
-    const usualMs = this.#scheduler.nowMs + this.#latencyMinMs + micros / 1000
+    const usualMs = this.#scheduler.nowMs + this.#latencyMinMs + micros / 1000 + this.#extraMs()
     const atMs = Math.max(usualMs, this.#stalledUntilMs(path))
     if (atMs > usualMs) this.counters.stalled += 1
     return atMs
+  }
+
+  #extraMs(): number {
+    const slowness = this.#slowness
+    if (slowness === undefined) return 0
+    slowness.held += 1
+    return this.random.integer(`${this.name}/slow`, slowness.byMs + 1)
   }
 
   #stalledUntilMs(path: string): number {

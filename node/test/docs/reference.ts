@@ -9,12 +9,14 @@ import { commandPath, commandsBelow, createProgram } from '../../src/cli/program
 import { optionTable } from '../../src/config-table.ts'
 import { defaultNatsDoorLimits } from '../../src/doors/nats/limits.ts'
 import { anomalyTable } from '../../src/laboratory/history/anomaly.ts'
+import { type FaultRow, faultTable } from '../../src/laboratory/plan/fault-table.ts'
 import { probeNames, probeTable } from '../../src/laboratory/plan/probe-table.ts'
 import { traceKindTable } from '../../src/laboratory/trace/trace-kinds.ts'
 import { limitTable } from '../../src/limits.ts'
 import { defaultMeshLimits } from '../../src/mesh/limits.ts'
 import { Metrics } from '../../src/observe/metrics.ts'
 import { registerNodeMetrics } from '../../src/observe/node-metrics.ts'
+import { messageKinds } from '../../src/simulation/message-faults.ts'
 import { storageSettings } from '../../src/storage/options.ts'
 import { testingParts } from './testing-reference.ts'
 
@@ -35,6 +37,8 @@ export const pages: Readonly<Record<string, string>> = {
   branches: 'probes.md',
   sites: 'probes.md',
   ...Object.fromEntries(Object.keys(testingParts).map((part) => [part, 'testing.md'])),
+  faults: 'faults.md',
+  messages: 'faults.md',
 }
 
 export function render(part: string): string {
@@ -65,6 +69,10 @@ export function render(part: string): string {
       return probes('Branch', probeTable.reached)
     case 'sites':
       return probes('Site', probeTable.provoke)
+    case 'faults':
+      return faults()
+    case 'messages':
+      return messages()
     default:
       throw new Error(`no part ${part}`)
   }
@@ -81,6 +89,23 @@ function anomalies(): string {
     return [`[\`${name}\`](#${name})`, severity, meaning]
   })
   return table(['Anomaly', 'Severity', 'Meaning'], rows)
+}
+
+function faults(): string {
+  const rows = Object.entries<FaultRow>(faultTable).map(([name, row]) => {
+    const detail =
+      row.detail === undefined ? '–' : `${row.detail}${row.optional ? ', or none' : ''}`
+    return [`\`${name}\``, row.targets.join(', '), detail, row.meaning]
+  })
+  return table(['Fault', 'Targets', 'Detail', 'Meaning'], rows)
+}
+
+function messages(): string {
+  const rows = Object.entries<readonly string[] | undefined>(messageKinds).map(([name, types]) => [
+    `\`${name}\``,
+    types === undefined ? 'all of these' : types.map((type) => `\`${type}\``).join(', '),
+  ])
+  return table(['Detail', 'Messages'], rows)
 }
 
 function optionsTable(): string {

@@ -6,14 +6,17 @@ import { eventClass } from '@quorate/actors/testing'
 import { type FaultName, faultNames } from '../plan/fault-table.ts'
 import type { Step } from '../plan/plan.ts'
 import { awaited, type GroupName, parseTarget, type Target } from '../plan/target-grammar.ts'
+import { ClientStrikes, isClientStrike } from './client-strikes.ts'
 import type { SimulatedCluster } from './cluster.ts'
 import type { Damages } from './damage.ts'
 import type { Bridge } from './healing.ts'
-import type { Membership } from './membership.ts'
+import { isMachineStrike, MachineStrikes } from './machine-strikes.ts'
+import { isChange, type Membership } from './membership.ts'
 import { type NetworkStrike, NetworkStrikes } from './network-strikes.ts'
 import { isStorageFault, StorageFaults } from './storage-faults.ts'
-import { nothingToUndo, type Struck } from './struck.ts'
+import type { Struck } from './struck.ts'
 import { aim, type Hit } from './targets.ts'
+import type { Workload } from './workload.ts'
 
 interface Waiting {
   readonly step: Step
@@ -22,23 +25,31 @@ interface Waiting {
   readonly lateMs: number
 }
 
-const clockJumpMs = 7_000
 /** A step that waits for an election strikes without one after this time. */
 const waitMs = 2_000
 
 export class Faults {
   readonly #cluster: SimulatedCluster
   readonly #network: NetworkStrikes
+  readonly #machines: MachineStrikes
+  readonly #clients: ClientStrikes
   readonly #storage: StorageFaults
   readonly #membership: Membership
   #waiting: Waiting[] = []
   readonly #struck: { readonly fault: FaultName; readonly struck: Struck }[] = []
   #healed = false
 
-  constructor(cluster: SimulatedCluster, damages: Damages, membership: Membership) {
+  constructor(
+    cluster: SimulatedCluster,
+    damages: Damages,
+    membership: Membership,
+    workload: Workload,
+  ) {
     this.#cluster = cluster
     this.#membership = membership
     this.#network = new NetworkStrikes(cluster)
+    this.#machines = new MachineStrikes(cluster)
+    this.#clients = new ClientStrikes(workload)
     this.#storage = new StorageFaults(cluster, damages)
   }
 
@@ -96,13 +107,14 @@ export class Faults {
     this.#healed = true
     this.#waiting = []
     this.#network.healAll()
+    this.#machines.healAll()
+    this.#clients.healAll()
     const { network, nodes } = this.#cluster
     network.healAll()
     this.#cluster.splitBytes()
     for (const node of nodes) {
       node.disk.crashPoints.clear()
       node.disk.clearFaults()
-      node.disk.capacityBytes = Number.POSITIVE_INFINITY
       node.resume()
       if (away.has(node.name) && node.name !== bridge?.node) {
         node.leave()
@@ -122,12 +134,12 @@ export class Faults {
   #apply(step: Step, target: Target): void {
     if (this.#healed) return
     const hit = aim(target, this.#cluster)
-    if (hit.nodes.length === 0) return
+    if (hit.nodes.length === 0 && hit.client === undefined) return
     const struck = this.#strike(step, hit)
     if (struck === undefined) return
     this.#struck.push({ fault: step.fault, struck })
     const { simulation } = this.#cluster
-    simulation.note(`fault ${step.fault} ${hit.nodes.join()}`)
+    simulation.note(`fault ${step.fault} ${hit.client ?? hit.nodes.join()}`)
     this.#cluster.trace('fault', { fault: step.fault, nodes: hit.nodes, forMs: step.forMs })
     simulation.at(simulation.nowMs + step.forMs, eventClass.fault, () => {
       if (this.#healed) return
@@ -137,97 +149,14 @@ export class Faults {
   }
 
   /** Undefined when nothing changed. */
-  #strike(step: Step, hit: Hit): Struck | undefined {
-    const { nodes } = hit
-    switch (step.fault) {
-      case 'power':
-      case 'kill':
-        return this.#crash(nodes, step.fault)
-      case 'stop':
-        return this.#stop(nodes)
-      case 'pause':
-        return this.#pause(nodes)
-      case 'jump-clock':
-        return this.#jumpClocks(nodes)
-      case 'stall-disk':
-        return this.#stall(nodes, step.forMs)
-      case 'full-disk':
-        return this.#fill(nodes)
-      case 'add-node':
-      case 'remove-node':
-      case 'replace-node':
-      case 'move-partition':
-      case 'rebalance': {
-        const target = this.#cluster.node(nodes[0]!)
-        return this.#membership.change(step.fault, target, Number(step.detail ?? 0))
-      }
-      default:
-        return this.#strikeElsewhere(step, hit)
+  #strike(step: Step, { nodes, client, ...hit }: Hit): Struck | undefined {
+    if (isClientStrike(step)) return this.#clients.strike(step, client)
+    if (isMachineStrike(step)) return this.#machines.strike(step, nodes)
+    const targets = nodes.map((name) => this.#cluster.node(name))
+    if (isStorageFault(step)) return this.#storage.strike(step, targets)
+    if (isChange(step.fault)) {
+      return this.#membership.change(step.fault, targets[0]!, Number(step.detail ?? 0))
     }
-  }
-
-  #strikeElsewhere(step: Step, hit: Hit): Struck | undefined {
-    if (isStorageFault(step)) {
-      return this.#storage.strike(
-        step,
-        hit.nodes.map((name) => this.#cluster.node(name)),
-      )
-    }
-    return this.#network.strike(step as Step & { fault: NetworkStrike }, hit)
-  }
-
-  #crash(names: readonly string[], what: 'power' | 'kill'): Struck | undefined {
-    const nodes = names.map((name) => this.#cluster.node(name)).filter((node) => node.running)
-    if (nodes.length === 0) return undefined
-    for (const node of nodes) node.crash(what)
-    const undo = (): void => {
-      for (const node of nodes) node.start()
-    }
-    return { undo }
-  }
-
-  #stop(names: readonly string[]): Struck | undefined {
-    const nodes = names.map((name) => this.#cluster.node(name)).filter((node) => node.running)
-    if (nodes.length === 0) return undefined
-    for (const node of nodes) node.stop()
-    const undo = (): void => {
-      for (const node of nodes) node.startAfterStop()
-    }
-    return { undo }
-  }
-
-  #pause(names: readonly string[]): Struck | undefined {
-    const nodes = names.map((name) => this.#cluster.node(name)).filter((node) => node.running)
-    if (nodes.length === 0) return undefined
-    for (const node of nodes) node.pause()
-    const undo = (): void => {
-      for (const node of nodes) node.resume()
-    }
-    return { undo }
-  }
-
-  #jumpClocks(names: readonly string[]): Struck {
-    const nodes = names.map((name) => this.#cluster.node(name))
-    for (const node of nodes) node.jumpClock(clockJumpMs)
-    const undo = (): void => {
-      for (const node of nodes) node.jumpClock(-clockJumpMs)
-    }
-    return { undo }
-  }
-
-  #stall(names: readonly string[], forMs: number): Struck {
-    const stalls = names.map((name) => this.#cluster.node(name).disk.stall(forMs))
-    return { undo: nothingToUndo, met: () => stalls.some(({ held }) => held > 0) }
-  }
-
-  #fill(names: readonly string[]): Struck {
-    const disks = names.map((name) => this.#cluster.node(name).disk)
-    const refusals = (): number => disks.reduce((sum, { counters }) => sum + counters.full, 0)
-    const before = refusals()
-    for (const disk of disks) disk.capacityBytes = disk.usedBytes()
-    const undo = (): void => {
-      for (const disk of disks) disk.capacityBytes = Number.POSITIVE_INFINITY
-    }
-    return { undo, met: () => refusals() > before }
+    return this.#network.strike(step as Step & { fault: NetworkStrike }, { nodes, ...hit })
   }
 }

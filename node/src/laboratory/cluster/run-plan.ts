@@ -69,7 +69,7 @@ class Run {
     this.#workload = new Workload(this.#cluster)
     this.#topic = new TopicUnderTest(this.#cluster, this.#workload.reader)
     this.#membership = new Membership(this.#cluster, this.#damages, this.#workload.reader)
-    this.#faults = new Faults(this.#cluster, this.#damages, this.#membership)
+    this.#faults = new Faults(this.#cluster, this.#damages, this.#membership, this.#workload)
     this.#churn = new TopicChurn(this.#cluster, this.#workload)
     this.#cluster.roles.elected = ({ group }) => this.#faults.elected(group)
     this.#workload.acked = (send) => {

@@ -1,37 +1,43 @@
 // One client process of a simulated cluster: the core of the real client on a simulated host, over
 // the real wire format on the simulated network. It is the client without promises; the public
 // surface over it is tested elsewhere.
+import type { Random } from '@quorate/actors'
 import type { SimulatedHost } from '@quorate/actors/testing'
 import { byteLinkOpener, type ClientCore, clientCore } from '@quorate/client/testing'
 import { apiSubject, type QuorateError, type Verb } from '@quorate/protocol'
+import { ClientLinkFaults } from './client-link-faults.ts'
 import type { SimulatedCluster } from './cluster.ts'
 
 const startAgainMs = 200
 
 export class SimulatedClient {
   readonly name: string
-  readonly host: SimulatedHost
-  readonly core: ClientCore
+  /** What a plan does to its requests; outlives the process. */
+  readonly linkFaults: ClientLinkFaults
   readonly #cluster: SimulatedCluster
+  readonly #random: Random
+  #life: { readonly host: SimulatedHost; readonly core: ClientCore }
   #connected = false
+  #wallOffsetMs = 0
 
   constructor(name: string, cluster: SimulatedCluster) {
     this.name = name
     this.#cluster = cluster
-    const { simulation, network, addresses, plan } = cluster
-    this.host = simulation.host(name)
-    const { random } = simulation
-    const own = {
+    const { random } = cluster.simulation
+    this.#random = {
       integer: (purpose: string, bound: number) => random.integer(`${name}/${purpose}`, bound),
     }
-    this.core = clientCore({
-      servers: addresses,
-      host: this.host,
-      random: own,
-      probe: cluster.probes.of(name),
-      linkOpener: byteLinkOpener(network.host(name, this.host), this.host, own),
-      limits: { writeTimeoutMs: plan.settings.writeTimeoutMs },
-    })
+    this.linkFaults = new ClientLinkFaults(this.#random)
+    this.#life = this.#begin()
+  }
+
+  /** Of the process that lives now. */
+  get host(): SimulatedHost {
+    return this.#life.host
+  }
+
+  get core(): ClientCore {
+    return this.#life.core
   }
 
   get connected(): boolean {
@@ -40,10 +46,46 @@ export class SimulatedClient {
 
   /** Connects; tries again until a node answers. */
   connect(): void {
-    this.core.start((error) => {
+    const { core, host } = this.#life
+    core.start((error) => {
       if (error === undefined) this.#connected = true
-      else this.host.setTimer(() => this.connect(), startAgainMs)
+      else host.setTimer(() => this.connect(), startAgainMs)
     })
+  }
+
+  /** The process dies: nothing it waited for is ever answered. */
+  crash(): void {
+    this.host.crash()
+    this.#cluster.network.crash(this.name)
+    this.#connected = false
+  }
+
+  /** After a crash: a process of the same name that remembers nothing. */
+  startAgain(): void {
+    if (!this.host.crashed) return
+    this.#life = this.#begin()
+    this.connect()
+  }
+
+  /** The machine's calendar; later processes see it too. */
+  jumpClock(byMs: number): void {
+    this.#wallOffsetMs += byMs
+    this.host.jumpWall(byMs)
+  }
+
+  #begin(): { readonly host: SimulatedHost; readonly core: ClientCore } {
+    const { simulation, network, addresses, plan, probes } = this.#cluster
+    const host = simulation.host(this.name, { wallOffsetMs: this.#wallOffsetMs })
+    const opener = byteLinkOpener(network.host(this.name, host), host, this.#random)
+    const core = clientCore({
+      servers: addresses,
+      host,
+      random: this.#random,
+      probe: probes.of(this.name),
+      linkOpener: this.linkFaults.around(opener, host),
+      limits: { writeTimeoutMs: plan.settings.writeTimeoutMs },
+    })
+    return { host, core }
   }
 
   call<Reply>(

@@ -45,6 +45,8 @@ export class SimulatedNode {
   #host: SimulatedHost | undefined
   #broker: BrokerNode | undefined
   #wallOffsetMs = 0
+  #isWallFrozen = false
+  #driftPpm = 0
   #stopping = false
   #startAfterStop = false
   #startAgainMs = startAgainMs
@@ -72,7 +74,9 @@ export class SimulatedNode {
   start(): void {
     if (this.#host !== undefined || this.#left) return
     const { simulation } = this.#around
-    const host = simulation.host(this.name, { wallOffsetMs: this.#wallOffsetMs })
+    const wallOffsetMs = this.#wallOffsetMs
+    const host = simulation.host(this.name, { wallOffsetMs, driftPpm: this.#driftPpm })
+    if (this.#isWallFrozen) host.freezeWall()
     this.lives += 1
     this.#host = host
     try {
@@ -141,6 +145,19 @@ export class SimulatedNode {
   jumpClock(byMs: number): void {
     this.#wallOffsetMs += byMs
     this.#host?.jumpWall(byMs)
+  }
+
+  /** The machine's calendar stands still, or is right again. */
+  freezeClock(frozen: boolean): void {
+    this.#isWallFrozen = frozen
+    if (frozen) this.#host?.freezeWall()
+    else this.#host?.thawWall()
+  }
+
+  /** How much faster the machine's clocks run. */
+  driftClock(ppm: number): void {
+    this.#driftPpm = ppm
+    this.#host?.setDrift(ppm)
   }
 
   #opened(node: BrokerNode): void {

@@ -185,7 +185,7 @@ export class StorageFaults {
   }
 }
 
-const pathsOfKind: Readonly<Record<string, RegExp>> = {
+const patterns: Readonly<Record<string, RegExp>> = {
   any: /^/,
   wal: /\/wal\/wal-/,
   segment: /\/seg-/,
@@ -193,7 +193,12 @@ const pathsOfKind: Readonly<Record<string, RegExp>> = {
 }
 
 function fail(node: SimulatedNode, operation: DiskOperation, kind: string): Struck {
-  const path = pathsOfKind[kind] ?? new RegExp(`/${kind.replace('.', '\\.')}$`)
+  const path = pathsOfKind(kind)
   const failing = node.disk.fail({ operation, path, code: 'EIO' })
   return { undo: () => node.disk.clearFaults(), met: () => failing.left === 0 }
+}
+
+/** Paths of files of a kind, as the details of steps name kinds. */
+export function pathsOfKind(kind: string): RegExp {
+  return patterns[kind] ?? new RegExp(`/${kind.replace('.', '\\.')}$`)
 }

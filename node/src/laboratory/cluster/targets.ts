@@ -12,9 +12,10 @@ export interface Aim {
   membersOf(group: GroupName): readonly string[]
 }
 
-/** Nodes that are hit, and for a pair the two ends. */
+/** Nodes that are hit, for a pair the two ends, or a client. */
 export interface Hit {
   readonly nodes: readonly string[]
+  readonly client?: string
   readonly pair?: readonly [first: string, second: string]
 }
 
@@ -22,6 +23,8 @@ export function aim(target: Target, at: Aim): Hit {
   switch (target.kind) {
     case 'all':
       return { nodes: at.nodeNames }
+    case 'client':
+      return { nodes: [], client: at.clientNames[target.number % at.clientNames.length]! }
     case 'minority':
       return { nodes: minorityOf(at.nodeNames, target.number) }
     case 'one': {

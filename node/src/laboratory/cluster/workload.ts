@@ -53,7 +53,12 @@ export class Workload {
   /** Called when a record is acked, at that moment. */
   acked: ((send: Send) => void) | undefined
   readonly #cluster: SimulatedCluster
-  readonly #producers: readonly Producer[]
+  readonly #producers: Producer[]
+  /** Of each producer: sends without outcome, and how many it has sent. */
+  readonly #open: Set<Send>[]
+  readonly #sent: number[]
+  #readersPaused = false
+  readonly #waitingReaders = new Set<() => void>()
   #sending = false
   #reading = false
   #unsettled = 0
@@ -72,16 +77,51 @@ export class Workload {
     })
     this.clients = cluster.clientNames.map((name) => new SimulatedClient(name, cluster))
     this.reader = new SimulatedClient('reader', cluster)
-    const { deliveryTimeoutMs } = settings
-    this.#producers = this.clients.map(({ core }) =>
-      core.producer({
-        lingerMs: 0,
-        deliveryTimeoutMs,
-        compression: 'none',
-        maxBatchBytes: 16 * 1024,
-        maxBufferedBytes: 1024 * 1024,
-      }),
-    )
+    this.#producers = this.clients.map((client) => this.#producerOf(client))
+    this.#open = this.clients.map(() => new Set())
+    this.#sent = this.clients.map(() => 0)
+  }
+
+  /** Its process dies: what it waits for stays unknown for ever. False when it was dead. */
+  crashClient(client: SimulatedClient): boolean {
+    if (client.host.crashed) return false
+    client.crash()
+    const open = this.#open[this.clients.indexOf(client)]!
+    const { nowMs } = this.#cluster.simulation
+    for (const send of open) {
+      this.#unsettled -= 1
+      send.outcome = 'unknown'
+      this.history.info(send.index, nowMs, 'crashed')
+    }
+    open.clear()
+    return true
+  }
+
+  /** After a crash: the same traffic, by another producer. */
+  startClient(client: SimulatedClient): void {
+    if (!client.host.crashed) return
+    const producer = this.clients.indexOf(client)
+    client.startAgain()
+    this.#producers[producer] = this.#producerOf(client)
+    this.#send(client, producer)
+    this.#askPosition(client, producer)
+  }
+
+  /** Readers fetch on as far as their buffers go, and take nothing. */
+  pauseReaders(): void {
+    this.#readersPaused = true
+  }
+
+  resumeReaders(): void {
+    this.#readersPaused = false
+    const waiting = [...this.#waitingReaders]
+    this.#waitingReaders.clear()
+    for (const take of waiting) take()
+  }
+
+  /** Readers that have something and may not take it. */
+  get waitingReaders(): number {
+    return this.#waitingReaders.size
   }
 
   get unsettled(): number {
@@ -96,7 +136,7 @@ export class Workload {
     this.#sending = true
     this.#reading = true
     this.clients.forEach((client, producer) => {
-      this.#send(client, producer, 0)
+      this.#send(client, producer)
       this.#askPosition(client, producer)
     })
     const { partitions } = this.#cluster.plan.workload
@@ -146,11 +186,24 @@ export class Workload {
     return `reader-${this.#readers}-${what}`
   }
 
-  #send(client: SimulatedClient, producer: number, sent: number): void {
+  #producerOf({ core }: SimulatedClient): Producer {
+    return core.producer({
+      lingerMs: 0,
+      deliveryTimeoutMs: this.#cluster.plan.settings.deliveryTimeoutMs,
+      compression: 'none',
+      maxBatchBytes: 16 * 1024,
+      maxBufferedBytes: 1024 * 1024,
+    })
+  }
+
+  #send(client: SimulatedClient, producer: number): void {
     if (!this.#sending) return
     const { everyMs, burst } = this.#cluster.plan.workload
-    for (let each = 0; each < burst; each += 1) this.#sendOne(producer, sent + each, undefined)
-    client.host.setTimer(() => this.#send(client, producer, sent + burst), everyMs)
+    for (let each = 0; each < burst; each += 1) {
+      this.#sendOne(producer, this.#sent[producer]!, undefined)
+      this.#sent[producer] = this.#sent[producer]! + 1
+    }
+    client.host.setTimer(() => this.#send(client, producer), everyMs)
   }
 
   #sendOne(producer: number, sequence: number, partition: number | undefined): void {
@@ -168,6 +221,8 @@ export class Workload {
     const send: Send = { index, value, outcome: 'pending', partition: -1, offset: -1 }
     this.sends.push(send)
     this.#unsettled += 1
+    const open = this.#open[producer]!
+    open.add(send)
     this.#trace('send', producer, send, undefined)
     this.#producers[producer]!.send({
       topic: topicName,
@@ -177,6 +232,7 @@ export class Workload {
       timestampMs: this.clients[producer]!.host.wallMs(),
       partition,
       settled: (error, settledPartition, offset) => {
+        open.delete(send)
         this.#settle(send, error, settledPartition, offset)
         this.#trace(`send.${send.outcome}`, producer, send, error)
       },
@@ -259,6 +315,17 @@ export class Workload {
       ...(final ? { final } : {}),
     })
     let over = false
+    const take = (): void => {
+      if (over) return
+      if (this.#readersPaused && !final) {
+        this.#waitingReaders.add(take)
+        return
+      }
+      const records = takeRecords(reader)
+      if (records.length > 0) history.delivered(name, simulation.nowMs, { records })
+      got(records)
+      if (reader.ended) end(undefined)
+    }
     const end = (failure: string | undefined): void => {
       if (over) return
       over = true
@@ -277,13 +344,7 @@ export class Workload {
       },
       {
         started: () => {},
-        ready: () => {
-          if (over) return
-          const records = takeRecords(reader)
-          if (records.length > 0) history.delivered(name, simulation.nowMs, { records })
-          got(records)
-          if (reader.ended) end(undefined)
-        },
+        ready: take,
         failed: (error) => end(error.message),
       },
     )

@@ -7,7 +7,9 @@ import type { TargetKind } from './target-grammar.ts'
 export interface FaultRow {
   readonly targets: readonly TargetKind[]
   /** What the `detail` of a step says; absent: the fault takes none. */
-  readonly detail?: 'file' | 'number' | 'message'
+  readonly detail?: 'file' | 'number' | 'message' | 'signed'
+  /** A step may leave the detail out. */
+  readonly optional?: true
   readonly meaning: string
 }
 
@@ -116,7 +118,35 @@ export const faultTable = {
       'the process ends as on SIGTERM, handing over what it leads, and starts again afterwards',
   },
   pause: { targets: ['one'], meaning: 'the process stands still, as under SIGSTOP' },
-  'jump-clock': { targets: ['one', 'all'], meaning: 'the calendar jumps 7 s ahead, and back' },
+  'slow-node': {
+    targets: ['one'],
+    meaning: 'of each 50 ms the process stands still for 40, so that all it does is late',
+  },
+  'rolling-restart': {
+    targets: ['all'],
+    meaning: 'the nodes end as on SIGTERM and start again, one after another',
+  },
+  'jump-clock': {
+    targets: ['one', 'all'],
+    detail: 'signed',
+    optional: true,
+    meaning: 'the calendar jumps by so many milliseconds, without detail 7 s ahead, and back',
+  },
+  'freeze-clock': { targets: ['one', 'all'], meaning: 'the calendar stands still' },
+  'drift-clock': {
+    targets: ['one', 'all'],
+    detail: 'signed',
+    meaning: 'all clocks run faster (or slower) by so many millionths, 100,000 at most',
+  },
+  'slow-disk': {
+    targets: ['one', 'all'],
+    meaning: 'each operation takes up to 60 ms longer',
+  },
+  'stall-file': {
+    targets: ['one', 'all'],
+    detail: 'file',
+    meaning: 'no operation on files of one kind completes',
+  },
   'stall-disk': { targets: ['one', 'all'], meaning: 'no write or sync completes' },
   'full-disk': { targets: ['one', 'minority', 'all'], meaning: 'writes that need room fail' },
   flip: {
@@ -182,6 +212,34 @@ export const faultTable = {
     detail: 'number',
     meaning: 'as spoil-majority, on all of its disks: nobody has the entry any more',
   },
+  'crash-client': {
+    targets: ['client', 'all'],
+    meaning:
+      'the process of the client dies, and starts again under the same name, as another producer; ' +
+      'what it had not heard of is unknown',
+  },
+  'pause-client': { targets: ['client', 'all'], meaning: 'the process of the client stands still' },
+  'jump-client-clock': {
+    targets: ['client', 'all'],
+    detail: 'signed',
+    meaning: 'the calendar of the client jumps by so many milliseconds, and back',
+  },
+  'lose-requests': {
+    targets: ['client', 'all'],
+    meaning: 'every other request of the client is lost, though its connection lasts',
+  },
+  'lose-replies': {
+    targets: ['client', 'all'],
+    meaning: 'every other reply to the client is lost, though its connection lasts',
+  },
+  'repeat-produces': {
+    targets: ['client', 'all'],
+    meaning: 'every other write that was acknowledged arrives again up to 8 s later',
+  },
+  'pause-reader': {
+    targets: ['all'],
+    meaning: 'the reader takes nothing of what it has fetched',
+  },
   'add-node': { targets: ['all'], meaning: 'no fault: an empty node is added to the cluster' },
   'remove-node': { targets: ['one'], meaning: 'no fault: the target is told to leave' },
   'replace-node': {
@@ -198,9 +256,13 @@ export const faultTable = {
 
 export type FaultName = keyof typeof faultTable
 
+const signed = /^[+-][1-9]\d{0,8}$/
+
 /** What `detail` of a step of this fault may be. */
 export function isDetail(fault: FaultName, detail: unknown): boolean {
   const row: FaultRow = faultTable[fault]
+  if (row.optional === true && detail === undefined) return true
+  if (row.detail === 'signed') return typeof detail === 'string' && signed.test(detail)
   if (row.detail === undefined) return detail === undefined
   if (row.detail === 'message') return (messageNames as readonly unknown[]).includes(detail)
   if (row.detail === 'file') return (fileKinds as readonly unknown[]).includes(detail)

@@ -12,19 +12,24 @@ import {
   chainLinksMax,
   deliveries,
   disks,
+  driftMenu,
   durationsMs,
+  fileMenu,
   firstAwayMs,
   forkCuts,
   forkEndLateMs,
   forkEnds,
   forkNexts,
   forMenuMs,
+  jumpMenu,
   type LinkKind,
   lateMenuMs,
   latencies,
   laterAwayMs,
   linkKinds,
   messageMenu,
+  mixedGroups,
+  numberMenu,
   oneBusyPartition,
   sizes,
   slowAppends,
@@ -102,7 +107,12 @@ const draft = fc.record({
   minority: fc.constantFrom('minority:0', 'minority:1', 'minority:2'),
   pair: pairs,
   nodePair: nodePairs,
+  client: fc.constantFrom('client:0', 'client:1'),
   message: fc.constantFrom(...messageMenu),
+  file: fc.constantFrom(...fileMenu),
+  number: fc.constantFrom(...numberMenu),
+  jump: fc.constantFrom(...jumpMenu),
+  drift: fc.constantFrom(...driftMenu),
   /** Per mille of the duration. */
   at: fc.nat(99).map((percent) => percent * 10),
   /** Instead: so many milliseconds after the step before, to draw chains of faults. */
@@ -116,6 +126,7 @@ type Draft = typeof draft extends fc.Arbitrary<infer Drawn> ? Drawn : never
 const kindWeights: readonly (readonly [TargetKind, number])[] = [
   ['one', 6],
   ['pair', 4],
+  ['client', 4],
   ['minority', 1],
   ['all', 1],
 ]
@@ -127,12 +138,28 @@ function targetOf(fault: FaultName, drawn: Draft): string {
     .flatMap(([kind, weight]) => Array<TargetKind>(weight).fill(kind))
   const kind = kinds[drawn.kind % kinds.length]!
   if (kind === 'all') return 'all'
-  return kind === 'pair' && isOfMessages(fault) ? drawn.nodePair : drawn[kind]
+  // Messages between nodes are all that faults of messages are about.
+  return kind === 'pair' && detailKind(fault) === 'message' ? drawn.nodePair : drawn[kind]
 }
 
-function isOfMessages(fault: FaultName): boolean {
-  const { detail }: FaultRow = faultTable[fault]
-  return detail === 'message'
+function detailKind(fault: FaultName): FaultRow['detail'] {
+  const row: FaultRow = faultTable[fault]
+  return row.detail
+}
+
+function detailOf(fault: FaultName, drawn: Draft): Pick<Step, 'detail'> {
+  switch (detailKind(fault)) {
+    case 'message':
+      return { detail: drawn.message }
+    case 'file':
+      return { detail: drawn.file }
+    case 'number':
+      return { detail: drawn.number }
+    case 'signed':
+      return { detail: fault === 'drift-clock' ? drawn.drift : drawn.jump }
+    case undefined:
+      return {}
+  }
 }
 
 /** Faults of one swarm, anywhere in the run. */
@@ -148,8 +175,8 @@ function mixedSteps(
       const anywhereMs = Math.floor((drawn.at * durationMs) / 1000 / stepMs) * stepMs
       const atMs = drawn.after === undefined ? anywhereMs : (beforeMs + drawn.after) % durationMs
       beforeMs = atMs
-      const step = { atMs, fault, target: targetOf(fault, drawn), forMs: drawn.forMs }
-      return isOfMessages(fault) ? { ...step, detail: drawn.message } : step
+      const target = targetOf(fault, drawn)
+      return { atMs, fault, target, forMs: drawn.forMs, ...detailOf(fault, drawn) }
     })
     .sort((a, b) => a.atMs - b.atMs)
 }
@@ -206,6 +233,24 @@ function chainedSteps(links: readonly Link[], durationMs: number): Step[] {
   })
 }
 
+/** Nothing of half of the groups. */
+const mixedSwarm: fc.Arbitrary<readonly FaultName[]> = fc
+  .tuple(
+    ...mixedGroups.map((bundles) =>
+      fc.oneof(fc.constant([]), fc.constantFrom<readonly FaultName[]>(...bundles)),
+    ),
+  )
+  .map((chosen) => chosen.flat())
+  .map((swarm) => (swarm.length === 0 ? swarms[0]! : swarm))
+
+const memberChanges: ReadonlySet<FaultName> = new Set(mixedGroups.at(-2)!.flat())
+
+/** As many as its faults need to happen at all. */
+function nodesFor(nodes: Plan['nodes'], swarm: readonly FaultName[]): Plan['nodes'] {
+  if (swarm.includes('ring')) return 5
+  return nodes === 1 && swarm.some((fault) => memberChanges.has(fault)) ? 3 : nodes
+}
+
 const drawn: fc.Arbitrary<Plan> = fc
   .record({
     seed: fc.integer({ min: 0, max: 1_000_000 }),
@@ -213,15 +258,18 @@ const drawn: fc.Arbitrary<Plan> = fc
     everywhere: fc.boolean(),
     settings,
     traffic,
-    swarm: fc.constantFrom(...swarms),
-    chained: fc.boolean(),
+    swarm: fc.oneof(
+      { weight: 2, arbitrary: fc.constantFrom(...swarms) },
+      { weight: 3, arbitrary: mixedSwarm },
+    ),
+    chained: fc.constantFrom(false, false, false, true, true),
     drafts: fc.array(draft, { minLength: 1, maxLength: stepsMax, size: 'max' }),
     links: fc.array(link, { minLength: 2, maxLength: chainLinksMax, size: 'max' }),
   })
   .map(
     ({
       seed,
-      nodes,
+      nodes: wanted,
       everywhere,
       settings: chosen,
       traffic: rest,
@@ -229,22 +277,28 @@ const drawn: fc.Arbitrary<Plan> = fc
       chained,
       drafts,
       links,
-    }) => ({
-      version: 1,
-      seed,
-      provoke: 'drawn' as const,
-      nodes,
-      settings: chained ? { ...chosen, ...slowAppends } : chosen,
-      workload: {
-        ...rest,
-        ...(chained ? oneBusyPartition : {}),
-        replicas: everywhere || nodes === 1 ? nodes : 3,
-      },
-      steps: chained
-        ? chainedSteps(links, rest.durationMs)
-        : mixedSteps(drafts, swarm, rest.durationMs),
-      ...(everywhere && nodes === 5 ? { heal: 'bridge' as const } : {}),
-    }),
+    }) => {
+      const nodes = chained ? wanted : nodesFor(wanted, swarm)
+      return {
+        version: 1,
+        seed,
+        provoke: 'drawn' as const,
+        nodes,
+        settings: chained ? { ...chosen, ...slowAppends } : chosen,
+        workload: {
+          ...rest,
+          ...(chained ? oneBusyPartition : {}),
+          replicas: everywhere || nodes === 1 ? nodes : 3,
+        },
+        steps: chained
+          ? chainedSteps(links, rest.durationMs)
+          : mixedSteps(drafts, swarm, rest.durationMs),
+        // Who stays away for good is decided by more than the bridge when all is mixed.
+        ...(everywhere && nodes === 5 && (chained || swarms.includes(swarm))
+          ? { heal: 'bridge' as const }
+          : {}),
+      }
+    },
   )
 
 /** Draws as above; shrinks plans, not what they were drawn from. */

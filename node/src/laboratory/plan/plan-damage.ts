@@ -2,16 +2,17 @@
 // plan-arbitrary.ts draws it, some of its steps, and steps of one swarm of storage faults among them.
 // Shrinks like every plan. Number n always draws the same plan.
 import fc from 'fast-check'
-import {
-  type FaultName,
-  type FaultRow,
-  type FileKind,
-  faultTable,
-  fileKinds,
-} from './fault-table.ts'
+import { type FaultName, type FaultRow, faultTable } from './fault-table.ts'
 import type { Plan, Step } from './plan.ts'
 import { planArbitrary } from './plan-arbitrary.ts'
-import { chainGapsMs, chainLinksMax, oneBusyPartition, stepMs } from './plan-menu.ts'
+import {
+  chainGapsMs,
+  chainLinksMax,
+  fileMenu,
+  numberMenu,
+  oneBusyPartition,
+  stepMs,
+} from './plan-menu.ts'
 
 const stepsMax = 8
 const keptStepsMax = 6
@@ -40,18 +41,6 @@ const beyondSwarms: readonly (readonly FaultName[])[] = [
   ['stale', 'swap', 'zero'],
 ]
 
-/** Files that hold the log more often than the small ones. */
-const kinds: readonly FileKind[] = [
-  'wal',
-  'wal',
-  'wal',
-  'segment',
-  'segment',
-  ...fileKinds.filter((kind) => kind !== 'secret'),
-]
-
-/** One more than what a start with little in the WAL does, and few. */
-const operations: readonly number[] = [1, 2, 5, 12, 30, 80]
 const awayMs: readonly number[] = [200, 0, 50, 800, 2_000]
 
 const draft = fc.record({
@@ -60,8 +49,8 @@ const draft = fc.record({
     ...['leader:0', 'leader:metadata', 'follower:0:0', 'follower:0:1', 'follower:1:0'],
     ...['node:0', 'node:1', 'node:2', 'node:4', 'minority:0', 'minority:1', 'all', 'all'],
   ),
-  file: fc.constantFrom(...kinds),
-  operation: fc.constantFrom(...operations),
+  file: fc.constantFrom(...fileMenu),
+  operation: fc.constantFrom(...numberMenu),
   /** Per cent of the duration. */
   at: fc.nat(99),
   forMs: fc.constantFrom(...awayMs),
@@ -81,7 +70,7 @@ function stepOf(drawn: Draft, swarm: readonly FaultName[], durationMs: number): 
   const atMs = Math.floor((drawn.at * durationMs) / 100 / stepMs) * stepMs
   const step = { atMs, fault, target, forMs: drawn.forMs }
   if (detail === 'file') return { ...step, detail: drawn.file }
-  return detail === 'number' ? { ...step, detail: String(drawn.operation) } : step
+  return detail === 'number' ? { ...step, detail: drawn.operation } : step
 }
 
 /**

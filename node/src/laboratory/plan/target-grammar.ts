@@ -2,7 +2,7 @@
 // that a plan keeps its meaning while steps are taken away. Here is the grammar only; targets.ts
 // finds the nodes.
 //
-//   target   = one | "all" | "minority:" NUMBER | one "/" one | client "/" one
+//   target   = one | "all" | "minority:" NUMBER | one "/" one | client "/" one | client
 //   one      = "node:" NUMBER                    the n-th node, counted from 0, modulo their number
 //            | "leader:" group                   who leads the group now
 //            | "follower:" group ":" NUMBER      the n-th of its other replicas
@@ -30,6 +30,7 @@ export type OneTarget =
 
 export type Target =
   | OneTarget
+  | ClientTarget
   | { readonly kind: 'all' }
   | { readonly kind: 'minority'; readonly number: number }
   | { readonly kind: 'pair'; readonly first: OneTarget | ClientTarget; readonly second: OneTarget }
@@ -46,7 +47,7 @@ export function parseTarget(text: string): Target | undefined {
   const minority = /^minority:(\d{1,6})$/.exec(text)
   if (minority !== null) return { kind: 'minority', number: Number(minority[1]) }
   const slash = text.indexOf('/')
-  if (slash === -1) return parseOne(text)
+  if (slash === -1) return parseClient(text) ?? parseOne(text)
   const first = parseClient(text.slice(0, slash)) ?? parseOne(text.slice(0, slash))
   const second = parseOne(text.slice(slash + 1))
   return first === undefined || second === undefined ? undefined : { kind: 'pair', first, second }
