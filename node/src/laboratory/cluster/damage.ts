@@ -15,7 +15,10 @@ import type { SimulatedCluster } from './cluster.ts'
 import { type EntryDamageName, type LostEntry, pickEntry } from './damage-entry.ts'
 import { dataFolder, type SimulatedNode } from './simulated-node.ts'
 
-/** Damages at rest that a plan may name. */
+/** A read that goes wrong; the file is good. */
+export type ReadDamageName = 'flip-read' | 'fail-read'
+
+/** Damages that a plan may name. */
 export type DamageName =
   | 'flip'
   | 'zero'
@@ -23,7 +26,7 @@ export type DamageName =
   | 'delete'
   | 'stale'
   | 'swap'
-  | 'flip-read'
+  | ReadDamageName
   | 'lose-disk'
   | EntryDamageName
 
@@ -82,7 +85,7 @@ export class Damages {
   /** True when bytes have changed. `path`: of a file that was remembered. */
   strike(
     node: SimulatedNode,
-    name: Exclude<DamageName, 'flip-read' | EntryDamageName>,
+    name: Exclude<DamageName, ReadDamageName | EntryDamageName>,
     kind: string,
     purpose: string,
     path?: string,
@@ -99,18 +102,25 @@ export class Damages {
     return true
   }
 
-  /** The next read of a file gives a wrong bit: to the node that is as if the file were lost. */
-  spoilRead(node: SimulatedNode, kind: string, purpose: string): boolean {
+  /**
+   * Chooses a file whose next read may go wrong: to the node that is as if the file were lost.
+   * Undefined when it may not.
+   */
+  spoilRead(
+    node: SimulatedNode,
+    name: ReadDamageName,
+    kind: string,
+    purpose: string,
+  ): string | undefined {
     this.look()
     const file = this.#pick(node.disk, kind, purpose)
-    if (file === undefined) return false
+    if (file === undefined) return undefined
     const { path } = file
     const after = intactCopies(this.#damagedImage(node, { kind: 'delete', path }), dataFolder)
-    if (!this.#mayBe(node.name, this.atlas.judge(node.name, after))) return false
-    node.disk.damage.apply({ kind: 'flip-read', path })
+    if (!this.#mayBe(node.name, this.atlas.judge(node.name, after))) return undefined
     this.atlas.accept(node.name, after)
-    this.#note(node.name, 'flip-read', path)
-    return true
+    this.#note(node.name, name, path)
+    return path
   }
 
   /**
@@ -184,7 +194,7 @@ export class Damages {
 
   #draw(
     { name: node, disk, running }: SimulatedNode,
-    name: Exclude<DamageName, 'lose-disk' | 'flip-read' | EntryDamageName>,
+    name: Exclude<DamageName, 'lose-disk' | ReadDamageName | EntryDamageName>,
     kind: string,
     purpose: string,
     remembered: string | undefined,

@@ -91,15 +91,20 @@ export class StorageFaults {
           this.#damages.strike(node, fault, detail, purpose),
         )
       case 'flip-read':
-        return this.#damage(step, node, purpose, () =>
-          this.#damages.spoilRead(node, detail, purpose),
-        )
+        return this.#damage(step, node, purpose, () => {
+          const path = this.#damages.spoilRead(node, fault, detail, purpose)
+          if (path !== undefined) node.disk.damage.apply({ kind: 'flip-read', path })
+          return path !== undefined
+        })
       case 'stale':
         return this.#putBack(node, detail, purpose)
-      case 'fail-read':
+      case 'fail-read': {
+        const path = this.#damages.spoilRead(node, fault, detail, purpose)
+        return path === undefined ? undefined : fail(node, 'read', exactly(path))
+      }
       case 'fail-write':
       case 'fail-sync':
-        return fail(node, fault.slice('fail-'.length) as DiskOperation, detail)
+        return fail(node, fault.slice('fail-'.length) as DiskOperation, pathsOfKind(detail))
       case 'power-at':
         return this.#powerAt(node, Number(detail), purpose)
       case 'power-loop':
@@ -192,8 +197,7 @@ const patterns: Readonly<Record<string, RegExp>> = {
   checkpoint: /\/checkpoint-/,
 }
 
-function fail(node: SimulatedNode, operation: DiskOperation, kind: string): Struck {
-  const path = pathsOfKind(kind)
+function fail(node: SimulatedNode, operation: DiskOperation, path: RegExp): Struck {
   const failing = node.disk.fail({ operation, path, code: 'EIO' })
   return { undo: () => node.disk.clearFaults(), met: () => failing.left === 0 }
 }
@@ -201,4 +205,8 @@ function fail(node: SimulatedNode, operation: DiskOperation, kind: string): Stru
 /** Paths of files of a kind, as the details of steps name kinds. */
 export function pathsOfKind(kind: string): RegExp {
   return patterns[kind] ?? new RegExp(`/${kind.replace('.', '\\.')}$`)
+}
+
+function exactly(path: string): RegExp {
+  return new RegExp(`^${path.replaceAll('.', '\\.')}$`)
 }

@@ -14,7 +14,7 @@ export const topicName = 'chaos'
 
 const positionEveryMs = 350
 const readAgainMs = 500
-const bufferBytes = 4 * 1024 * 1024
+const readerBufferBytes = 4 * 1024 * 1024
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
@@ -340,7 +340,7 @@ export class Workload {
         from: offsets.size > 0 && !final ? { kind: 'offsets', offsets } : { kind: 'earliest' },
         partitions: positions.map(({ partition }) => partition),
         untilEnd: final,
-        maxBufferedBytes: bufferBytes,
+        maxBufferedBytes: this.#cluster.plan.settings.readerBufferBytes ?? readerBufferBytes,
       },
       {
         started: () => {},

@@ -178,7 +178,11 @@ export const faultTable = {
     targets: ['one'],
     meaning: 'the machine comes back with an empty disk',
   },
-  'fail-read': { targets: ['one', 'all'], detail: 'file', meaning: 'the next read fails with EIO' },
+  'fail-read': {
+    targets: ['one', 'all'],
+    detail: 'file',
+    meaning: 'the next read of a file fails with EIO; the file is good',
+  },
   'fail-write': {
     targets: ['one', 'all'],
     detail: 'file',

@@ -31,6 +31,7 @@ import {
   mixedGroups,
   numberMenu,
   oneBusyPartition,
+  readerBuffers,
   sizes,
   slowAppends,
   splitsPerMille,
@@ -52,9 +53,11 @@ const settings: fc.Arbitrary<PlanSettings> = fc
     fc.constantFrom(...deliveries),
     fc.record({ splitPerMille: fc.constantFrom(...splitsPerMille) }),
     fc.constantFrom(false, true, true),
+    fc.constantFrom(...readerBuffers),
   )
-  .map(([latency, disk, append, size, delivery, split, brisk]) => {
-    const parts = { ...latency, ...disk, ...append, ...size, ...delivery, ...split, ...usualTiming }
+  .map(([latency, disk, append, size, delivery, split, brisk, buffer]) => {
+    const limits = { ...append, ...size, ...buffer }
+    const parts = { ...latency, ...disk, ...limits, ...delivery, ...split, ...usualTiming }
     return brisk ? { ...parts, ...briskTiming(parts) } : parts
   })
 

@@ -113,6 +113,13 @@ export const messageMenu: readonly MessageKind[] = [
   ...(['heartbeats', 'heartbeat-replies', 'votes', 'requests', 'replies'] as const),
 ]
 
+/** Nothing: the usual; or so little that a reader gets one batch at a time. */
+export const readerBuffers: readonly Pick<PlanSettings, 'readerBufferBytes'>[] = [
+  {},
+  {},
+  { readerBufferBytes: 1024 },
+]
+
 /** Milliseconds by which a calendar jumps. */
 export const jumpMenu: readonly string[] = [
   '+7000',

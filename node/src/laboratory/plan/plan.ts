@@ -54,6 +54,8 @@ export interface PlanSettings {
   /** The client sends a write again when it has no answer by then. */
   readonly writeTimeoutMs: number
   readonly deliveryTimeoutMs: number
+  /** Fetched and not yet taken, of each reader. Default 4 MiB. */
+  readonly readerBufferBytes?: number
 }
 
 export interface Workload {
@@ -90,7 +92,7 @@ export const durationMsMax = 600_000
 
 type Range = readonly [min: number, max: number]
 
-const settingRanges: { readonly [Name in keyof PlanSettings]: Range } = {
+const settingRanges: { readonly [Name in keyof Required<PlanSettings>]: Range } = {
   heartbeatMs: [1, 10_000],
   electionTimeoutMinMs: [3, 60_000],
   electionTimeoutMaxMs: [3, 60_000],
@@ -107,7 +109,11 @@ const settingRanges: { readonly [Name in keyof PlanSettings]: Range } = {
   cacheBytesMax: [0, 1024 * 1024 * 1024],
   writeTimeoutMs: [10, 60_000],
   deliveryTimeoutMs: [10, 600_000],
+  readerBufferBytes: [1, 1024 * 1024 * 1024],
 }
+
+/** Settings that plans of earlier versions do not have. */
+const optionalSettings: ReadonlySet<string> = new Set<keyof PlanSettings>(['readerBufferBytes'])
 
 const workloadRanges: { readonly [Name in keyof Workload]: Range } = {
   durationMs: [1, durationMsMax],
@@ -202,10 +208,10 @@ function numbersOf<Shape extends object>(
   const found = objectOf(value, name)
   const unknown = Object.keys(found).find((key) => !Object.hasOwn(ranges, key))
   if (unknown !== undefined) throw new Error(`plan: ${name}.${unknown} is no setting`)
-  const entries = Object.entries<Range>(ranges).map(([key, range]) => [
-    key,
-    numberOf(found[key], `${name}.${key}`, range),
-  ])
+  const entries = Object.entries<Range>(ranges).flatMap(([key, range]) => {
+    if (found[key] === undefined && optionalSettings.has(key)) return []
+    return [[key, numberOf(found[key], `${name}.${key}`, range)]]
+  })
   return Object.fromEntries(entries) as Shape
 }
 
