@@ -109,6 +109,7 @@ export class Faults {
     this.#network.healAll()
     this.#machines.healAll()
     this.#clients.healAll()
+    this.#storage.healAll()
     const { network, nodes } = this.#cluster
     network.healAll()
     this.#cluster.splitBytes()

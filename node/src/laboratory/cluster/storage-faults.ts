@@ -40,10 +40,17 @@ export function isStorageFault(step: Step): step is Step & { readonly fault: Sto
 export class StorageFaults {
   readonly #cluster: SimulatedCluster
   readonly #damages: Damages
+  /** Ends what goes on by itself. */
+  #healed = false
 
   constructor(cluster: SimulatedCluster, damages: Damages) {
     this.#cluster = cluster
     this.#damages = damages
+  }
+
+  /** Points of crashes and failing operations are cleared by whoever calls this. */
+  healAll(): void {
+    this.#healed = true
   }
 
   /** Undefined when nothing changed. */
@@ -156,7 +163,7 @@ export class StorageFaults {
     if (!node.running) return undefined
     let over = false
     const again = (): void => {
-      if (over) return
+      if (over || this.#healed) return
       const operation = 1 + this.#integer(`${purpose}/operation`, operations)
       this.#setPoint(node, operation, purpose, () => this.#after(startAgainMs, again))
       node.start()
