@@ -4,7 +4,7 @@
 import type { Random } from '@quorate/actors'
 import type { SimulatedHost } from '@quorate/actors/testing'
 import { byteLinkOpener, type ClientCore, clientCore } from '@quorate/client/testing'
-import { apiSubject, type QuorateError, type Verb } from '@quorate/protocol'
+import { apiSubject, QuorateError, type Verb } from '@quorate/protocol'
 import { ClientLinkFaults } from './client-link-faults.ts'
 import type { SimulatedCluster } from './cluster.ts'
 
@@ -18,6 +18,8 @@ export class SimulatedClient {
   readonly #random: Random
   #life: { readonly host: SimulatedHost; readonly core: ClientCore }
   #connected = false
+  /** Calls without answer; each ends its own when the process dies. */
+  readonly #calls = new Set<() => void>()
   #wallOffsetMs = 0
 
   constructor(name: string, cluster: SimulatedCluster) {
@@ -53,9 +55,10 @@ export class SimulatedClient {
     })
   }
 
-  /** The process dies: nothing it waited for is ever answered. */
+  /** The process dies: what it called for stays unknown for ever. */
   crash(): void {
     this.host.crash()
+    for (const end of [...this.#calls]) end()
     this.#cluster.network.crash(this.name)
     this.#connected = false
   }
@@ -95,7 +98,13 @@ export class SimulatedClient {
     options: { readonly deadlineMs: number; readonly repeatable: boolean },
     done: (reply: Reply | undefined, error: QuorateError | undefined) => void,
   ): void {
+    const end = (): void => {
+      this.#calls.delete(end)
+      done(undefined, new QuorateError('QUORATE_UNKNOWN_OUTCOME', `${this.name} has crashed`))
+    }
+    this.#calls.add(end)
     this.core.call(apiSubject(verb, topic), body, options, (error, reply) => {
+      if (!this.#calls.delete(end)) return
       this.#cluster.trace(`call.${verb}`, { client: this.name, error: error?.message })
       done(error === undefined ? (reply as Reply) : undefined, error)
     })

@@ -232,7 +232,8 @@ export class Workload {
       timestampMs: this.clients[producer]!.host.wallMs(),
       partition,
       settled: (error, settledPartition, offset) => {
-        open.delete(send)
+        // A dead process hears of nothing, whatever its links still bring.
+        if (!open.delete(send)) return
         this.#settle(send, error, settledPartition, offset)
         this.#trace(`send.${send.outcome}`, producer, send, error)
       },
