@@ -4,7 +4,7 @@
 // numbers, and some follow close on the one before. Shrinking: plan-shrink.ts.
 import fc from 'fast-check'
 import { type FaultName, type FaultRow, faultTable } from './fault-table.ts'
-import type { Plan, PlanSettings, Step } from './plan.ts'
+import type { Plan, PlanSettings, Step, Workload } from './plan.ts'
 import {
   appends,
   briskTiming,
@@ -12,26 +12,20 @@ import {
   chainLinksMax,
   deliveries,
   disks,
-  driftMenu,
   durationsMs,
-  fileMenu,
   firstAwayMs,
   forkCuts,
   forkEndLateMs,
   forkEnds,
   forkNexts,
   forMenuMs,
-  jumpMenu,
   type LinkKind,
   lateMenuMs,
   latencies,
   laterAwayMs,
   linkKinds,
   messageMenu,
-  mixedGroups,
-  numberMenu,
   oneBusyPartition,
-  readerBuffers,
   sizes,
   slowAppends,
   splitsPerMille,
@@ -44,7 +38,7 @@ import {
 import { type Cursor, firstCursor, simpler } from './plan-shrink.ts'
 import type { TargetKind } from './target-grammar.ts'
 
-const settings: fc.Arbitrary<PlanSettings> = fc
+export const settings: fc.Arbitrary<PlanSettings> = fc
   .tuple(
     fc.constantFrom(...latencies),
     fc.constantFrom(...disks),
@@ -53,16 +47,14 @@ const settings: fc.Arbitrary<PlanSettings> = fc
     fc.constantFrom(...deliveries),
     fc.record({ splitPerMille: fc.constantFrom(...splitsPerMille) }),
     fc.constantFrom(false, true, true),
-    fc.constantFrom(...readerBuffers),
   )
-  .map(([latency, disk, append, size, delivery, split, brisk, buffer]) => {
-    const limits = { ...append, ...size, ...buffer }
-    const parts = { ...latency, ...disk, ...limits, ...delivery, ...split, ...usualTiming }
+  .map(([latency, disk, append, size, delivery, split, brisk]) => {
+    const parts = { ...latency, ...disk, ...append, ...size, ...delivery, ...split, ...usualTiming }
     return brisk ? { ...parts, ...briskTiming(parts) } : parts
   })
 
 /** Parts of a workload that do not depend on the number of nodes. */
-const traffic = fc.record({
+export const traffic: fc.Arbitrary<Omit<Workload, 'replicas'>> = fc.record({
   durationMs: fc.constantFrom(...durationsMs),
   partitions: fc.constantFrom(1, 2, 3),
   producers: fc.constantFrom(1, 2, 3),
@@ -81,7 +73,7 @@ const fresh = (role: string) =>
       const late = lateMs === 0 ? '' : `+${lateMs}`
       return `new-${role}:${group}${role === 'leader' ? '' : `:${number}`}${late}`
     })
-const singles: fc.Arbitrary<string> = fc.oneof(
+export const singles: fc.Arbitrary<string> = fc.oneof(
   { weight: 4, arbitrary: fc.constantFrom(...groups.map((group) => `leader:${group}`)) },
   { weight: 2, arbitrary: fc.constantFrom('follower:0:0', 'follower:0:1', 'follower:1:0') },
   { weight: 3, arbitrary: fresh('leader') },
@@ -89,12 +81,12 @@ const singles: fc.Arbitrary<string> = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom('node:0', 'node:1', 'node:2', 'node:3', 'node:4') },
 )
 
-const nodePairs = fc.constantFrom(
+export const nodePairs: fc.Arbitrary<string> = fc.constantFrom(
   ...['leader:0/follower:0:0', 'leader:0/follower:0:1', 'follower:0:0/follower:0:1'],
   ...['follower:0:0/leader:0', 'follower:0:1/leader:0', 'follower:0:1/follower:0:0'],
   ...['node:0/node:1', 'node:1/node:2', 'node:0/node:2'],
 )
-const pairs = fc.oneof(
+export const pairs: fc.Arbitrary<string> = fc.oneof(
   { weight: 2, arbitrary: nodePairs },
   {
     weight: 1,
@@ -110,12 +102,7 @@ const draft = fc.record({
   minority: fc.constantFrom('minority:0', 'minority:1', 'minority:2'),
   pair: pairs,
   nodePair: nodePairs,
-  client: fc.constantFrom('client:0', 'client:1'),
   message: fc.constantFrom(...messageMenu),
-  file: fc.constantFrom(...fileMenu),
-  number: fc.constantFrom(...numberMenu),
-  jump: fc.constantFrom(...jumpMenu),
-  drift: fc.constantFrom(...driftMenu),
   /** Per mille of the duration. */
   at: fc.nat(99).map((percent) => percent * 10),
   /** Instead: so many milliseconds after the step before, to draw chains of faults. */
@@ -125,11 +112,12 @@ const draft = fc.record({
 
 type Draft = typeof draft extends fc.Arbitrary<infer Drawn> ? Drawn : never
 
+type DrawnKind = Exclude<TargetKind, 'client'>
+
 /** How often a fault that takes several kinds of targets gets each. */
-const kindWeights: readonly (readonly [TargetKind, number])[] = [
+const kindWeights: readonly (readonly [DrawnKind, number])[] = [
   ['one', 6],
   ['pair', 4],
-  ['client', 4],
   ['minority', 1],
   ['all', 1],
 ]
@@ -138,31 +126,15 @@ function targetOf(fault: FaultName, drawn: Draft): string {
   const allowed: readonly TargetKind[] = faultTable[fault].targets
   const kinds = kindWeights
     .filter(([kind]) => allowed.includes(kind))
-    .flatMap(([kind, weight]) => Array<TargetKind>(weight).fill(kind))
+    .flatMap(([kind, weight]) => Array<DrawnKind>(weight).fill(kind))
   const kind = kinds[drawn.kind % kinds.length]!
   if (kind === 'all') return 'all'
-  // Messages between nodes are all that faults of messages are about.
-  return kind === 'pair' && detailKind(fault) === 'message' ? drawn.nodePair : drawn[kind]
+  return kind === 'pair' && isOfMessages(fault) ? drawn.nodePair : drawn[kind]
 }
 
-function detailKind(fault: FaultName): FaultRow['detail'] {
-  const row: FaultRow = faultTable[fault]
-  return row.detail
-}
-
-function detailOf(fault: FaultName, drawn: Draft): Pick<Step, 'detail'> {
-  switch (detailKind(fault)) {
-    case 'message':
-      return { detail: drawn.message }
-    case 'file':
-      return { detail: drawn.file }
-    case 'number':
-      return { detail: drawn.number }
-    case 'signed':
-      return { detail: fault === 'drift-clock' ? drawn.drift : drawn.jump }
-    case undefined:
-      return {}
-  }
+function isOfMessages(fault: FaultName): boolean {
+  const { detail }: FaultRow = faultTable[fault]
+  return detail === 'message'
 }
 
 /** Faults of one swarm, anywhere in the run. */
@@ -178,8 +150,8 @@ function mixedSteps(
       const anywhereMs = Math.floor((drawn.at * durationMs) / 1000 / stepMs) * stepMs
       const atMs = drawn.after === undefined ? anywhereMs : (beforeMs + drawn.after) % durationMs
       beforeMs = atMs
-      const target = targetOf(fault, drawn)
-      return { atMs, fault, target, forMs: drawn.forMs, ...detailOf(fault, drawn) }
+      const step = { atMs, fault, target: targetOf(fault, drawn), forMs: drawn.forMs }
+      return isOfMessages(fault) ? { ...step, detail: drawn.message } : step
     })
     .sort((a, b) => a.atMs - b.atMs)
 }
@@ -236,24 +208,6 @@ function chainedSteps(links: readonly Link[], durationMs: number): Step[] {
   })
 }
 
-/** Nothing of half of the groups. */
-const mixedSwarm: fc.Arbitrary<readonly FaultName[]> = fc
-  .tuple(
-    ...mixedGroups.map((bundles) =>
-      fc.oneof(fc.constant([]), fc.constantFrom<readonly FaultName[]>(...bundles)),
-    ),
-  )
-  .map((chosen) => chosen.flat())
-  .map((swarm) => (swarm.length === 0 ? swarms[0]! : swarm))
-
-const memberChanges: ReadonlySet<FaultName> = new Set(mixedGroups.at(-2)!.flat())
-
-/** As many as its faults need to happen at all. */
-function nodesFor(nodes: Plan['nodes'], swarm: readonly FaultName[]): Plan['nodes'] {
-  if (swarm.includes('ring')) return 5
-  return nodes === 1 && swarm.some((fault) => memberChanges.has(fault)) ? 3 : nodes
-}
-
 const drawn: fc.Arbitrary<Plan> = fc
   .record({
     seed: fc.integer({ min: 0, max: 1_000_000 }),
@@ -261,18 +215,15 @@ const drawn: fc.Arbitrary<Plan> = fc
     everywhere: fc.boolean(),
     settings,
     traffic,
-    swarm: fc.oneof(
-      { weight: 2, arbitrary: fc.constantFrom(...swarms) },
-      { weight: 3, arbitrary: mixedSwarm },
-    ),
-    chained: fc.constantFrom(false, false, false, true, true),
+    swarm: fc.constantFrom(...swarms),
+    chained: fc.boolean(),
     drafts: fc.array(draft, { minLength: 1, maxLength: stepsMax, size: 'max' }),
     links: fc.array(link, { minLength: 2, maxLength: chainLinksMax, size: 'max' }),
   })
   .map(
     ({
       seed,
-      nodes: wanted,
+      nodes,
       everywhere,
       settings: chosen,
       traffic: rest,
@@ -280,28 +231,22 @@ const drawn: fc.Arbitrary<Plan> = fc
       chained,
       drafts,
       links,
-    }) => {
-      const nodes = chained ? wanted : nodesFor(wanted, swarm)
-      return {
-        version: 1,
-        seed,
-        provoke: 'drawn' as const,
-        nodes,
-        settings: chained ? { ...chosen, ...slowAppends } : chosen,
-        workload: {
-          ...rest,
-          ...(chained ? oneBusyPartition : {}),
-          replicas: everywhere || nodes === 1 ? nodes : 3,
-        },
-        steps: chained
-          ? chainedSteps(links, rest.durationMs)
-          : mixedSteps(drafts, swarm, rest.durationMs),
-        // Who stays away for good is decided by more than the bridge when all is mixed.
-        ...(everywhere && nodes === 5 && (chained || swarms.includes(swarm))
-          ? { heal: 'bridge' as const }
-          : {}),
-      }
-    },
+    }) => ({
+      version: 1,
+      seed,
+      provoke: 'drawn' as const,
+      nodes,
+      settings: chained ? { ...chosen, ...slowAppends } : chosen,
+      workload: {
+        ...rest,
+        ...(chained ? oneBusyPartition : {}),
+        replicas: everywhere || nodes === 1 ? nodes : 3,
+      },
+      steps: chained
+        ? chainedSteps(links, rest.durationMs)
+        : mixedSteps(drafts, swarm, rest.durationMs),
+      ...(everywhere && nodes === 5 ? { heal: 'bridge' as const } : {}),
+    }),
   )
 
 /** Draws as above; shrinks plans, not what they were drawn from. */

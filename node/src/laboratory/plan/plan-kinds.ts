@@ -6,6 +6,7 @@ export const planKindTable = {
   'sim-storage': 'files are damaged, within what a cluster survives',
   'sim-beyond': 'more is damaged than a cluster survives',
   'sim-membership': 'nodes come, go and are replaced, and partitions move',
+  'sim-mixed': 'all of these together, and faults of messages, clocks and clients',
 } as const satisfies Readonly<Record<string, string>>
 
 export type PlanKind = keyof typeof planKindTable

@@ -79,8 +79,6 @@ export const deliveries: readonly Pick<PlanSettings, 'writeTimeoutMs' | 'deliver
   { writeTimeoutMs: 5_000, deliveryTimeoutMs: 30_000 },
   { writeTimeoutMs: 300, deliveryTimeoutMs: 10_000 },
   { writeTimeoutMs: 500, deliveryTimeoutMs: 1_500 },
-  // So short that retries come in storms.
-  { writeTimeoutMs: 40, deliveryTimeoutMs: 3_000 },
 ]
 
 /** Faults that are drawn together in one run. */
@@ -97,10 +95,6 @@ export const swarms: readonly (readonly FaultName[])[] = [
   ['lose-messages', 'delay-messages', 'reorder-messages', 'repeat-messages', 'replay-messages'],
   ['lose-messages', 'replay-messages', 'isolate-peers'],
   ['replay-messages', 'repeat-messages', 'power', 'kill'],
-  ['crash-client', 'pause-client', 'lose-requests', 'lose-replies', 'repeat-produces'],
-  ['crash-client', 'lose-replies', 'pause-reader', 'isolate-peers'],
-  ['slow-node', 'slow-disk', 'stall-file', 'rolling-restart'],
-  ['jump-clock', 'freeze-clock', 'drift-clock', 'jump-client-clock', 'pause'],
   ['pause', 'kill', 'reset', 'stop'],
   ['stop', 'power', 'isolate-peers'],
   ['stall-disk', 'full-disk', 'power', 'jump-clock'],
@@ -113,24 +107,6 @@ export const messageMenu: readonly MessageKind[] = [
   ...(['heartbeats', 'heartbeat-replies', 'votes', 'requests', 'replies'] as const),
 ]
 
-/** Nothing: the usual; or so little that a reader gets one batch at a time. */
-export const readerBuffers: readonly Pick<PlanSettings, 'readerBufferBytes'>[] = [
-  {},
-  {},
-  { readerBufferBytes: 1024 },
-]
-
-/** Milliseconds by which a calendar jumps. */
-export const jumpMenu: readonly string[] = [
-  '+7000',
-  '+100',
-  '-100',
-  '+60000',
-  '-60000',
-  '-86400000',
-]
-/** Millionths by which clocks drift. */
-export const driftMenu: readonly string[] = ['+500', '-500', '+20000', '-20000', '+100000']
 /** Files that hold the log more often than the small ones. */
 export const fileMenu: readonly FileKind[] = [
   ...(['wal', 'wal', 'wal', 'segment', 'segment'] as const),
@@ -138,49 +114,6 @@ export const fileMenu: readonly FileKind[] = [
 ]
 /** Numbers of disk operations: one more than what a start with little in the WAL does, and few. */
 export const numberMenu: readonly string[] = ['1', '2', '5', '12', '30', '80']
-
-type Bundle = readonly FaultName[]
-const alone = (...faults: readonly FaultName[]): readonly Bundle[] => faults.map((each) => [each])
-
-/**
- * For runs in which everything may happen together: of each group either nothing or one bundle. What
- * makes a bundle possible is in it.
- */
-export const mixedGroups: readonly (readonly Bundle[])[] = [
-  alone(
-    ...(['isolate', 'isolate-peers', 'mute', 'deafen', 'cut', 'cut-forward', 'split'] as const),
-    ...(['isolate-majority', 'bridge', 'ring', 'clog', 'swizzle', 'slow-link'] as const),
-    ...(['reset', 'delay'] as const),
-  ),
-  alone(
-    ...(['lose-messages', 'delay-messages', 'reorder-messages', 'repeat-messages'] as const),
-    'replay-messages',
-  ),
-  alone(
-    ...(['power', 'kill', 'stop', 'pause', 'slow-node', 'rolling-restart'] as const),
-    ...(['power-at', 'power-loop'] as const),
-  ),
-  alone(
-    ...(['stall-disk', 'stall-file', 'slow-disk', 'full-disk'] as const),
-    ...(['fail-read', 'fail-write', 'fail-sync'] as const),
-  ),
-  alone('jump-clock', 'freeze-clock', 'drift-clock', 'jump-client-clock'),
-  alone(
-    ...(['crash-client', 'pause-client', 'lose-requests', 'lose-replies'] as const),
-    ...(['repeat-produces', 'pause-reader'] as const),
-  ),
-  [
-    ['add-node'],
-    ['add-node', 'remove-node'],
-    ['replace-node'],
-    ['add-node', 'move-partition'],
-    ['add-node', 'rebalance'],
-  ],
-  alone(
-    ...(['flip', 'zero', 'truncate', 'delete', 'stale', 'swap', 'flip-read'] as const),
-    'lose-disk',
-  ),
-]
 
 export const splitsPerMille: readonly number[] = [0, 20, 300]
 

@@ -6,12 +6,14 @@ import { planArbitrary } from './plan-arbitrary.ts'
 import { damagePlans } from './plan-damage.ts'
 import type { PlanKind } from './plan-kinds.ts'
 import { membershipPlans } from './plan-membership.ts'
+import { mixedPlans } from './plan-mixed.ts'
 
 const drawings: Readonly<Record<PlanKind, fc.Arbitrary<Plan>>> = {
   sim: planArbitrary,
   'sim-storage': damagePlans.within,
   'sim-beyond': damagePlans.beyond,
   'sim-membership': membershipPlans,
+  'sim-mixed': mixedPlans,
 }
 
 export function planOfSeed(seed: number, kind: PlanKind = 'sim'): Plan {

@@ -1,0 +1,195 @@
+// Draws plans in which everything may happen together: faults of network, messages, processes, disks,
+// clocks and clients, changes of members and damage within the bound. Of each group a run has either
+// nothing or one bundle, as a mix of all hides what needs a quiet cluster. Shrinks like every plan.
+// Number n always draws the same plan.
+import fc from 'fast-check'
+import { type FaultName, type FaultRow, faultTable } from './fault-table.ts'
+import type { Plan, PlanSettings, Step } from './plan.ts'
+import { nodePairs, pairs, settings, singles, traffic } from './plan-arbitrary.ts'
+import { fileMenu, forMenuMs, messageMenu, numberMenu, stepMs } from './plan-menu.ts'
+import type { TargetKind } from './target-grammar.ts'
+
+const stepsMax = 20
+
+/** Nothing: the usual; or so little that a reader gets one batch at a time. */
+const readerBuffers: readonly Pick<PlanSettings, 'readerBufferBytes'>[] = [
+  {},
+  {},
+  { readerBufferBytes: 1024 },
+]
+
+/** Milliseconds by which a calendar jumps. */
+const jumpMenu: readonly string[] = ['+7000', '+100', '-100', '+60000', '-60000', '-86400000']
+/** Millionths by which clocks drift. */
+const driftMenu: readonly string[] = ['+500', '-500', '+20000', '-20000', '+100000']
+/** Besides the usual: so short that retries come in storms. */
+const deliveries: readonly Partial<PlanSettings>[] = [
+  {},
+  {},
+  {},
+  { writeTimeoutMs: 40, deliveryTimeoutMs: 3_000 },
+]
+
+/** Faults of one kind, in runs without others. */
+const swarms: readonly (readonly FaultName[])[] = [
+  ['crash-client', 'pause-client', 'lose-requests', 'lose-replies', 'repeat-produces'],
+  ['crash-client', 'lose-replies', 'pause-reader', 'isolate-peers'],
+  ['slow-node', 'slow-disk', 'stall-file', 'rolling-restart'],
+  ['jump-clock', 'freeze-clock', 'drift-clock', 'jump-client-clock', 'pause'],
+]
+
+type Bundle = readonly FaultName[]
+const alone = (...faults: readonly FaultName[]): readonly Bundle[] => faults.map((each) => [each])
+
+/**
+ * For runs in which everything may happen together: of each group either nothing or one bundle. What
+ * makes a bundle possible is in it.
+ */
+const mixedGroups: readonly (readonly Bundle[])[] = [
+  alone(
+    ...(['isolate', 'isolate-peers', 'mute', 'deafen', 'cut', 'cut-forward', 'split'] as const),
+    ...(['isolate-majority', 'bridge', 'ring', 'clog', 'swizzle', 'slow-link'] as const),
+    ...(['reset', 'delay'] as const),
+  ),
+  alone(
+    ...(['lose-messages', 'delay-messages', 'reorder-messages', 'repeat-messages'] as const),
+    'replay-messages',
+  ),
+  alone(
+    ...(['power', 'kill', 'stop', 'pause', 'slow-node', 'rolling-restart'] as const),
+    ...(['power-at', 'power-loop'] as const),
+  ),
+  alone(
+    ...(['stall-disk', 'stall-file', 'slow-disk', 'full-disk'] as const),
+    ...(['fail-read', 'fail-write', 'fail-sync'] as const),
+  ),
+  alone('jump-clock', 'freeze-clock', 'drift-clock', 'jump-client-clock'),
+  alone(
+    ...(['crash-client', 'pause-client', 'lose-requests', 'lose-replies'] as const),
+    ...(['repeat-produces', 'pause-reader'] as const),
+  ),
+  [
+    ['add-node'],
+    ['add-node', 'remove-node'],
+    ['replace-node'],
+    ['add-node', 'move-partition'],
+    ['add-node', 'rebalance'],
+  ],
+  alone(
+    ...(['flip', 'zero', 'truncate', 'delete', 'stale', 'swap', 'flip-read'] as const),
+    'lose-disk',
+  ),
+]
+
+/** Nothing of half of the groups. */
+const mixedSwarm: fc.Arbitrary<readonly FaultName[]> = fc
+  .tuple(
+    ...mixedGroups.map((bundles) =>
+      fc.oneof(fc.constant([]), fc.constantFrom<readonly FaultName[]>(...bundles)),
+    ),
+  )
+  .map((chosen) => chosen.flat())
+  .map((swarm) => (swarm.length === 0 ? swarms[0]! : swarm))
+
+const draft = fc.record({
+  fault: fc.nat(59),
+  kind: fc.nat(59),
+  one: singles,
+  minority: fc.constantFrom('minority:0', 'minority:1', 'minority:2'),
+  pair: pairs,
+  nodePair: nodePairs,
+  client: fc.constantFrom('client:0', 'client:1'),
+  message: fc.constantFrom(...messageMenu),
+  file: fc.constantFrom(...fileMenu),
+  number: fc.constantFrom(...numberMenu),
+  jump: fc.constantFrom(...jumpMenu),
+  drift: fc.constantFrom(...driftMenu),
+  /** Per cent of the duration. */
+  at: fc.nat(99),
+  forMs: fc.constantFrom(...forMenuMs),
+})
+
+type Draft = typeof draft extends fc.Arbitrary<infer Drawn> ? Drawn : never
+
+/** How often a fault that takes several kinds of targets gets each. */
+const kindWeights: readonly (readonly [TargetKind, number])[] = [
+  ['one', 6],
+  ['pair', 4],
+  ['client', 4],
+  ['minority', 1],
+  ['all', 1],
+]
+
+function targetOf(fault: FaultName, drawn: Draft): string {
+  // A partition moves to a node that has no replica of it: to an added one.
+  if (fault === 'move-partition') return `node:${3 + (drawn.kind % 3)}`
+  const { targets, detail }: FaultRow = faultTable[fault]
+  const kinds = kindWeights
+    .filter(([kind]) => targets.includes(kind))
+    .flatMap(([kind, weight]) => Array<TargetKind>(weight).fill(kind))
+  const kind = kinds[drawn.kind % kinds.length]!
+  if (kind === 'all') return 'all'
+  // Messages between nodes are all that faults of messages are about.
+  return kind === 'pair' && detail === 'message' ? drawn.nodePair : drawn[kind]
+}
+
+function detailOf(fault: FaultName, drawn: Draft): Pick<Step, 'detail'> {
+  const { detail }: FaultRow = faultTable[fault]
+  switch (detail) {
+    case 'message':
+      return { detail: drawn.message }
+    case 'file':
+      return { detail: drawn.file }
+    case 'number':
+      return { detail: drawn.number }
+    case 'signed':
+      return { detail: fault === 'drift-clock' ? drawn.drift : drawn.jump }
+    default:
+      return {}
+  }
+}
+
+function stepOf(drawn: Draft, swarm: readonly FaultName[], durationMs: number): Step {
+  const fault = swarm[drawn.fault % swarm.length]!
+  const atMs = Math.floor((drawn.at * durationMs) / 100 / stepMs) * stepMs
+  const target = targetOf(fault, drawn)
+  return { atMs, fault, target, forMs: drawn.forMs, ...detailOf(fault, drawn) }
+}
+
+/** As many as its faults need to happen at all. */
+function nodesFor(nodes: Plan['nodes'], swarm: readonly FaultName[]): Plan['nodes'] {
+  if (swarm.includes('ring')) return 5
+  const changes = new Set(mixedGroups.at(-2)!.flat())
+  return nodes === 1 && swarm.some((fault) => changes.has(fault)) ? 3 : nodes
+}
+
+export const mixedPlans: fc.Arbitrary<Plan> = fc
+  .record({
+    seed: fc.integer({ min: 0, max: 1_000_000 }),
+    nodes: fc.constantFrom(...([3, 3, 3, 3, 3, 5, 1] as const)),
+    everywhere: fc.boolean(),
+    settings,
+    limits: fc.constantFrom(...readerBuffers),
+    delivery: fc.constantFrom(...deliveries),
+    traffic,
+    swarm: fc.oneof(
+      { weight: 1, arbitrary: fc.constantFrom(...swarms) },
+      { weight: 4, arbitrary: mixedSwarm },
+    ),
+    drafts: fc.array(draft, { minLength: 3, maxLength: stepsMax, size: 'max' }),
+  })
+  .map(({ seed, nodes: wanted, everywhere, swarm, drafts, ...rest }): Plan => {
+    const nodes = nodesFor(wanted, swarm)
+    const replicas = everywhere || nodes === 1 ? nodes : 3
+    const { durationMs } = rest.traffic
+    const steps = drafts.map((drawn) => stepOf(drawn, swarm, durationMs))
+    return {
+      version: 1,
+      seed,
+      provoke: 'drawn',
+      nodes,
+      settings: { ...rest.settings, ...rest.limits, ...rest.delivery },
+      workload: { ...rest.traffic, replicas },
+      steps: steps.sort((a, b) => a.atMs - b.atMs),
+    }
+  })
