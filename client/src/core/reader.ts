@@ -238,9 +238,9 @@ export class ReaderCore {
 
   #fetch(reader: PartitionReader, address: string, nowMs: number): void {
     const { environment, connections, probe } = this.#parts
-    const { fetchBytes, silenceMs, callAttemptMs, ...limits } = environment.limits
+    const { fetchBytes, silenceMs, callAttemptMs, fetchWaitMs: usualWaitMs } = environment.limits
     const isShort = environment.probe.provoke('client.fetch-wait-short')
-    const fetchWaitMs = isShort ? shortWaitMs : limits.fetchWaitMs
+    const fetchWaitMs = isShort ? shortWaitMs : usualWaitMs
     const { topicId, partition } = reader
     const attempt: Watched = {
       address,
