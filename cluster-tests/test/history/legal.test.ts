@@ -91,6 +91,15 @@ const cases: readonly Case[] = [
     story: new Story({ topics: [sparseTopic] }),
   },
   {
+    what: 'a record that was stored nobody knows where, and may be as old as those deleted',
+    tell: (story) => {
+      story.ok('send', story.begin('a', 'x'), story.now(), { partition: 0 })
+      story.send('a', 'y', 1)
+      story.readBackFrom(1, 'y@1')
+    },
+    story: new Story({ retention: true }),
+  },
+  {
     what: 'old records that retention deleted',
     tell: (story) => {
       story.send('a', 'x', 0)

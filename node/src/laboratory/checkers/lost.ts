@@ -9,7 +9,8 @@
 //
 // unseen: acked before the final read began, above the bound, and in no read at all.
 //
-// Exempt: what retention deleted before the final read; partitions excused.
+// Exempt: what retention deleted before the final read, or may have, as nobody was told where it was;
+// partitions excused.
 import type { Findings } from '../history/anomaly.ts'
 import type { Facts } from '../history/facts.ts'
 import type { PartitionLog, SendFacts } from '../history/log.ts'
@@ -60,7 +61,7 @@ function check(
   findings: Findings,
 ): void {
   const { place, readAt, inFinal, answerIndex, outcome, sent } = send
-  if (place !== undefined && facts.isRetired(place)) return
+  if (place === undefined ? facts.hasRetired(log) : facts.isRetired(place)) return
   const at = place === undefined ? log.name : `${log.name}@${place.offset}`
   const lastRank = Math.max(place?.rank ?? Infinity, ...(send.otherPlaces ?? []).map(rankOf))
   const wasPassed = readAt < 0 && lastRank <= bound && lastRank >= from

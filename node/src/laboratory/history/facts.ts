@@ -47,6 +47,11 @@ export class Facts {
     return this.header.retention && offset < (log.finalStart ?? 0)
   }
 
+  /** Retention deleted something of the partition before the final read. */
+  hasRetired({ finalStart = 0 }: PartitionLog): boolean {
+    return this.header.retention && finalStart > 0
+  }
+
   place({ topic, partition, offset }: Poll['records'][number]): Place {
     return this.log(topic, partition).places.get(offset)!
   }
