@@ -53,6 +53,7 @@ const diskBaseBytes = 640 * mebibyte
 const recordOverheadBytes = 400
 /** Damage that a start does not see is found in the next check. */
 const checkedSoon = ['--scrub-cycle-ms', '3000', '--scrub-bytes-per-second', String(64 * mebibyte)]
+const serveTimeoutMs = 60_000
 const repairTimeoutMs = 60_000
 
 export class ChaosRun {
@@ -178,6 +179,12 @@ export class ChaosRun {
   ): Promise<void> {
     const problem = (error: unknown): void => void this.#problems.push(String(error))
     await complete(cluster, client, [topic]).catch(problem)
+    // The load goes on until it is finished: a whole cluster takes it, in every partition.
+    const wholeMs = performance.now()
+    const served = () => load.producers.servedSince(wholeMs)
+    await cluster
+      .waitUntil('all partitions take writes', served, { timeoutMs: serveTimeoutMs })
+      .catch(problem)
     this.#phase = 'reading'
     await load.finish().catch(problem)
     const repaired = () => files.isRepaired()

@@ -71,6 +71,11 @@ export class PacedProducers {
     this.#timer = setInterval(() => this.#tick(), tickMs)
   }
 
+  /** Every partition has acknowledged something behind that time of `performance.now()`. */
+  servedSince(ms: number): boolean {
+    return this.#lastAckMs.every((lastMs) => lastMs > ms)
+  }
+
   /** Resolves when everything that was sent is settled. */
   async stop(): Promise<void> {
     clearInterval(this.#timer)
@@ -99,9 +104,11 @@ export class PacedProducers {
     const send = this.#recorder.invoke('send', `producer-${number}`, nowMs, sent)
     this.#producers[number]!.send(topic(name, { codec: 'text' }), text, { partition }).then(
       ({ offset }) => {
-        this.#recorder.ok('send', send, this.#settled(), { partition, offset })
+        // Below 0: it is stored, and nobody knows any more where.
+        const named = offset < 0 ? {} : { offset }
+        this.#recorder.ok('send', send, this.#settled(), { partition, ...named })
         this.acked += 1
-        this.#log.saw(partition, offset, value)
+        if (offset >= 0) this.#log.saw(partition, offset, value)
         this.#gapEnds(partition)
       },
       (error: unknown) => this.#refused(send, error),
