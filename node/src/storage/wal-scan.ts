@@ -58,16 +58,18 @@ export function scanWalFileSync(
   if (!disk.existsSync(path)) return lost('the file is missing')
   const file = openOrUndefined(disk, path, mode)
   if (file === undefined) return lost('it cannot be opened')
-  const found = readHeader(file, number, identity)
-  if (typeof found === 'string') {
+  const header = readHeader(file, number, identity)
+  if (typeof header === 'string') {
     file.close()
-    return lost(found)
+    return lost(header)
   }
-  const { sizeBytes, salt, isHeaderRead } = found
+  const { sizeBytes, salt, isHeaderRead } = header
   const size = file.sizeSync()
-  const cutAt = size < sizeBytes ? size : undefined
-  const batches = scanBatches(file, number, sizeBytes, salt)
-  return { number, path, file, sizeBytes, salt, cutAt, isHeaderRead, ...batches }
+  const { isBeyond, ...found } = scanBatches(file, number, sizeBytes, salt)
+  // Without the header nobody knows the file's length: what is there must show where the batches end.
+  const isCut = isHeaderRead ? size < sizeBytes : isBeyond
+  const cutAt = isCut ? Math.min(size, sizeBytes) : undefined
+  return { number, path, file, sizeBytes, salt, cutAt, isHeaderRead, ...found }
 }
 
 function openOrUndefined(disk: Disk, path: string, mode: 'read' | 'write'): DiskFile | undefined {
@@ -79,7 +81,11 @@ function openOrUndefined(disk: Disk, path: string, mode: 'read' | 'write'): Disk
   }
 }
 
-/** A header that is damaged, not gone, and a first block that no batch of this file has touched. */
+/**
+ * A header that is damaged, not gone, and a first block that no batch of this file has touched. It
+ * must be there: files are written to their full length before they are used, so that one without
+ * it was cut short, and any batches with it.
+ */
 function isUnused(blocks: Uint8Array, number: number): boolean {
   if (!isLikeWalFileHeader(blocks, number)) return false
   const first = blocks.subarray(blockBytes)
@@ -96,7 +102,7 @@ interface FoundHeader {
 /** What is wrong with the file as a whole; a part that is cut off is a matter of its batches. */
 function readHeader(file: DiskFile, number: number, identity: WalIdentity): FoundHeader | string {
   const blocks = new Uint8Array(2 * blockBytes)
-  readBytesSync(file, blocks, 0)
+  const isFirstThere = readBytesSync(file, blocks, 0) === blocks.byteLength
   const header = decodeWalFileHeader(blocks)
   if (header === 'version') throw new QuorateError('QUORATE_FORMAT_VERSION', file.path)
   if (header === undefined) {
@@ -105,7 +111,7 @@ function readHeader(file: DiskFile, number: number, identity: WalIdentity): Foun
     const salt = statedSalt(blocks.subarray(blockBytes))
     const sizeBytes = Math.floor(file.sizeSync() / blockBytes) * blockBytes
     const first = readDirectory(file, number, sizeBytes, salt, blockBytes)
-    const isKnown = typeof first === 'object' || isUnused(blocks, number)
+    const isKnown = typeof first === 'object' || (isFirstThere && isUnused(blocks, number))
     return isKnown ? { sizeBytes, salt, isHeaderRead: false } : 'its header is not readable'
   }
   const { clusterId, incarnation } = identity
@@ -121,9 +127,15 @@ function scanBatches(
   number: number,
   sizeBytes: number,
   salt: number,
-): { batches: ScannedBatch[]; tornAt: number | undefined } {
+): {
+  batches: ScannedBatch[]
+  tornAt: number | undefined
+  /** A batch reaches up to the end of the file or beyond: more may have followed. */
+  isBeyond: boolean
+} {
   const batches: ScannedBatch[] = []
   let tornAt: number | undefined
+  let isBeyond = false
   let position = blockBytes
   /** Behind damage a batch may stand where the device has put it, over blocks of another one. */
   let isAstray = false
@@ -134,7 +146,8 @@ function scanBatches(
       position += isAstray ? directory.directoryBytes : directory.sizeBytes
       if (!isAstray) continue
     }
-    if (directory === 'torn') tornAt ??= position
+    if (directory === 'torn' || directory === 'beyond') tornAt ??= position
+    if (directory === 'beyond') isBeyond = true
     // Whatever stands here, evidence of a later batch may follow at any block.
     const from = typeof directory === 'object' ? position : position + blockBytes
     const later = findLater(file, number, sizeBytes, salt, from)
@@ -142,9 +155,10 @@ function scanBatches(
     position = later
     isAstray = true
   }
+  if (position >= sizeBytes) isBeyond = true
   // They were written in the order of their numbers, wherever the device has put them.
   batches.sort((one, other) => one.directory.batchNumber - other.directory.batchNumber)
-  return { batches, tornAt }
+  return { batches, tornAt, isBeyond }
 }
 
 /** Blocks read at a time while looking for evidence. */
@@ -170,23 +184,26 @@ function findLater(
   return undefined
 }
 
-/** `none`: nothing of this file stands there. `torn`: something does, and is not whole. */
+/**
+ * `none`: nothing of this file stands there. `torn`: something does, and is not whole. `beyond`: it
+ * is longer than the file.
+ */
 function readDirectory(
   file: DiskFile,
   number: number,
   sizeBytes: number,
   salt: number,
   position: number,
-): BatchDirectory | 'none' | 'torn' {
+): BatchDirectory | 'none' | 'torn' | 'beyond' {
   const first = new Uint8Array(blockBytes)
   readBytesSync(file, first, position)
   const blocks = announcedBlocks(first, number)
   if (blocks === undefined) return 'none'
   const bytes = new Uint8Array(blocks * blockBytes)
-  if (readBytesSync(file, bytes, position) < bytes.byteLength) return 'torn'
+  if (readBytesSync(file, bytes, position) < bytes.byteLength) return 'beyond'
   const directory = decodeDirectory(bytes, number, salt)
-  if (directory === undefined || position + directory.sizeBytes > sizeBytes) return 'torn'
-  return directory
+  if (directory === undefined) return 'torn'
+  return position + directory.sizeBytes > sizeBytes ? 'beyond' : directory
 }
 
 /** An append record with its entries, those that cannot be read among them as missing; or a mark. */

@@ -234,7 +234,8 @@ function lostAtTheEnd(files: readonly FoundFile[], last: LastBatch | undefined):
     if (!isScanned(file)) places.push({ path, from: 0, to: 0, detail: file.reason })
     else if (file.cutAt !== undefined) {
       const { cutAt: from, sizeBytes: to } = file
-      places.push({ path, from, to, detail: `bytes ${from}..${to} are missing` })
+      const what = from < to ? `bytes ${from}..${to} are` : `what may have followed ${from} is`
+      places.push({ path, from, to, detail: `${what} missing` })
     }
   }
   return places

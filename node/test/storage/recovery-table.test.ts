@@ -117,6 +117,32 @@ const rows: readonly Row[] = [
     here: [3, [[3, 3, 'begun']], 'unknown'],
     there: [1, [], 'unknown'],
   },
+  {
+    name: 'a cut through the header: nothing shows that no batch stood behind it',
+    cutAt: 40,
+    here: [0, [], 'unknown'],
+    there: [0, [], 'unknown'],
+  },
+  {
+    name: 'all of the file but its name',
+    cutAt: 0,
+    here: [0, [], 'unknown'],
+    there: [0, [], 'unknown'],
+  },
+  {
+    name: 'the header, and all behind a point: nothing shows how long the file was',
+    file: 'header',
+    cutAt: directoryOf(3),
+    here: [2, [], 'unknown'],
+    there: [0, [], 'unknown'],
+  },
+  {
+    name: 'the header, and all from the last payload on',
+    file: 'header',
+    cutAt: payloadOf(4) + 10,
+    here: [2, [], 'unknown'],
+    there: [1, [], 'unknown'],
+  },
   { name: 'the file', file: 'missing', here: [0, [], 'unknown'], there: [0, [], 'unknown'] },
   { name: 'the header of the file', file: 'header', here: whole, there: other },
   {
