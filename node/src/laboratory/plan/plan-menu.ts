@@ -5,7 +5,7 @@ import type { MessageKind } from '../../simulation/message-faults.ts'
 import { type FaultName, type FileKind, fileKinds } from './fault-table.ts'
 import type { PlanSettings, Workload } from './plan.ts'
 
-export const durationsMs = [10_000, 12_000, 15_000] as const
+export const durationsMs = [10_000, 11_000, 12_000] as const
 /** Times of steps are multiples of this. */
 export const stepMs = 100
 export const forMenuMs = [50, 20, 100, 200, 400, 800, 1_500, 3_000] as const
@@ -132,7 +132,7 @@ export const slowAppends: Partial<PlanSettings> = {
 
 export const oneBusyPartition: Partial<Workload> = {
   partitions: 1,
-  producers: 6,
+  producers: 4,
   everyMs: 25,
   burst: 1,
 }
