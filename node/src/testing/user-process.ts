@@ -152,6 +152,7 @@ export class UserProcess {
     life.waits.silence()
     life.host.crash()
     this.#around.network.crash(this.name, 'process')
+    life.ended.resolve()
   }
 
   /**
@@ -201,7 +202,6 @@ export class UserProcess {
     if (this.#life !== life) return
     this.crash()
     this.#around.note(`${this.name} ends`)
-    life.ended.resolve()
   }
 
   #threw(life: Life, error: unknown): void {
@@ -209,7 +209,6 @@ export class UserProcess {
     const stopped = life.abort.signal.aborted
     this.crash()
     this.#around.note(`${this.name} throws ${String(error)}`)
-    life.ended.resolve()
     if (stopped) return
     const { simulation } = this.#around
     if (this.#restartMs === undefined) this.#around.failed(error)

@@ -181,6 +181,16 @@ describe('a process', () => {
     expect(worker.stored()).toEqual([['ended', true]])
   })
 
+  test('that is killed while it is told to stop has ended', async () => {
+    await using c = await testCluster({ seed: 9, nodes: 1 })
+    const worker = c.process('worker', ({ sleep }) => sleep('1h'))
+    await c.advance('1s')
+    const stopped = c.stop('worker')
+    await c.crash('worker')
+    await stopped
+    expect(worker.running).toBe(false)
+  })
+
   test('stands still while it is paused', async () => {
     await using c = await testCluster({ seed: 10, nodes: 1 })
     let ticks = 0
