@@ -49,7 +49,6 @@ export class World {
       this.#traced(event, fields),
     )
     this.#damages = new Damages(this.cluster, 'within')
-    this.cluster.mayStop = (node) => this.#damages.mayStop(node)
     this.partitions = new Partitions(this.cluster.network)
     for (const name of this.cluster.nodeNames) this.partitions.add(name)
   }

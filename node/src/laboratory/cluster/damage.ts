@@ -58,6 +58,8 @@ export class Damages {
   constructor(cluster: SimulatedCluster, profile: 'within' | 'beyond') {
     this.#cluster = cluster
     this.#profile = profile
+    cluster.mayStop = (node) => this.mayStop(node)
+    cluster.tailKnown = (node, group) => this.atlas.recovered(node, group)
   }
 
   /** Whether the damage done so far may end the node, or stop one of its replicas. */

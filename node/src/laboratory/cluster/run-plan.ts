@@ -64,8 +64,6 @@ class Run {
     this.#plan = plan
     this.#cluster = new SimulatedCluster(plan, trace)
     this.#damages = new Damages(this.#cluster, plan.damage ?? 'within')
-    this.#cluster.tailKnown = (node, group) => this.#damages.atlas.recovered(node, group)
-    this.#cluster.mayStop = (node) => this.#damages.mayStop(node)
     this.#workload = new Workload(this.#cluster)
     this.#topic = new TopicUnderTest(this.#cluster, this.#workload.reader)
     this.#membership = new Membership(this.#cluster, this.#damages, this.#workload.reader)
