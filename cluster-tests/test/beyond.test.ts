@@ -22,6 +22,15 @@ test('an entry that is lost on all disks is named and served to nobody, and othe
   expect(Math.max(...stopped)).toBe(1)
 })
 
+// Retention deletes while the lost entry is asked for.
+test('what retention deletes in a run that has lost an entry is not taken for lost', () => {
+  const drawn = plan(9, 'spoil-all')
+  const settings = { ...drawn.settings, retentionBytes: 65_536, segmentBytes: 16_384 }
+  const result = runPlan({ ...drawn, settings })
+  expect(result.violations).toEqual([])
+  expect(result.retired).toBeGreaterThan(0)
+})
+
 test('one whole copy is enough to get back what a majority lost', () => {
   const repaired = seeds.map((seed) => {
     const result = runPlan(plan(seed, 'spoil-majority'))

@@ -117,6 +117,9 @@ class Run {
       ['damage that stops partitions is not named', () => this.#checkReports()],
       ['', () => this.#findStarts() || true],
       ['', () => this.#checkLost()],
+      // Retention went on meanwhile: the last read begins where the partitions begin then.
+      ['', () => this.#letRetentionEnd()],
+      ['', () => this.#findStarts() || true],
       ['not everything that is served can be read', () => this.#readBack()],
     ]
     if (this.#pass(phases)) this.#checkHistory()
@@ -271,7 +274,7 @@ class Run {
 
   /** The replicas of each partition hold the same; then retention gets the time it needs. */
   #becomeEqual(): boolean {
-    const { history, starts, reader } = this.#workload
+    const { starts, reader } = this.#workload
     let equal = false
     const compare = (): void => {
       this.#topic.ask((description) => {
@@ -283,11 +286,17 @@ class Run {
         this.#differences = differences
       })
     }
-    if (history.header.retention) this.#cluster.waitUntil(() => false, retentionMs)
+    this.#letRetentionEnd()
     compare()
     if (this.#cluster.waitUntil(() => equal, equalMs)) return true
     this.#violations.push(...this.#differences)
     return false
+  }
+
+  #letRetentionEnd(): boolean {
+    const { retention } = this.#workload.history.header
+    if (retention) this.#cluster.waitUntil(() => false, retentionMs)
+    return true
   }
 
   /** Where the partitions begin that are left, for a run that never gets equal replicas. */
