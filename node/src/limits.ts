@@ -149,7 +149,8 @@ export const limitTable = {
     value: 1000,
     unit: 'ms',
     error: 'none',
-    about: 'time after which a replica with holes that no peer could fill asks again',
+    about:
+      'time after which a replica with holes that no peer could fill reads its disk and asks again',
   },
   statePieceBytes: {
     value: 256 * 1024,

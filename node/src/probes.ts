@@ -32,7 +32,7 @@ export const nodeProbes = {
     'storage.disk-full': 'records are refused because the disk is full',
     'storage.writable-again': 'a full disk has room again',
     'storage.copied-forward': 'entries that cannot move are written again into the newest WAL file',
-    'storage.hole-filled': 'lost entries are on disk again',
+    'storage.hole-filled': 'lost entries are on disk again, or could be read after all',
   },
   provoke: {
     ...raftProbes.provoke,

@@ -131,7 +131,7 @@ function registerDamageMetrics(metrics: Metrics, storage: Storage): void {
   })
   metrics.counterRead(
     'quorate_storage_repaired_entries_total',
-    'Log entries that were fetched from other nodes and written again.',
+    'Log entries that were unreadable and are not any more: fetched from other nodes, or read again.',
     () => sum('repaired'),
   )
 }

@@ -1,8 +1,9 @@
-// Fills the holes of one replica, one after another: asks the other replicas in turn, leader or not,
-// for the entries, piece by piece, and has storage write them when all of a hole are there and their
-// chain ends where the hole's does. A peer that does not have them, or sends others, is passed over;
-// when all were, it waits. Decides nothing about what a damaged replica may do meanwhile (the core
-// does). Previous stop: replica-shell.ts; next stops: the peers' repair-server.ts, then storage.
+// Fills the holes of one replica, one after another: has storage read the own disk once more, since a
+// read may have failed only once; then asks the other replicas in turn, leader or not, for the
+// entries, piece by piece, and has storage write them when all of a hole are there and their chain
+// ends where the hole's does. Who does not have them, or gives others, is passed over; when all were,
+// it waits and begins anew. Decides nothing about what a damaged replica may do meanwhile (the core
+// does). Previous stop: replica-shell.ts; next stops: storage, the peers' repair-server.ts.
 import type { LogPoint, ReplicaId } from '@quorate/raft'
 import { limits } from '../limits.ts'
 import { sameChain } from '../storage/chain.ts'
@@ -17,7 +18,7 @@ export type FetchEntries = PeerFetch<EntriesWanted, readonly LogEntry[]>
 export interface RepairOptions {
   readonly key: GroupKey
   readonly log: GroupLog
-  readonly storage: Pick<Storage, 'repair'>
+  readonly storage: Pick<Storage, 'repair' | 'reread'>
   readonly fetch: FetchEntries
   /** Nodes of the group's other replicas, as far as they are known. */
   peers(): readonly string[]
@@ -25,14 +26,15 @@ export interface RepairOptions {
   inTurn(run: () => void): void
   /** Calls `look` after so long. */
   lookAfter(delayMs: number): void
-  /** These are on disk again. */
+  /** These can be read again. */
   repaired(entries: readonly LogEntry[]): void
   event(name: string, fields: Readonly<Record<string, unknown>>): void
 }
 
 interface Work {
   readonly hole: LogHole
-  readonly node: string
+  /** Undefined: the own disk. */
+  readonly node: string | undefined
   readonly entries: LogEntry[]
   /** Of the last entry that came, or of the one before the hole; not always known. */
   previous: LogPoint | undefined
@@ -44,8 +46,13 @@ export class RepairDriver {
   #isWaiting = false
   /** Questions asked so far: the next one goes to the next node. */
   #asked = 0
-  /** Peers that could not help with the present hole. */
+  /** Who could not help with the present hole: the own disk first, then peers. */
   #failures = 0
+  /**
+   * First indexes of holes that a second read of the own disk closed. One that is found once more
+   * is a peer's to fill first: else a read that fails every other time would go on for ever.
+   */
+  readonly #closedByReading = new Set<number>()
   /** Holes before it were given up for this round. */
   #fromIndex = 0
 
@@ -64,13 +71,16 @@ export class RepairDriver {
       if (holes.length > 0) this.#wait()
       return
     }
-    const nodes = this.#options.peers()
-    const node = nodes[this.#asked++ % Math.max(1, nodes.length)]
-    if (node === undefined) this.#wait()
-    else {
-      this.#work = { hole, node, entries: [], previous: hole.before }
-      this.#ask(this.#work)
+    if (this.#closedByReading.delete(hole.firstIndex)) {
+      this.#passOver(hole)
+      return
     }
+    const isOwnTurn = this.#failures === 0
+    const node = isOwnTurn ? undefined : this.#nextPeer()
+    const work = { hole, node, entries: [], previous: hole.before }
+    this.#work = work
+    if (node === undefined) this.#readOwn(work)
+    else this.#ask(work, node)
   }
 
   /** The time that was asked for has passed. */
@@ -84,14 +94,37 @@ export class RepairDriver {
     this.#options.lookAfter(limits.repairRetryMs)
   }
 
-  #ask(work: Work): void {
+  #nextPeer(): string {
+    const nodes = this.#options.peers()
+    return nodes[this.#asked++ % nodes.length]!
+  }
+
+  #readOwn(work: Work): void {
+    const { key, storage, inTurn } = this.#options
+    storage.reread(key, work.hole, (entries) => inTurn(() => this.#read(work, entries)))
+  }
+
+  #read(work: Work, entries: readonly LogEntry[] | undefined): void {
+    if (work !== this.#work) return
+    if (entries === undefined) {
+      this.#passOver(work.hole)
+      return
+    }
+    const { firstIndex, lastIndex, file, from, to } = work.hole
+    this.#closedByReading.add(firstIndex)
+    this.#options.event('storage.readable-again', { file, from, to, firstIndex, lastIndex })
+    this.#options.repaired(entries)
+    this.#next()
+  }
+
+  #ask(work: Work, node: string): void {
     const { key, fetch, inTurn } = this.#options
     const { firstIndex, lastIndex } = work.hole
     const wanted = { group: key, fromIndex: firstIndex + work.entries.length, lastIndex }
-    fetch(work.node, wanted, (entries) => inTurn(() => this.#came(work, entries ?? [])))
+    fetch(node, wanted, (entries) => inTurn(() => this.#came(work, node, entries ?? [])))
   }
 
-  #came(work: Work, entries: readonly LogEntry[]): void {
+  #came(work: Work, node: string, entries: readonly LogEntry[]): void {
     if (work !== this.#work) return
     const { hole } = work
     for (const entry of entries) {
@@ -104,8 +137,8 @@ export class RepairDriver {
       }
     }
     const isWhole = entries.length > 0 && work.entries.at(-1) === entries.at(-1)
-    if (isWhole) this.#ask(work)
-    else this.#passOver()
+    if (isWhole) this.#ask(work, node)
+    else this.#passOver(work.hole)
   }
 
   #fill(work: Work): void {
@@ -117,7 +150,7 @@ export class RepairDriver {
     const last = entries.at(-1)!
     const isIt = last.term === hole.last.term && sameChain(last.chain, hole.last.chain)
     if (!isThere) this.#next()
-    else if (!isIt) this.#passOver()
+    else if (!isIt) this.#passOver(work.hole)
     else storage.repair(key, hole, entries, (error) => inTurn(() => this.#filled(work, error)))
   }
 
@@ -134,7 +167,7 @@ export class RepairDriver {
         lastIndex,
         error: error.message,
       })
-      this.#passOver()
+      this.#passOver(work.hole)
       return
     }
     event('storage.repaired', { file, from, to, firstIndex, lastIndex, peer: work.node })
@@ -148,12 +181,11 @@ export class RepairDriver {
     this.look()
   }
 
-  /** Whoever was asked could not help: the next peer, and after the last the next hole. */
-  #passOver(): void {
-    const { hole } = this.#work!
+  /** The own disk or a peer could not help: the next peer, and after the last the next hole. */
+  #passOver(hole: LogHole): void {
     this.#work = undefined
     this.#failures += 1
-    if (this.#failures >= this.#options.peers().length) {
+    if (this.#failures > this.#options.peers().length) {
       this.#failures = 0
       this.#fromIndex = hole.lastIndex + 1
     }

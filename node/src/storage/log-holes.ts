@@ -133,6 +133,12 @@ export class LogHoles {
     this.changed()
   }
 
+  /** It can be read after all, from where it always lay. */
+  removeInWal(index: number): void {
+    this.#log.tail.get(index)!.entry = undefined
+    this.changed()
+  }
+
   /** What of the WAL is missing, as it is written there. */
   missingRuns(): (readonly LogEntry[])[] {
     const runs: (readonly LogEntry[])[] = []

@@ -11,10 +11,12 @@ import { EntryScanner } from './entry-scanner.ts'
 import type { GroupLogState } from './group-log.ts'
 import type { IoGate } from './io-gate.ts'
 import type { LogEntry } from './log-entry.ts'
+import type { LogHole } from './log-hole.ts'
 import type { ReadDone, ReadFrom, ReadLimit, TimedOffset } from './log-view.ts'
 import type { OpenFiles } from './open-files.ts'
 import type { Pending } from './pending.ts'
 import {
+  beginOf,
   type Damage,
   damageAt,
   foundInSegment,
@@ -96,6 +98,33 @@ export class LogReader {
       index = hole.lastIndex + 1
     }
     if (index <= lastIndex) this.read(log, { index }, { index, bytes: 1 }, () => {})
+  }
+
+  /** Reads the bytes of a hole whose place is known once more; undefined: they are not its entries. */
+  reread(log: GroupLogState, hole: LogHole, done: (entries?: readonly LogEntry[]) => void): void {
+    const { file: path, before, firstIndex, lastIndex, to: end } = hole
+    const limit = { index: lastIndex, bytes: Number.POSITIVE_INFINITY }
+    const from = beginOf(hole)
+    const scan: Scan = { path, from, end, previous: before!, wanted: () => true, limit }
+    const read = (file: DiskFile, release: () => void): void =>
+      this.#scanFile(file, scan, (damage, _previous, entries) => {
+        release()
+        done(damage === undefined ? entries : undefined)
+      })
+    if (hole.where === 'segment') {
+      this.#files.acquire(path, (error, file, release) => {
+        if (error === undefined) read(file, release)
+        else done()
+      })
+      return
+    }
+    const file = log.tail.get(firstIndex)!.file!
+    file.readers += 1
+    const ended = this.#pending.begin()
+    read(file.file, () => {
+      file.readers -= 1
+      ended()
+    })
   }
 
   offsetAtTime(
@@ -240,7 +269,9 @@ export class LogReader {
         return
       }
       const wished = Math.max(scanner.missingBytes, scan.limit.bytes, smallestPieceBytes)
-      const length = Math.min(wished, pieceBytes)
+      // A careful read does not reach into the device's next block: that may be the bad one.
+      const pieceEnd = pieceBytes - (pieceBytes === carefulPieceBytes ? position % pieceBytes : 0)
+      const length = Math.min(wished, pieceEnd)
       const into = new Uint8Array(Math.min(length, scan.end - position))
       this.#gate.run((release) => {
         file.read(into, position, (error, read) => {

@@ -18,7 +18,7 @@ import type { StorageSettings } from './options.ts'
 import { PersistOrder, PersistStep } from './persist-order.ts'
 import { type Replica, recoveredOf, unknownReplica } from './replica.ts'
 import { ReplicaLifecycle } from './replica-lifecycle.ts'
-import { repairHole } from './replica-repair.ts'
+import { repairHole, rereadHole } from './replica-repair.ts'
 import type { ScrubFinding } from './scrub-items.ts'
 import type { MovedConfiguration } from './segment-move.ts'
 import { installSnapshot } from './snapshot-install.ts'
@@ -224,15 +224,14 @@ export class NodeStorage implements Storage {
   repair(group: GroupKey, hole: LogHole, entries: readonly LogEntry[], done: Done): void {
     const replica = this.#replicaOf(group, done)
     if (replica === undefined) return
-    const owner = {
-      cached: (log: GroupLogState, bytes: number) => this.#cache.added(log, bytes),
-      repaired: (log: GroupLogState, filled: LogHole) => {
-        this.#settings.probe.reached('storage.hole-filled')
-        this.#damage.repaired(log, filled)
-      },
-      later: (run: () => void) => this.#later(run),
-    }
+    const owner = { cache: this.#cache, damage: this.#damage }
     repairHole(this.#parts, replica, hole, entries, owner, done)
+  }
+
+  reread(group: GroupKey, hole: LogHole, done: (entries?: readonly LogEntry[]) => void): void {
+    const replica = this.#replicas.get(group)
+    if (replica === undefined) this.#later(() => done())
+    else rereadHole(this.#parts, replica, hole, this.#damage, done)
   }
 
   setTailKnown(group: GroupKey, done: Done): void {

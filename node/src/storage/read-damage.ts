@@ -1,6 +1,7 @@
 // What a read does when it meets damage: finds the range that cannot be read, as exactly as the index
-// of the file tells, and enters it as a hole into the log, from where it is repaired. Decides nothing
-// about repair. Used by log-reader.ts.
+// of the file tells, and enters it as a hole into the log, from where it is repaired; and takes it
+// out again when a later read got the entries. Decides nothing about repair. Used by log-reader.ts
+// and replica-repair.ts.
 import { QuorateError } from '@quorate/protocol'
 import type { LogPoint } from '@quorate/raft'
 import { nextChain, sameChain } from './chain.ts'
@@ -10,6 +11,7 @@ import type { LogEntry } from './log-entry.ts'
 import type { LogHole } from './log-hole.ts'
 import type { ReadDone } from './log-view.ts'
 import type { Segment } from './segment.ts'
+import { blockBytes } from './wal-format.ts'
 
 export interface Damage {
   readonly error: QuorateError
@@ -99,6 +101,47 @@ export function foundInWal(log: GroupLogState, { before }: Damage): void {
   const to = position + sizeBytes
   log.damaged.addInWal(index, { evidence: 'synced', fileNumber: file.number, from: position, to })
   log.owner.holeFound(log, log.damaged.at(index)!)
+}
+
+/** Where the first entry of a hole should lie. */
+export function beginOf({ where, from }: LogHole): number {
+  // A segment that is lost as a whole begins with its header.
+  return where === 'segment' ? Math.max(from, blockBytes) : from
+}
+
+/**
+ * Whether the bytes of the hole may still be read. In the WAL only for an entry whose loss a read
+ * found: what a start finds, and what was copied forward since, is kept by identifier only.
+ */
+export function isPlaceKnown(log: GroupLogState, hole: LogHole): boolean {
+  const { where, before, file, from, to, firstIndex, lastIndex } = hole
+  if (before === undefined || where === 'checkpoint') return false
+  if (where === 'segment') return true
+  const record = log.tail.get(firstIndex)!
+  const isThere = record.file?.path === file && record.position === from
+  return isThere && record.sizeBytes === to - from && lastIndex === firstIndex
+}
+
+/** The bytes of the hole hold these entries after all; its place is known. */
+export function readableAgain(
+  log: GroupLogState,
+  hole: LogHole,
+  entries: readonly LogEntry[],
+): void {
+  if (hole.where === 'wal') {
+    log.damaged.removeInWal(hole.firstIndex)
+    return
+  }
+  const segment = log.segmentList.find(({ path }) => path === hole.file)!
+  const { index, appendTimeMs } = entries[0]!
+  const offsetBefore =
+    entries.find(({ nextOffset }) => nextOffset >= 0)?.baseOffset ??
+    segment.rowAfter(hole.lastIndex)?.offsetBefore ??
+    segment.last.endOffset
+  // Without it nothing before the hole might lead into it.
+  const position = beginOf(hole)
+  segment.addRow({ index, position, appendTimeMs, previous: hole.before!, offsetBefore })
+  log.damaged.removeInSegment(hole)
 }
 
 /** A read by offset that begins behind a hole would pass over what the hole holds. */

@@ -1,25 +1,26 @@
 // Fills holes of a replica's log with the entries another replica sent: verifies them against the
-// hole once more, puts them into the WAL or has the segment written again. A hole is gone only when
-// its entries are on disk. Decides nothing about where entries come from. Used by node-storage.ts.
+// hole once more, puts them into the WAL or has the segment written again. Or reads the hole's bytes
+// once more: if they are its entries now, nothing has to be written. A hole is gone only when its
+// entries are on disk. Decides nothing about where entries come from. Used by node-storage.ts.
 import { QuorateError } from '@quorate/protocol'
 import type { LogPoint } from '@quorate/raft'
 import { sameChain } from './chain.ts'
+import type { DamageBook } from './damage-reports.ts'
+import type { EntryCache } from './entry-cache.ts'
 import { verifyEntry, verifyPayload } from './entry-format.ts'
 import type { GroupLogState } from './group-log.ts'
 import type { LogEntry } from './log-entry.ts'
 import type { LogHole } from './log-hole.ts'
 import { PersistStep } from './persist-order.ts'
+import { isPlaceKnown, readableAgain } from './read-damage.ts'
 import type { Replica } from './replica.ts'
 import type { Done } from './storage.ts'
 import type { StorageParts } from './storage-parts.ts'
 import { feedWal } from './wal-feed.ts'
 
 export interface RepairOwner {
-  /** Bytes that are in memory now. */
-  readonly cached: (log: GroupLogState, bytes: number) => void
-  readonly repaired: (log: GroupLogState, hole: LogHole) => void
-  /** Runs on a later turn. */
-  readonly later: (run: () => void) => void
+  readonly cache: EntryCache
+  readonly damage: DamageBook
 }
 
 export function repairHole(
@@ -33,21 +34,50 @@ export function repairHole(
   const { log } = replica
   const hole = log.damaged.find(wanted)
   if (hole === undefined) {
-    owner.later(() => done())
+    later(parts, () => done())
     return
   }
   const fault = faultOf(hole, entries)
   if (fault !== undefined) {
     const detail = `${log.key}: ${fault} does not fill ${hole.firstIndex}..${hole.lastIndex}`
-    owner.later(() => done(new QuorateError('QUORATE_INVALID_ARGUMENT', detail)))
+    later(parts, () => done(new QuorateError('QUORATE_INVALID_ARGUMENT', detail)))
     return
   }
   const finish: Done = (error) => {
-    if (error === undefined) owner.repaired(log, hole)
+    if (error === undefined) filled(parts, log, hole, owner.damage)
     done(error)
   }
   if (hole.where === 'wal') fillInWal(parts, replica, entries, owner, finish)
   else fillInSegment(parts, log, hole, entries, finish)
+}
+
+/** The entries of the hole, which is gone then; none when its bytes still cannot be read. */
+export function rereadHole(
+  parts: StorageParts,
+  { log }: Replica,
+  wanted: LogHole,
+  damage: DamageBook,
+  done: (entries?: readonly LogEntry[]) => void,
+): void {
+  const present = (): LogHole | undefined => {
+    const hole = log.damaged.find(wanted)
+    return hole !== undefined && isPlaceKnown(log, hole) ? hole : undefined
+  }
+  const hole = present()
+  if (hole === undefined) {
+    later(parts, () => done())
+    return
+  }
+  parts.reader.reread(log, hole, (entries) => {
+    const still = log.dropped ? undefined : present()
+    if (entries === undefined || still === undefined || faultOf(still, entries) !== undefined) {
+      done()
+      return
+    }
+    readableAgain(log, still, entries)
+    filled(parts, log, still, damage)
+    done(entries)
+  })
 }
 
 /** What is wrong with the entries; undefined when they are those of the hole. */
@@ -86,7 +116,7 @@ function fillInWal(
     done,
     () => {
       feedWal(parts, log, work, () => {
-        owner.cached(log, log.fill(entries))
+        owner.cache.added(log, log.fill(entries))
         order.settle(step)
       })
     },
@@ -112,11 +142,22 @@ function fillInSegment(
     const joined = log.damaged.joinInSegment(others)
     const range = `${joined.firstIndex}..${joined.lastIndex}`
     const detail = `${log.key}: ${firstIndex}..${lastIndex} is part of ${range} now`
-    parts.segments.reply({
-      type: 'continue',
-      run: () => done(new QuorateError('QUORATE_INVALID_ARGUMENT', detail)),
-    })
+    later(parts, () => done(new QuorateError('QUORATE_INVALID_ARGUMENT', detail)))
     return
   }
   parts.segments.reply({ type: 'repair', task: { log, segment, hole, entries, done } })
+}
+
+function filled(
+  { settings }: StorageParts,
+  log: GroupLogState,
+  hole: LogHole,
+  damage: DamageBook,
+): void {
+  settings.probe.reached('storage.hole-filled')
+  damage.repaired(log, hole)
+}
+
+function later(parts: StorageParts, run: () => void): void {
+  parts.segments.reply({ type: 'continue', run })
 }

@@ -117,6 +117,11 @@ export interface Storage {
    * Durable, and the hole gone, before `done`. A hole that is gone already is done with.
    */
   repair(group: GroupKey, hole: LogHole, entries: readonly LogEntry[], done: Done): void
+  /**
+   * Reads the bytes of a hole once more. Gives its entries when they are there after all: the hole is
+   * gone then, and nothing had to be written. Nothing when they are not, or the hole is gone already.
+   */
+  reread(group: GroupKey, hole: LogHole, done: (entries?: readonly LogEntry[]) => void): void
   /** The log is known to hold everything again that was promised. Durable before `done`. */
   setTailKnown(group: GroupKey, done: Done): void
   setTailUnknown(group: GroupKey, reason: string, done: Done): void

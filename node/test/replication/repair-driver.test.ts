@@ -46,7 +46,11 @@ let holes: LogHole[]
 let questions: Question[]
 let repairs: { hole: LogHole; entries: readonly LogEntry[]; done: (error?: Error) => void }[]
 let events: string[]
+/** Reads of the own disk, and what the next ones give. */
+let rereads: LogHole[]
+let onDisk: (readonly LogEntry[])[]
 let waits: number
+let peers: string[]
 let repaired: number[]
 let driver: RepairDriver
 
@@ -55,16 +59,25 @@ beforeEach(() => {
   questions = []
   repairs = []
   events = []
+  rereads = []
+  onDisk = []
   waits = 0
+  peers = ['n2', 'n3']
   repaired = []
   driver = new RepairDriver({
     key: '5-0',
     log: { holes: () => holes } as unknown as GroupLog,
     storage: {
+      reread: (_, wanted, done) => {
+        rereads.push(wanted)
+        const entries = onDisk.shift()
+        if (entries !== undefined) holes = holes.filter((each) => each !== wanted)
+        done(entries)
+      },
       repair: (_, filled, entries, done) => repairs.push({ hole: filled, entries, done }),
     },
     fetch: (node, wanted, done) => questions.push({ node, wanted, done }),
-    peers: () => ['n2', 'n3'],
+    peers: () => peers,
     inTurn: (run) => run(),
     lookAfter: () => {
       waits += 1
@@ -95,6 +108,69 @@ describe('the driver', () => {
     expect(repaired).toEqual([3, 4, 5, 6])
     expect(events).toEqual(['storage.repaired'])
     expect(questions).toEqual([])
+  })
+
+  test('asks nobody for what its own disk gives when it is read again', () => {
+    onDisk = [good.slice(2, 6)]
+    driver.look()
+    expect(rereads).toMatchObject([{ firstIndex: 3 }])
+    expect(questions).toEqual([])
+    expect(repairs).toEqual([])
+    expect(repaired).toEqual([3, 4, 5, 6])
+    expect(events).toEqual(['storage.readable-again'])
+    expect(waits).toBe(0)
+  })
+
+  test('reads each hole once a round, before peers are asked for it', () => {
+    holes = [hole(1, 2), hole(5, 6)]
+    driver.look()
+    expect(rereads).toHaveLength(1)
+    answer([])
+    answer([])
+    expect(rereads).toMatchObject([{ firstIndex: 1 }, { firstIndex: 5 }])
+    answer([])
+    answer([])
+    expect(waits).toBe(1)
+    onDisk = [good.slice(0, 2)]
+    driver.waited()
+    expect(repaired).toEqual([1, 2])
+    expect(rereads.slice(2)).toMatchObject([{ firstIndex: 1 }, { firstIndex: 5 }])
+    expect(questions).toMatchObject([{ wanted: { fromIndex: 5 } }])
+  })
+
+  test('without peers reads its own disk again after each pause', () => {
+    peers = []
+    holes = [hole(1, 2), hole(5, 6)]
+    driver.look()
+    expect(rereads).toMatchObject([{ firstIndex: 1 }, { firstIndex: 5 }])
+    expect(waits).toBe(1)
+    onDisk = [good.slice(0, 2), good.slice(4, 6)]
+    driver.waited()
+    expect(repaired).toEqual([1, 2, 5, 6])
+    expect(waits).toBe(1)
+  })
+
+  test('asks peers first for a hole that comes back, and reads again after a pause', () => {
+    const [found] = holes
+    onDisk = [good.slice(2, 6)]
+    driver.look()
+    holes = [found!]
+    driver.look()
+    expect(rereads).toHaveLength(1)
+    answer([])
+    answer([])
+    expect(waits).toBe(1)
+    expect(rereads).toHaveLength(1)
+    onDisk = [good.slice(2, 6)]
+    driver.waited()
+    expect(rereads).toHaveLength(2)
+    peers = []
+    holes = [found!]
+    driver.look()
+    expect(rereads).toHaveLength(2)
+    expect(waits).toBe(2)
+    driver.waited()
+    expect(rereads).toHaveLength(3)
   })
 
   test('works on one hole at a time, and then on the next', () => {

@@ -31,6 +31,9 @@ function withSegment(name: string, damaged: readonly number[], options = {}) {
   return { node: node.open(), entries }
 }
 
+const reread = (node: TestNode, hole: LogHole) =>
+  node.wait<[(readonly LogEntry[])?]>((done) => node.storage.reread(metadata, hole, done))[0]
+
 const read = (node: TestNode, index: number) =>
   node.wait<[Error | undefined, unknown, readonly LogEntry[]]>((done) =>
     node.log().read({ index }, { index: 12, bytes: 100_000 }, done),
@@ -124,6 +127,149 @@ describe('damage that a read finds in a segment', () => {
       node.crash('power').open()
       expect(indexes(node.readAll())).toEqual(indexes(entries))
     }
+  })
+})
+
+/** Lets every read of the path fail until the faults are cleared. */
+function failReads(node: TestNode, path: RegExp): void {
+  node.disk.fail({ operation: 'read', path, code: 'EIO', times: 1000 })
+}
+
+describe('a hole that is read once more', () => {
+  /** Entries 1 to 12 in the WAL, those that are committed out of memory. */
+  function inWal(name: string) {
+    const node = new TestNode(name, { ...smallOptions, cacheBytesMax: 1 }).open()
+    const entries = node.append(Array(12).fill(300), 1)
+    node.log().commit(8)
+    expect(node.log().segments()).toEqual([])
+    return { node, entries }
+  }
+
+  test('is gone when the WAL gives the entry after all, and nothing is written', () => {
+    const { node, entries } = inWal('reread-wal')
+    failReads(node, /wal/)
+    expect(read(node, 3)[0]).toMatchObject({ code: 'QUORATE_STORAGE_DAMAGED' })
+    const [hole] = node.log().holes()
+    expect(hole).toMatchObject({ firstIndex: 3, lastIndex: 3, where: 'wal' })
+    expect(reread(node, hole!)).toBeUndefined()
+    expect(node.log().cleanThrough).toBe(2)
+    node.disk.clearFaults()
+    const { walBatches, walEntries } = node.storage.metrics()
+    const { index, term, chain } = entries[2]!
+    expect(reread(node, hole!)).toMatchObject([{ index, term, chain }])
+    expect(node.log().holes()).toEqual([])
+    expect(node.log().cleanThrough).toBe(Number.POSITIVE_INFINITY)
+    expect(node.storage.metrics()).toMatchObject({ walBatches, walEntries })
+    expect(node.storage.damage()).toMatchObject([{ state: 'repaired', firstIndex: 3 }])
+    expect(reread(node, hole!)).toBeUndefined()
+    expect(indexes(node.readAll())).toEqual(indexes(entries))
+    // It moves to a segment like any other.
+    node.log().roll(8)
+    node.log().commit(12)
+    node.run(500)
+    expect(node.log().segments()).toMatchObject([{ firstIndex: 1, lastIndex: 8 }])
+    node.crash('power').open()
+    expect(node.opened.damage).toEqual([])
+    expect(indexes(node.readAll())).toEqual(indexes(entries))
+  })
+
+  test('stays when the bytes in the WAL are others', () => {
+    const { node, entries } = inWal('reread-wal-flip')
+    failReads(node, /wal/)
+    read(node, 3)
+    node.disk.clearFaults()
+    const [hole] = node.log().holes()
+    expect(
+      node.disk.damage.apply({ kind: 'flip', path: hole!.file, at: hole!.from + 200 }),
+    ).toBeDefined()
+    expect(reread(node, hole!)).toBeUndefined()
+    expect(node.log().holes()).toMatchObject([{ firstIndex: 3 }])
+    expect(repair(node, hole!, [entries[2]!])).toBeUndefined()
+    expect(indexes(node.readAll())).toEqual(indexes(entries))
+  })
+
+  test('is gone when only one read gave a wrong bit', () => {
+    const { node, entries } = inWal('reread-bit')
+    const bit = { kind: 'flip', path: walPath(folder, 1), at: 4096 * 2 + 200 } as const
+    expect(node.disk.damage.apply(bit)).toBeDefined()
+    expect(read(node, 1)[0]).toMatchObject({ code: 'QUORATE_STORAGE_DAMAGED' })
+    const [hole] = node.log().holes()
+    expect(reread(node, hole!)).toBeUndefined()
+    expect(node.disk.damage.apply(bit)).toBeDefined()
+    expect(reread(node, hole!)).toHaveLength(1)
+    expect(indexes(node.readAll())).toEqual(indexes(entries))
+  })
+
+  test.each([
+    ['the read', 'read', 1],
+    ['the opening of the file', 'open', 1],
+  ] as const)('is gone when %s of a segment had failed', (what, operation, firstIndex) => {
+    const { node, entries } = withSegment(`reread-${operation}`, [])
+    node.disk.fail({ operation, path: /seg-/, code: 'EIO', times: 1000 })
+    expect(read(node, 1)[0], what).toMatchObject({ code: 'QUORATE_STORAGE_DAMAGED' })
+    const [hole] = node.log().holes()
+    expect(hole).toMatchObject({ firstIndex, where: 'segment' })
+    expect(reread(node, hole!)).toBeUndefined()
+    node.disk.clearFaults()
+    const found = reread(node, hole!)!
+    expect(indexes(found)).toEqual(indexes(entries.slice(0, hole!.lastIndex)))
+    expect(node.log().holes()).toEqual([])
+    expect(indexes(node.readAll())).toEqual(indexes(entries))
+  })
+
+  test('in a segment leaves the one beside it, which is damaged, as it was', () => {
+    const { node, entries } = withSegment('reread-beside', [3])
+    read(node, 1)
+    failReads(node, /seg-/)
+    read(node, 8)
+    node.disk.clearFaults()
+    const [damaged, other] = node.log().holes()
+    expect(damaged).toMatchObject({ firstIndex: 3, lastIndex: 3 })
+    expect(reread(node, damaged!)).toBeUndefined()
+    const found = reread(node, other!)!
+    expect(indexes(found)[0]).toBe(other!.firstIndex)
+    expect(node.log().holes()).toEqual([damaged])
+    expect(indexes(read(node, 4)[2])).toEqual([4, 5, 6, 7, 8, 9, 10])
+    expect(repair(node, damaged!, [entries[2]!])).toBeUndefined()
+    expect(indexes(node.readAll())).toEqual(indexes(entries))
+  })
+
+  test('that a start made of a whole segment is gone, by index and by offset', () => {
+    const { node, entries } = withSegment('reread-start', [])
+    node.crash('power')
+    failReads(node, /seg-/)
+    node.open()
+    node.disk.clearFaults()
+    const [hole] = node.log().holes()
+    expect(hole).toMatchObject({ firstIndex: 1, lastIndex: 10, where: 'segment', from: 0 })
+    expect(indexes(reread(node, hole!)!)).toEqual(indexes(entries.slice(0, 10)))
+    expect(indexes(node.readAll())).toEqual(indexes(entries))
+    const [error, , found] = node.wait<[Error | undefined, unknown, readonly LogEntry[]]>((done) =>
+      node.log().read({ offset: 4 }, { index: 12, bytes: 1 }, done),
+    )
+    expect(error).toBeUndefined()
+    expect(indexes(found)).toEqual([5])
+  })
+
+  test('is gone with the log that began anew while it was read', () => {
+    const { node } = inWal('reread-dropped')
+    failReads(node, /wal/)
+    read(node, 3)
+    node.disk.clearFaults()
+    const [hole] = node.log().holes()
+    let given: readonly LogEntry[] | undefined | 'nothing yet' = 'nothing yet'
+    node.storage.reread(metadata, hole!, (entries) => {
+      given = entries
+    })
+    const mark = { index: 50, term: 3, chain: { high: 7, low: 9 }, endOffset: 40, appendTimeMs: 9 }
+    const snapshot = { mark, configuration: { voters: [1] }, state: new Uint8Array(9) }
+    node.wait<[Error?]>((done) => {
+      const hardState = { term: 3, votedFor: 0 }
+      node.storage.persist(metadata, { hardState, snapshot, entries: [] }, done)
+    })
+    expect(given).toBeUndefined()
+    expect(node.log().holes()).toEqual([])
+    expect(node.log().lastIndex).toBe(50)
   })
 })
 
