@@ -14,12 +14,23 @@ const io = (name: string) => ({
   test: {
     name,
     include: [`${name}/test/**/*.test.ts`],
-    exclude: [`${name}/test/process/**`],
+    exclude: [`${name}/test/process/**`, `${name}/test/plans/**`],
     pool: 'forks' as const,
     testTimeout: 30_000,
     sequence: { groupOrder: 0 },
   },
 })
+
+// Random plans fill both cores by themselves, for minutes.
+const plans = {
+  extends: true as const,
+  test: {
+    name: 'plans',
+    include: ['*/test/plans/**/*.test.ts'],
+    pool: 'forks' as const,
+    sequence: { groupOrder: 1 },
+  },
+}
 
 // Tests that start processes run after the rest and one file at a time: they measure nothing,
 // but they need the machine's two cores to themselves to stay inside their deadlines.
@@ -32,7 +43,7 @@ const processes = {
     fileParallelism: false,
     testTimeout: 180_000,
     hookTimeout: 60_000,
-    sequence: { groupOrder: 1 },
+    sequence: { groupOrder: 2 },
   },
 }
 
@@ -46,6 +57,7 @@ export default defineConfig({
       io('client'),
       io('node'),
       io('cluster-tests'),
+      plans,
       processes,
     ],
   },

@@ -38,12 +38,15 @@ export function faultsOf(result: RunSummary): Record<string, number> {
 export class Totals {
   runs = 0
   counted = 0
+  /** Runs that acknowledged nothing at all. */
+  zeroAcks = 0
   readonly #sums = new Map<string, number>()
   readonly #seeds = new Map<string, number>()
 
   add(result: RunSummary): void {
     this.runs += 1
     if (counts(result)) this.counted += 1
+    if (result.acked === 0) this.zeroAcks += 1
     const { acked, unknown, notApplied, retired, churned, elections, copiesChecked, exits } = result
     const { simulatedMs, events, away, stopped, recoveries, beyond, lost } = result
     const plain = {

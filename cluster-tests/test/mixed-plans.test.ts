@@ -1,16 +1,5 @@
 import { parsePlan, planOfSeed } from 'quorate/laboratory'
 import { expect, test } from 'vitest'
-import { firstSeed, fulfil } from './support/plans.ts'
-
-// Long runs: npm run chaos -- sim-mixed.
-const plans = 15
-
-test('a cluster keeps its promises under faults of all kinds together', {
-  timeout: 300_000,
-}, () => {
-  const totals = fulfil(firstSeed, plans, 'sim-mixed')
-  expect(totals.counted).toBe(plans)
-})
 
 test('mixed plans are valid, and together have every fault that stays within the bound', () => {
   const names = new Set<string>()
