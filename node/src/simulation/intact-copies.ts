@@ -139,7 +139,11 @@ function replicaOf(
     }
   }
   const written = wal.replicas.get(replicaName(record))
-  for (const [index, chain] of written?.entries ?? []) entries.set(index, chain)
+  // What segments hold is read there, and a WAL file with another copy may be released at any time.
+  const settled = listed?.segments.at(-1)?.last.index ?? 0
+  for (const [index, chain] of written?.entries ?? []) {
+    if (index > settled) entries.set(index, chain)
+  }
   for (const index of written?.known ?? []) known.add(index)
   const from = start.index
   return {

@@ -110,6 +110,19 @@ export class FaultAtlas {
       .sort(([one], [other]) => one - other)
   }
 
+  /** Committed entries of the group, above its start, of which no disk holds a whole copy: indexes. */
+  bareOf(key: string): readonly number[] {
+    const replicas = [...this.#images.values()].flatMap((image) =>
+      [...image.replicas.values()].filter((replica) => replica.key === key),
+    )
+    const start = Math.max(0, ...replicas.map((replica) => replica.start))
+    return [...(this.#groups.get(key)?.committed ?? [])]
+      .filter(([index, chain]) => {
+        return index > start && replicas.every(({ entries }) => entries.get(index) !== chain)
+      })
+      .map(([index]) => index)
+  }
+
   /** Whether these nodes may stay away for good: with the damage so far, all is kept and served. */
   canMiss(nodes: readonly string[]): boolean {
     const lost = new Map(this.#lost)

@@ -1,6 +1,7 @@
-// What must hold when a committed entry is lost on every disk: its partition stops or refuses the range,
-// some node names a file and a range of indexes with the entry in it, nobody is served the entry's
-// offset or jumps over it, and partitions that lost nothing go on. Pure; run-plan.ts asks it.
+// What must hold when a committed entry is lost on every disk, and retention has not removed it: its
+// partition stops or refuses the range, some node names a file and a range of indexes with the entry in
+// it, nobody is served the entry's offset or jumps over it, and partitions that lost nothing go on. Pure;
+// run-plan.ts asks it.
 import type { LostEntry } from './damage-entry.ts'
 
 /** What a reader got that began at one place. */
@@ -27,12 +28,20 @@ export interface Outcome {
   readonly events: readonly DamageEvent[]
 }
 
+/** Whether retention has left the entry: below the start of its partition nobody misses it. */
+export function isRetained(
+  { partition, baseOffset }: LostEntry,
+  starts: ReadonlyMap<number, number>,
+): boolean {
+  return baseOffset >= (starts.get(partition) ?? 0)
+}
+
 export function checkLostEntries({ attempts, stopped, only, events }: Outcome): string[] {
   const violations: string[] = []
   for (const { entry, readings } of attempts) {
     const { group, index, baseOffset } = entry
     const what = `entry ${index} of ${group} (offset ${baseOffset}) is lost, and`
-    if (!events.some((event) => names(event, entry))) {
+    if (!isNamed(entry, events)) {
       violations.push(`${what} no node names a file and a range with it`)
     }
     for (const { reader, records } of readings) {
@@ -48,7 +57,13 @@ export function checkLostEntries({ attempts, stopped, only, events }: Outcome): 
   return violations
 }
 
-function names({ group, file, firstIndex, lastIndex }: DamageEvent, entry: LostEntry): boolean {
-  if (group !== entry.group || file === undefined) return false
-  return firstIndex !== undefined && firstIndex <= entry.index && entry.index <= (lastIndex ?? -1)
+/** Whether a node has named a file and a range with the entry in it. */
+export function isNamed(
+  entry: Pick<LostEntry, 'group' | 'index'>,
+  events: readonly DamageEvent[],
+): boolean {
+  return events.some(({ group, file, firstIndex = Number.POSITIVE_INFINITY, lastIndex = -1 }) => {
+    if (group !== entry.group || file === undefined) return false
+    return firstIndex <= entry.index && entry.index <= lastIndex
+  })
 }

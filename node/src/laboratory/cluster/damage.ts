@@ -154,6 +154,17 @@ export class Damages {
     return true
   }
 
+  /** Committed entries of the partitions that no disk holds now, whatever took them. */
+  bare(): readonly Pick<LostEntry, 'group' | 'partition' | 'index'>[] {
+    this.look()
+    const { partitions } = this.#cluster.plan.workload
+    return Array.from({ length: partitions }, (_, partition) => partition).flatMap((partition) => {
+      const group = this.#cluster.keyOf(partition)
+      if (group === undefined) return []
+      return this.atlas.bareOf(group).map((index) => ({ group, partition, index }))
+    })
+  }
+
   /** Tells the atlas what the disks hold now. */
   look(): void {
     const { nodes } = this.#cluster

@@ -8,7 +8,7 @@ import { checkSurvivingCopies } from '../checkers/surviving-copies.ts'
 import { isFatal } from '../history/anomaly.ts'
 import { checkHistory } from '../history/check-history.ts'
 import type { Plan } from '../plan/plan.ts'
-import { checkLostEntries } from './beyond.ts'
+import { checkLostEntries, isNamed, isRetained } from './beyond.ts'
 import { SimulatedCluster, type Trace } from './cluster.ts'
 import { Damages } from './damage.ts'
 import { Faults } from './faults.ts'
@@ -227,19 +227,26 @@ class Run {
 
   /** What no disk holds any more is named and given to nobody, nor is anything behind it. */
   #checkLost(): boolean {
-    const { lost, done } = this.#damages
     const { starts } = this.#workload
+    const { done } = this.#damages
+    const lost = this.#damages.lost.filter((entry) => isRetained(entry, starts))
     const attempts = lost.map((entry) => ({
       entry,
       readings: [entry.baseOffset, starts.get(entry.partition) ?? 0].map((offset) =>
         this.#workload.readFrom(entry.partition, offset),
       ),
     }))
-    if (lost.length > 0) this.#cluster.waitUntil(() => false, lostMs)
+    // Other damage may have taken every copy too: where that is named, not all can be read.
+    const bare = this.#damages.bare()
+    for (const each of new Set(bare.map(({ partition }) => partition))) {
+      this.#workload.readFrom(each, starts.get(each) ?? 0)
+    }
+    if (lost.length + bare.length > 0) this.#cluster.waitUntil(() => false, lostMs)
     const only = done.every(({ kind }) => kind === 'spoil-all' || kind === 'spoil-majority')
     const { damageEvents: events } = this.#cluster
     this.#violations.push(...checkLostEntries({ attempts, stopped: this.#stopped, only, events }))
     for (const { partition } of lost) this.#lost.add(partition)
+    for (const each of bare) if (isNamed(each, events)) this.#lost.add(each.partition)
     return true
   }
 
