@@ -115,6 +115,8 @@ class Run {
     const phases: readonly Phase[] = [
       ['', () => this.#serve() || true],
       ['damage that stops partitions is not named', () => this.#checkReports()],
+      // What retention removes while somebody asks for it would seem to be jumped over.
+      ['', () => this.#letRetentionEnd()],
       ['', () => this.#findStarts() || true],
       ['', () => this.#checkLost()],
       // Retention went on meanwhile: the last read begins where the partitions begin then.
