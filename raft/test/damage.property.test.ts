@@ -24,8 +24,10 @@ test('damage within the bound loses nothing, and passes', () => {
     }),
     { numRuns: runs, ...(seed === undefined ? {} : { seed: Number(seed) }) },
   )
+  // The mix reaches what it is there for. Runs are random: each bound lies at least five standard
+  // deviations below what 30,000 schedules gave for 1,500 (14,160, 511, 1,037 and 88).
   expect(seen.committed).toBeGreaterThan(5 * runs)
   expect(seen.repaired).toBeGreaterThan(runs / 10)
   expect(seen.recovered).toBeGreaterThan(runs / 10)
-  expect(seen.dropped).toBeGreaterThan(runs / 20)
+  expect(seen.dropped).toBeGreaterThan(runs / 40)
 }, 120_000)
