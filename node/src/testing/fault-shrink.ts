@@ -1,12 +1,11 @@
 // Makes a list of faults smaller: first faults are taken away, halves before quarters before single
 // ones, then the times of what is left become round. Each candidate says where to go on when it fails
 // too, so that nothing is tried twice. Knows nothing of running them.
+import { fewer, type Piece } from '../laboratory/plan/fewer.ts'
 import type { Fault } from './fault.ts'
 
-/** Where shrinking goes on. `chunk` faults are taken away at once; 0 when only values are left. */
-export interface FaultCursor {
-  readonly chunk: number
-  readonly position: number
+/** Where shrinking goes on; a piece of 0 faults when only values are left. */
+export interface FaultCursor extends Piece {
   readonly value: number
 }
 
@@ -35,7 +34,9 @@ export function* simplerFaults(
   faults: readonly Fault[],
   from: FaultCursor,
 ): Generator<FaultCandidate> {
-  yield* fewer(faults, from)
+  for (const { left, next } of fewer(faults, from)) {
+    yield { faults: left, next: { ...next, value: 0 } }
+  }
   for (let value = from.value; value < faults.length * tamer.length; value += 1) {
     const position = value % faults.length
     const changed = tamer[Math.floor(value / faults.length)]!(faults[position]!)
@@ -44,19 +45,5 @@ export function* simplerFaults(
       faults: faults.with(position, changed),
       next: { chunk: 0, position: 0, value: value + 1 },
     }
-  }
-}
-
-function* fewer(faults: readonly Fault[], from: FaultCursor): Generator<FaultCandidate> {
-  let chunk = Math.min(from.chunk, Math.ceil(faults.length / 2))
-  // Smaller pieces begin at the first fault again.
-  let position = chunk < from.chunk ? 0 : from.position
-  while (chunk >= 1) {
-    for (; position < faults.length; position += chunk) {
-      const left = [...faults.slice(0, position), ...faults.slice(position + chunk)]
-      yield { faults: left, next: { chunk, position, value: 0 } }
-    }
-    position = 0
-    chunk = chunk === 1 ? 0 : Math.ceil(chunk / 2)
   }
 }

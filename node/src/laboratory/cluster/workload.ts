@@ -247,14 +247,10 @@ export class Workload {
     send.offset = offset
     if (error === undefined) {
       send.outcome = 'acked'
-      const named = offset < 0 ? {} : { offset }
-      this.history.ok('send', send.index, nowMs, { partition, ...named })
-    } else if (error.outcome === 'not-applied') {
-      send.outcome = 'not-applied'
-      this.history.fail(send.index, nowMs, error.code)
+      this.history.stored(send.index, nowMs, partition, offset)
     } else {
-      send.outcome = 'unknown'
-      this.history.info(send.index, nowMs, error.code)
+      const certain = this.history.refused(send.index, nowMs, error) === 'fail'
+      send.outcome = certain ? 'not-applied' : 'unknown'
     }
     const place = `${valueMark(send.value)} ${send.outcome} ${partition}@${offset}`
     this.#cluster.simulation.note(place)

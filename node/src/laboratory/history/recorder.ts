@@ -1,5 +1,6 @@
 // Writes down what clients do and see, in memory. Whoever calls says when: virtual or real time. Has no
 // opinion. Next stop: check-history.ts, or files-node.ts to keep it.
+import { QuorateError } from '@quorate/protocol'
 import type {
   Answers,
   History,
@@ -42,6 +43,19 @@ export class HistoryRecorder implements History {
   /** Nobody knows: it may have taken effect, or may yet. */
   info(of: number, timeMs: number, code?: string): number {
     return this.#unanswered('info', of, timeMs, code)
+  }
+
+  /** A send is stored. An offset below 0: nobody knows any more where. */
+  stored(of: number, timeMs: number, partition: number, offset: number): void {
+    this.ok('send', of, timeMs, offset < 0 ? { partition } : { partition, offset })
+  }
+
+  /** An operation ended with an error: `fail` when that says for certain that nothing took effect. */
+  refused(of: number, timeMs: number, error: unknown): 'fail' | 'info' {
+    const known = error instanceof QuorateError ? error : undefined
+    const type = known?.outcome === 'not-applied' ? 'fail' : 'info'
+    this.#unanswered(type, of, timeMs, known?.code ?? String(error))
+    return type
   }
 
   /** Records came that nobody had asked for one by one, as a subscription brings them. */

@@ -3,15 +3,13 @@
 // needed in a wild world may not be in a tame one, and at last simpler steps. Each candidate says
 // where to go on when it fails too, so that no stage is entered twice. Knows nothing of running
 // plans. What is tame is plan-taming.ts; the caller is smallest-plan.ts or fast-check.
+import { fewer, type Piece } from './fewer.ts'
 import type { Plan } from './plan.ts'
 import { easedSteps, shorterRuns, tamings } from './plan-taming.ts'
 
 /** Where shrinking goes on. */
-export interface Cursor {
+export interface Cursor extends Piece {
   readonly stage: number
-  /** Steps that are taken away at once; halved before its first use. */
-  readonly chunk: number
-  readonly position: number
 }
 
 export interface Candidate {
@@ -51,22 +49,11 @@ function* each(
 
 function* fewerSteps(plan: Plan, { stage, ...from }: Cursor): Generator<Candidate> {
   const { steps } = plan
-  const without = (position: number, chunk: number): Plan => ({
-    ...plan,
-    steps: [...steps.slice(0, position), ...steps.slice(position + chunk)],
-  })
-  let { position } = from
-  let { chunk } = from
-  if (chunk === Number.POSITIVE_INFINITY && steps.length > 1) {
-    yield { plan: without(0, steps.length), next: { stage: stage + 1, ...restart } }
+  if (from.chunk === Number.POSITIVE_INFINITY && steps.length > 1) {
+    yield { plan: { ...plan, steps: [] }, next: { stage: stage + 1, ...restart } }
   }
-  chunk = Math.min(chunk, Math.ceil(steps.length / 2))
-  while (chunk >= 1) {
-    for (; position < steps.length; position += chunk) {
-      yield { plan: without(position, chunk), next: { stage, chunk, position } }
-    }
-    position = 0
-    chunk = chunk === 1 ? 0 : Math.ceil(chunk / 2)
+  for (const { left, next } of fewer(steps, from)) {
+    yield { plan: { ...plan, steps: left }, next: { stage, ...next } }
   }
 }
 

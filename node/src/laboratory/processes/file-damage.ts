@@ -4,23 +4,13 @@
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 import type { Random } from '@quorate/actors'
+import { damageableKinds } from '../../simulation/damageable-files.ts'
 
 export const damages = ['flip', 'truncate', 'zero', 'delete'] as const
 export type Damage = (typeof damages)[number]
 
-export const fileKinds = [
-  'wal',
-  'segment',
-  'checkpoint',
-  'hard.A',
-  'hard.B',
-  'manifest.A',
-  'manifest.B',
-  'identity',
-  'wal/identity',
-  'secret',
-  'wal/secret',
-] as const
+/** Those of simulated disks, and the copy of the secret. */
+export const fileKinds = [...damageableKinds, 'wal/secret'] as const
 export type FileKind = (typeof fileKinds)[number]
 
 const pieceBytes = 1024 * 1024

@@ -2,7 +2,7 @@
 // value once, and write down what became of each. While the cluster does not take them only so many
 // wait: what could not be sent then is not sent later. Next stop: ../history/recorder.ts.
 import { setTimeout as pause } from 'node:timers/promises'
-import { type Client, type Producer, QuorateError, topic } from '@quorate/client'
+import { type Client, type Producer, topic } from '@quorate/client'
 import { makeValue, valueMark } from '../cluster/values.ts'
 import type { HistoryRecorder } from '../history/recorder.ts'
 import type { LiveLog } from './live-log.ts'
@@ -104,9 +104,7 @@ export class PacedProducers {
     const send = this.#recorder.invoke('send', `producer-${number}`, nowMs, sent)
     this.#producers[number]!.send(topic(name, { codec: 'text' }), text, { partition }).then(
       ({ offset }) => {
-        // Below 0: it is stored, and nobody knows any more where.
-        const named = offset < 0 ? {} : { offset }
-        this.#recorder.ok('send', send, this.#settled(), { partition, ...named })
+        this.#recorder.stored(send, this.#settled(), partition, offset)
         this.acked += 1
         if (offset >= 0) this.#log.saw(partition, offset, value)
         this.#gapEnds(partition)
@@ -116,16 +114,8 @@ export class PacedProducers {
   }
 
   #refused(send: number, error: unknown): void {
-    const known = error instanceof QuorateError ? error : undefined
-    const nowMs = this.#settled()
-    const code = known?.code ?? String(error)
-    if (known?.outcome === 'not-applied') {
-      this.#recorder.fail(send, nowMs, code)
-      this.failed += 1
-    } else {
-      this.#recorder.info(send, nowMs, code)
-      this.unknown += 1
-    }
+    if (this.#recorder.refused(send, this.#settled(), error) === 'fail') this.failed += 1
+    else this.unknown += 1
   }
 
   #settled(): number {

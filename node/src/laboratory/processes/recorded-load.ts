@@ -180,15 +180,12 @@ export class RecordedLoad {
     this.#unsettled -= 1
     const nowMs = performance.now()
     this.#acks[partition]!.push(nowMs)
-    this.history.ok('send', of, nowMs, offset < 0 ? { partition } : { partition, offset })
+    this.history.stored(of, nowMs, partition, offset)
   }
 
   #unacked(of: number, error: unknown): void {
     this.#unsettled -= 1
-    const known = error instanceof QuorateError ? error : undefined
-    const code = known?.code ?? String(error)
-    if (known?.outcome === 'not-applied') this.history.fail(of, performance.now(), code)
-    else this.history.info(of, performance.now(), code)
+    this.history.refused(of, performance.now(), error)
   }
 }
 
