@@ -44,6 +44,8 @@ export function addNode(state: MetadataState, command: AddNode, entry: EntryPlac
   const { nodeId, incarnation, address, metadataReplicaId } = command
   const known = state.nodes.get(nodeId)
   if (known?.incarnation === incarnation) {
+    // On its way out it may have no metadata replica any more, and gets none.
+    if (known.leaving) return refused('QUORATE_NODE_LEAVING', nodeId)
     return { reply: { replicaId: metadataPlaceOf(state, nodeId)!.replicaId } }
   }
   if (known !== undefined) return refused('QUORATE_NODE_EXISTS', nodeId)

@@ -47,6 +47,18 @@ describe('adding a node', () => {
     expect(cluster.machine.state.nextReplicaId).toBe(before)
   })
 
+  test('again while it leaves is refused, whether or not it still has a metadata replica', () => {
+    const cluster = new MetadataBuilder(3)
+    cluster.addNode('n9')
+    cluster.node('remove-node', 'n9')
+    expect(cluster.addNode('n9').reply?.error?.code).toBe('QUORATE_NODE_LEAVING')
+    const voters = ['n1', 'n2', 'n3']
+    const requestId = cluster.requestId()
+    cluster.request({ kind: 'set-metadata-voters', requestId, voters, learners: [] })
+    expect(cluster.machine.desiredOf(metadataGroup)!.learners).toEqual([])
+    expect(cluster.addNode('n9').reply?.error?.code).toBe('QUORATE_NODE_LEAVING')
+  })
+
   test('with a replica id that is not next halts', () => {
     const cluster = new MetadataBuilder(3)
     const command = { kind: 'add-node', requestId: 'n1/x', nodeId: 'n9', address: 'h:1' } as const
