@@ -43,6 +43,10 @@ function planOf(steps: readonly Partial<Step>[], more: Partial<Plan> = {}): Plan
 
 const nodes5: Partial<Plan> = { nodes: 5 }
 
+const lasting = (durationMs: number): Partial<Plan> => ({
+  workload: { ...planOf([]).workload, durationMs, everyMs: 1_000 },
+})
+
 /** Of every fault one step that takes effect. */
 const steps: Readonly<
   Record<string, { readonly step?: Partial<Step>; readonly plan?: Partial<Plan> }>
@@ -65,6 +69,7 @@ const steps: Readonly<
   'reorder-messages': { step: { detail: 'any' } },
   'repeat-messages': { step: { detail: 'appends' } },
   'replay-messages': { step: { detail: 'any' } },
+  'replay-old-messages': { step: { forMs: 100, detail: 'any' }, plan: lasting(45_000) },
   reset: {},
   delay: {},
   power: { step: { target: 'leader:0' } },
@@ -73,6 +78,7 @@ const steps: Readonly<
   pause: { step: { target: 'leader:0' } },
   'slow-node': { step: { target: 'leader:0' } },
   'rolling-restart': {},
+  'transfer-storm': {},
   'jump-clock': { step: { detail: '-60000' } },
   'freeze-clock': {},
   'drift-clock': { step: { target: 'leader:0', detail: '+50000' } },

@@ -3,13 +3,19 @@ import { expect, test } from 'vitest'
 
 test('mixed plans are valid, and together have every fault that stays within the bound', () => {
   const names = new Set<string>()
+  const pausesMs: number[] = []
   for (let seed = 1; seed <= 400; seed += 1) {
     const plan = planOfSeed(seed, 'sim-mixed')
     expect(parsePlan(JSON.parse(JSON.stringify(plan)))).toEqual(plan)
-    for (const { fault } of plan.steps) names.add(fault)
+    for (const { fault, atMs, forMs } of plan.steps) {
+      names.add(fault)
+      // What healing ends early is no long pause.
+      if (fault === 'pause' && atMs + forMs < plan.workload.durationMs) pausesMs.push(forMs)
+    }
   }
   expect([...names]).toEqual(
     expect.arrayContaining(['ring', 'swap', 'crash-client', 'drift-clock']),
   )
-  expect(names.size).toBeGreaterThanOrEqual(57)
+  expect(names.size).toBeGreaterThanOrEqual(59)
+  for (const menuMs of [5_000, 20_000, 60_000]) expect(pausesMs).toContain(menuMs)
 })

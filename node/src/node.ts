@@ -178,6 +178,13 @@ export class BrokerNode {
     return this.#health.ready()
   }
 
+  /** Hands all leaderships over to whoever is ready for them. The node goes on, and may win others. */
+  handOver(): void {
+    for (const ref of [this.#metadataActor, ...this.#directory.running()]) {
+      ref.send({ type: 'transfer', to: 0 })
+    }
+  }
+
   /**
    * Clean stop: readiness off, leaderships handed over (at most `limits.handOverMs`), checkpoints
    * written, WAL synced and sealed. `done` is called once; a second call changes nothing.
@@ -376,11 +383,7 @@ export class BrokerNode {
   #spawnWatch(): void {
     const watched = {
       walOutstandingSinceMs: () => this.#storage.metrics().walOutstandingSinceMs,
-      handOver: () => {
-        for (const ref of [this.#metadataActor, ...this.#directory.running()]) {
-          ref.send({ type: 'transfer', to: 0 })
-        }
-      },
+      handOver: () => this.handOver(),
       tellTime: () => this.#leadership.tellTime(),
       event: (name: string, fields: Readonly<Record<string, unknown>>) => this.#event(name, fields),
     }

@@ -42,12 +42,15 @@ const hitsOfTen: Readonly<Record<MessageFault, number>> = {
   'message-reordered': 5,
   'message-twice': 5,
   'message-replayed': 2,
+  'message-replayed-old': 2,
 }
 const lateMs = { least: 80, span: 400 } as const
 const reorderMs = 40
 const twiceMs = 20
 /** Short enough for the same term, long enough for another leader, or another life of a process. */
 const replayMenuMs: readonly number[] = [300, 1_000, 4_000, 10_000, 30_000]
+/** Longer than any time-out of a node or a client. */
+const oldMenuMs: readonly number[] = [31_000, 45_000, 60_000]
 
 export class MessageFaults {
   readonly #scheduler: NetworkScheduler
@@ -106,6 +109,12 @@ export class MessageFaults {
       const { fault } = rule
       const purpose = `message/${path}/${fault}`
       if (this.#random.integer(purpose, 10) >= hitsOfTen[fault]) continue
+      if (fault === 'message-replayed-old') {
+        // It has no effect before the copy arrives, and none at all when faults end before.
+        const afterMs = oldMenuMs[this.#random.integer(purpose, oldMenuMs.length)]!
+        this.#again(path, item, afterMs, () => this.#took(rule, path, type))
+        continue
+      }
       this.#took(rule, path, type)
       if (fault === 'message-lost') isLost = true
       else if (fault === 'message-late')
@@ -121,10 +130,11 @@ export class MessageFaults {
   }
 
   /** Once more, to whichever life of the node is there then. */
-  #again(path: string, item: MeshItem, afterMs: number): void {
+  #again(path: string, item: MeshItem, afterMs: number, arrives = (): void => {}): void {
     const faultTime = this.#faultTime
     const run = (): void => {
       if (faultTime !== this.#faultTime) return
+      arrives()
       const { deliver, owner } = this.#latest.get(path)!
       this.#at(0, () => deliver(item), owner)
     }
@@ -163,11 +173,17 @@ function typeOf(item: MeshItem): string {
   return item.type === 'raft' ? item.message.type : item.type
 }
 
+/** Of these the receiver gets an item more than once. */
+const repeating: ReadonlySet<MessageFault> = new Set<MessageFault>([
+  'message-twice',
+  'message-replayed',
+  'message-replayed-old',
+])
+
 /** Whether the rule may touch the item at all, and is meant for its kind. */
 function concerns({ fault, kind }: MessageRule, item: MeshItem, type: string): boolean {
   if (item.type === 'message' || item.type === 'actor') return false
-  if (item.type === 'request' && (fault === 'message-twice' || fault === 'message-replayed'))
-    return false
+  if (item.type === 'request' && repeating.has(fault)) return false
   const types: readonly string[] | undefined = messageKinds[kind]
   return types === undefined || types.includes(type)
 }

@@ -38,6 +38,8 @@ export const networkFaults = [
   'message-twice',
   /** A message arrived again much later. */
   'message-replayed',
+  /** A message arrived again when half a minute and more had passed. */
+  'message-replayed-old',
 ] as const
 export type NetworkFault = (typeof networkFaults)[number]
 

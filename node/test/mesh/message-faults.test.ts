@@ -72,6 +72,13 @@ describe('faults of single messages', () => {
         expect(got.length).toBeGreaterThan(sent.length)
       },
     ],
+    [
+      'message-replayed-old',
+      (got, sent) => {
+        expect(got.slice(0, sent.length)).toEqual(sent)
+        expect(got.length).toBeGreaterThan(sent.length)
+      },
+    ],
   ]
 
   test.each(faults)('%s: only there, only of its kind, and over when healed', (fault, judge) => {
@@ -85,7 +92,7 @@ describe('faults of single messages', () => {
     const { episode: met } = begin(world, fault, 'heartbeats')
     n2.raft.length = 0
     send(world, n1, 'n2', 101)
-    world.run(40_000)
+    world.run(70_000)
     judge(terms(n2), numbered(101))
     expect(met.effective).toBe(true)
     expect(world.network.counters[fault]).toBe(1)
@@ -94,10 +101,10 @@ describe('faults of single messages', () => {
 
     send(world, n1, 'n2', 301)
     world.network.healAll()
-    world.run(40_000)
+    world.run(70_000)
     n2.raft.length = 0
     send(world, n1, 'n2', 401)
-    world.run(40_000)
+    world.run(70_000)
     expect(terms(n2)).toEqual(numbered(401))
   })
 
@@ -107,7 +114,7 @@ describe('faults of single messages', () => {
     send(world, n1, 'n2', 1)
     world.network.healAll()
     const arrived = n2.raft.length
-    world.run(40_000)
+    world.run(70_000)
     expect(n2.raft).toHaveLength(arrived)
   })
 
@@ -121,7 +128,7 @@ describe('faults of single messages', () => {
     const later = new TestNode(world, 'n2', 33)
     world.run(200)
     n1.mesh.sendRaft('n2', partition, 1, 2, heartbeat)
-    world.run(40_000)
+    world.run(70_000)
     expect(
       later.raft.filter(({ message }) => message.type === 'vote-reply').length,
     ).toBeGreaterThan(0)
@@ -129,7 +136,7 @@ describe('faults of single messages', () => {
 
   test('a request is never doubled, and the order of messages is kept', () => {
     const { world, n1, n2 } = pair('calls')
-    const all = ['lost', 'late', 'reordered', 'twice', 'replayed'] as const
+    const all = ['lost', 'late', 'reordered', 'twice', 'replayed', 'replayed-old'] as const
     for (const each of all) begin(world, `message-${each}`, 'any')
     const served = new Map<string, number>()
     n2.serve = (request) => {
@@ -144,7 +151,7 @@ describe('faults of single messages', () => {
       })
       world.run(5)
     }
-    world.run(40_000)
+    world.run(70_000)
     expect(answered).toBe(rounds)
     expect(n2.messages.map(({ bytes }) => bytes)).toEqual(
       Array.from({ length: rounds }, (_, count) => [count]),

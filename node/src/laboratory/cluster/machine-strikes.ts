@@ -16,6 +16,7 @@ export type MachineStrike = Extract<
   | 'pause'
   | 'slow-node'
   | 'rolling-restart'
+  | 'transfer-storm'
   | 'jump-clock'
   | 'freeze-clock'
   | 'drift-clock'
@@ -32,6 +33,7 @@ const machineStrikes: ReadonlySet<string> = new Set<MachineStrike>([
   'pause',
   'slow-node',
   'rolling-restart',
+  'transfer-storm',
   'jump-clock',
   'freeze-clock',
   'drift-clock',
@@ -48,6 +50,7 @@ export function isMachineStrike(step: Step): step is Step & { readonly fault: Ma
 const clockJumpMs = 7_000
 const stillMs = 40
 const runsMs = 10
+const transferAgainMs = 100
 const slowDiskMs = 60
 const driftPpmMax = 100_000
 
@@ -92,6 +95,8 @@ export class MachineStrikes {
         return this.#slow(running, forMs)
       case 'rolling-restart':
         return this.#roll(running, forMs)
+      case 'transfer-storm':
+        return this.#transferAgain(nodes, forMs)
       case 'jump-clock': {
         const byMs = detail === '' ? clockJumpMs : Number(detail)
         return each(
@@ -120,13 +125,8 @@ export class MachineStrikes {
         const stalls = nodes.map(({ disk }) => disk.stall(forMs, paths))
         return { undo: nothingToUndo, met: () => stalls.some(({ held }) => held > 0) }
       }
-      case 'slow-disk': {
-        const slow = nodes.map(({ disk }) => disk.slow(slowDiskMs))
-        const undo = (): void => {
-          for (const { disk } of nodes) disk.quicken()
-        }
-        return { undo, met: () => slow.some(({ held }) => held > 0) }
-      }
+      case 'slow-disk':
+        return slowDisks(nodes)
       case 'full-disk':
         return fill(nodes)
     }
@@ -180,6 +180,20 @@ export class MachineStrikes {
     return { undo }
   }
 
+  /** Who leads hands over, again and again. */
+  #transferAgain(nodes: readonly SimulatedNode[], forMs: number): Struck {
+    const { simulation, probes } = this.#cluster
+    const untilMs = simulation.nowMs + forMs
+    const transfers = (): number => probes.coverage['raft.elected-by-transfer'] ?? 0
+    const before = transfers()
+    const again = (): void => {
+      for (const { broker } of nodes) broker?.handOver()
+      if (simulation.nowMs + transferAgainMs < untilMs) this.#after(transferAgainMs, again)
+    }
+    again()
+    return { undo: nothingToUndo, met: () => transfers() > before }
+  }
+
   #after(delayMs: number, run: () => void): void {
     const { simulation } = this.#cluster
     simulation.at(simulation.nowMs + delayMs, eventClass.fault, () => {
@@ -199,6 +213,14 @@ function each(
     for (const node of nodes) end(node)
   }
   return { undo }
+}
+
+function slowDisks(nodes: readonly SimulatedNode[]): Struck {
+  const slow = nodes.map(({ disk }) => disk.slow(slowDiskMs))
+  const undo = (): void => {
+    for (const { disk } of nodes) disk.quicken()
+  }
+  return { undo, met: () => slow.some(({ held }) => held > 0) }
 }
 
 function fill(nodes: readonly SimulatedNode[]): Struck {

@@ -38,6 +38,7 @@ const messageFaults = {
   'reorder-messages': 'message-reordered',
   'repeat-messages': 'message-twice',
   'replay-messages': 'message-replayed',
+  'replay-old-messages': 'message-replayed-old',
 } as const satisfies Readonly<Partial<Record<FaultName, MessageFault>>>
 
 const delayed = { extraMs: 30, jitterMs: 150 } as const

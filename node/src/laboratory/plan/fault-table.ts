@@ -96,6 +96,13 @@ export const faultTable = {
       'of ten messages two arrive again 0.3 to 30 s later, also in a later life of either node; ' +
       'requests do not',
   },
+  'replay-old-messages': {
+    targets: ['one', 'pair', 'all'],
+    detail: 'message',
+    meaning:
+      'of ten messages two arrive again 31 to 60 s later, also in a later life of either node; ' +
+      'requests do not',
+  },
   reset: {
     targets: ['one', 'pair', 'all'],
     meaning: 'links break, what was under way arrives in part; again each 200 ms while it lasts',
@@ -125,6 +132,12 @@ export const faultTable = {
   'rolling-restart': {
     targets: ['all'],
     meaning: 'the nodes end as on SIGTERM and start again, one after another',
+  },
+  'transfer-storm': {
+    targets: ['one', 'all'],
+    meaning:
+      'each 100 ms the target hands over all that it leads, as a node whose disk hangs does; of ' +
+      'all nodes, whoever leads by then',
   },
   'jump-clock': {
     targets: ['one', 'all'],

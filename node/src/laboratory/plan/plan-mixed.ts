@@ -3,11 +3,11 @@
 // nothing or one bundle, as a mix of all hides what needs a quiet cluster. Shrinks like every plan.
 // Number n always draws the same plan.
 import fc from 'fast-check'
-import { type FaultName, type FaultRow, faultTable } from './fault-table.ts'
-import type { Plan, PlanSettings, Step } from './plan.ts'
-import { nodePairs, pairs, settings, singles, traffic } from './plan-arbitrary.ts'
-import { fileMenu, forMenuMs, messageMenu, numberMenu, stepMs } from './plan-menu.ts'
-import type { TargetKind } from './target-grammar.ts'
+import type { FaultName } from './fault-table.ts'
+import type { Plan, PlanSettings } from './plan.ts'
+import { settings, traffic } from './plan-arbitrary.ts'
+import { forMenuMs } from './plan-menu.ts'
+import { stepDraft, stepOf } from './plan-steps.ts'
 
 const stepsMax = 20
 
@@ -18,10 +18,6 @@ const readerBuffers: readonly Pick<PlanSettings, 'readerBufferBytes'>[] = [
   { readerBufferBytes: 1024 },
 ]
 
-/** Milliseconds by which a calendar jumps. */
-const jumpMenu: readonly string[] = ['+7000', '+100', '-100', '+60000', '-60000', '-86400000']
-/** Millionths by which clocks drift. */
-const driftMenu: readonly string[] = ['+500', '-500', '+20000', '-20000', '+100000']
 /** Besides the usual: so short that retries come in storms. */
 const deliveries: readonly Partial<PlanSettings>[] = [
   {},
@@ -35,6 +31,7 @@ const swarms: readonly (readonly FaultName[])[] = [
   ['crash-client', 'pause-client', 'lose-requests', 'lose-replies', 'repeat-produces'],
   ['crash-client', 'lose-replies', 'pause-reader', 'isolate-peers'],
   ['slow-node', 'slow-disk', 'stall-file', 'rolling-restart'],
+  ['transfer-storm', 'isolate-peers', 'reset', 'power'],
   ['jump-clock', 'freeze-clock', 'drift-clock', 'jump-client-clock', 'pause'],
 ]
 
@@ -57,7 +54,7 @@ const mixedGroups: readonly (readonly Bundle[])[] = [
   ),
   alone(
     ...(['power', 'kill', 'stop', 'pause', 'slow-node', 'rolling-restart'] as const),
-    ...(['power-at', 'power-loop'] as const),
+    ...(['power-at', 'power-loop', 'transfer-storm'] as const),
   ),
   alone(
     ...(['stall-disk', 'stall-file', 'slow-disk', 'full-disk'] as const),
@@ -91,71 +88,6 @@ const mixedSwarm: fc.Arbitrary<readonly FaultName[]> = fc
   .map((chosen) => chosen.flat())
   .map((swarm) => (swarm.length === 0 ? swarms[0]! : swarm))
 
-const draft = fc.record({
-  fault: fc.nat(59),
-  kind: fc.nat(59),
-  one: singles,
-  minority: fc.constantFrom('minority:0', 'minority:1', 'minority:2'),
-  pair: pairs,
-  nodePair: nodePairs,
-  client: fc.constantFrom('client:0', 'client:1'),
-  message: fc.constantFrom(...messageMenu),
-  file: fc.constantFrom(...fileMenu),
-  number: fc.constantFrom(...numberMenu),
-  jump: fc.constantFrom(...jumpMenu),
-  drift: fc.constantFrom(...driftMenu),
-  /** Per cent of the duration. */
-  at: fc.nat(99),
-  forMs: fc.constantFrom(...forMenuMs),
-})
-
-type Draft = typeof draft extends fc.Arbitrary<infer Drawn> ? Drawn : never
-
-/** How often a fault that takes several kinds of targets gets each. */
-const kindWeights: readonly (readonly [TargetKind, number])[] = [
-  ['one', 6],
-  ['pair', 4],
-  ['client', 4],
-  ['minority', 1],
-  ['all', 1],
-]
-
-function targetOf(fault: FaultName, drawn: Draft): string {
-  // A partition moves to a node that has no replica of it: to an added one.
-  if (fault === 'move-partition') return `node:${3 + (drawn.kind % 3)}`
-  const { targets, detail }: FaultRow = faultTable[fault]
-  const kinds = kindWeights
-    .filter(([kind]) => targets.includes(kind))
-    .flatMap(([kind, weight]) => Array<TargetKind>(weight).fill(kind))
-  const kind = kinds[drawn.kind % kinds.length]!
-  if (kind === 'all') return 'all'
-  // Messages between nodes are all that faults of messages are about.
-  return kind === 'pair' && detail === 'message' ? drawn.nodePair : drawn[kind]
-}
-
-function detailOf(fault: FaultName, drawn: Draft): Pick<Step, 'detail'> {
-  const { detail }: FaultRow = faultTable[fault]
-  switch (detail) {
-    case 'message':
-      return { detail: drawn.message }
-    case 'file':
-      return { detail: drawn.file }
-    case 'number':
-      return { detail: drawn.number }
-    case 'signed':
-      return { detail: fault === 'drift-clock' ? drawn.drift : drawn.jump }
-    default:
-      return {}
-  }
-}
-
-function stepOf(drawn: Draft, swarm: readonly FaultName[], durationMs: number): Step {
-  const fault = swarm[drawn.fault % swarm.length]!
-  const atMs = Math.floor((drawn.at * durationMs) / 100 / stepMs) * stepMs
-  const target = targetOf(fault, drawn)
-  return { atMs, fault, target, forMs: drawn.forMs, ...detailOf(fault, drawn) }
-}
-
 /** As many as its faults need to happen at all. */
 function nodesFor(nodes: Plan['nodes'], swarm: readonly FaultName[]): Plan['nodes'] {
   if (swarm.includes('ring')) return 5
@@ -176,13 +108,13 @@ export const mixedPlans: fc.Arbitrary<Plan> = fc
       { weight: 1, arbitrary: fc.constantFrom(...swarms) },
       { weight: 4, arbitrary: mixedSwarm },
     ),
-    drafts: fc.array(draft, { minLength: 3, maxLength: stepsMax, size: 'max' }),
+    drafts: fc.array(stepDraft, { minLength: 3, maxLength: stepsMax, size: 'max' }),
   })
   .map(({ seed, nodes: wanted, everywhere, swarm, drafts, ...rest }): Plan => {
     const nodes = nodesFor(wanted, swarm)
     const replicas = everywhere || nodes === 1 ? nodes : 3
     const { durationMs } = rest.traffic
-    const steps = drafts.map((drawn) => stepOf(drawn, swarm, durationMs))
+    const steps = drafts.map((drawn) => stepOf(drawn, swarm, durationMs, forMenuMs))
     return {
       version: 1,
       seed,

@@ -5,6 +5,7 @@ import type { Plan } from './plan.ts'
 import { planArbitrary } from './plan-arbitrary.ts'
 import { damagePlans } from './plan-damage.ts'
 import type { PlanKind } from './plan-kinds.ts'
+import { longPlans } from './plan-long.ts'
 import { membershipPlans } from './plan-membership.ts'
 import { mixedPlans } from './plan-mixed.ts'
 
@@ -13,7 +14,7 @@ const drawings: Readonly<Record<PlanKind, fc.Arbitrary<Plan>>> = {
   'sim-storage': damagePlans.within,
   'sim-beyond': damagePlans.beyond,
   'sim-membership': membershipPlans,
-  'sim-mixed': mixedPlans,
+  'sim-mixed': fc.oneof({ weight: 14, arbitrary: mixedPlans }, { weight: 1, arbitrary: longPlans }),
 }
 
 export function planOfSeed(seed: number, kind: PlanKind = 'sim'): Plan {

@@ -33,6 +33,7 @@ export function isProcessFault(fault: FaultName): fault is ProcessFault {
 
 const reasons: readonly (readonly [RegExp, string])[] = [
   [/^power/, 'the power of this machine cannot be cut; npm run chaos -- storage journals writes'],
+  [/^transfer/, 'no command hands over what a node leads; stop does so once'],
   [/^jump-clock$/, 'all nodes share the clock of this machine'],
   [/^(add|remove|replace|move|rebalance)/, 'changes of nodes are in npm run chaos -- membership'],
 ]
