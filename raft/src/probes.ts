@@ -35,6 +35,7 @@ export const raftProbes = {
     'raft.round-begun': 'without a leader all voters are asked about a missing entry',
     'raft.round-in-term': 'the first answers would decide: all are asked again, in the next term',
     'raft.round-dropped': 'a missing entry certainly never was committed',
+    'raft.round-without-lost': 'it could not be decided before a voter was known to be lost',
     'raft.round-found': 'a round ends because the entry is here again, or was committed',
     'raft.joint-left-by-another': 'a leader leaves a joint configuration that another one entered',
     'raft.voter-from-learner': 'a replica that could not vote is a voter now',

@@ -24,6 +24,8 @@ export interface Recovery {
   round: Round | undefined
   /** Voters without whom the last round could not decide. */
   waitsFor: readonly ReplicaId[]
+  /** Replicas that are gone for good, as the host says. Only grows. */
+  lost: ReadonlySet<ReplicaId>
 }
 
 export function createRecovery<Entry extends RaftEntry>(restore: RaftRestore<Entry>): Recovery {
@@ -38,6 +40,7 @@ export function createRecovery<Entry extends RaftEntry>(restore: RaftRestore<Ent
     fencedTerm: 0,
     round: undefined,
     waitsFor: [],
+    lost: new Set(),
   }
 }
 

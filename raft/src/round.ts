@@ -8,7 +8,7 @@ import { enterTerm, persistTruncation, send, sendReply, sendReplyWhenAllStored }
 import type { Raft } from './raft.ts'
 import { followConfiguration } from './reconfigure.ts'
 import { becomeFollower, isInContact, reportRole, restartElectionTimer } from './role.ts'
-import { awaitedVoters, isNeverCommitted } from './round-decision.ts'
+import { awaitedVoters, isNeverCommitted, type Testimony } from './round-decision.ts'
 import type {
   Configuration,
   Holding,
@@ -36,6 +36,13 @@ function configurationOf<Entry extends RaftEntry>(
   return raft.log.configurations.before(index)
 }
 
+function testimonyOf<Entry extends RaftEntry>(
+  { recovery }: Raft<Entry>,
+  { answers }: Round,
+): Testimony {
+  return { answers, lost: recovery.lost }
+}
+
 /** The election timer of a replica that may not campaign has run out. */
 export function onTimeOutDamaged<Entry extends RaftEntry>(raft: Raft<Entry>): void {
   const { round } = raft.recovery
@@ -47,7 +54,7 @@ export function onTimeOutDamaged<Entry extends RaftEntry>(raft: Raft<Entry>): vo
 /** `last` is the round of the time-out before. */
 function startRound<Entry extends RaftEntry>(raft: Raft<Entry>, last: Round | undefined): void {
   if (last !== undefined) {
-    raft.recovery.waitsFor = awaitedVoters(configurationOf(raft, last), last.answers)
+    raft.recovery.waitsFor = awaitedVoters(configurationOf(raft, last), testimonyOf(raft, last))
   }
   // What is committed must be repaired, however long that takes: nobody is asked about it, nor about
   // what follows it. It may be a configuration, and then this replica does not know whom to ask.
@@ -168,10 +175,27 @@ function answered<Entry extends RaftEntry>(
   voter: ReplicaId,
   holding: Holding,
 ): void {
-  const { log, recovery } = raft
   if (round.answers.has(voter)) return
   round.answers.set(voter, holding)
-  if (!isNeverCommitted(configurationOf(raft, round), round.answers)) return
+  judge(raft, round)
+}
+
+/** These replicas are gone for good, and those named before stay so. */
+export function onLost<Entry extends RaftEntry>(
+  raft: Raft<Entry>,
+  replicas: readonly ReplicaId[],
+): void {
+  const { recovery } = raft
+  if (replicas.every((replica) => recovery.lost.has(replica))) return
+  recovery.lost = new Set([...recovery.lost, ...replicas])
+  recovery.waitsFor = recovery.waitsFor.filter((voter) => !recovery.lost.has(voter))
+  if (recovery.round?.announced) judge(raft, recovery.round)
+}
+
+/** Do the answers so far decide? */
+function judge<Entry extends RaftEntry>(raft: Raft<Entry>, round: Round): void {
+  const { log, recovery } = raft
+  if (!isNeverCommitted(configurationOf(raft, round), testimonyOf(raft, round))) return
   const entry = log.entryAt(round.index)
   const isStillMissing = entry?.missing === true && entry.term === round.entryTerm
   if (!isStillMissing || round.index <= log.commit) {
@@ -183,10 +207,16 @@ function answered<Entry extends RaftEntry>(
     openRound(raft, false, entry)
   } else {
     raft.probe.reached('raft.round-dropped')
+    if (awaitsLost(raft, round)) raft.probe.reached('raft.round-without-lost')
     recovery.round = undefined
     recovery.waitsFor = []
     persistTruncation(raft, round.index - 1)
     followConfiguration(raft)
     raft.effects.push({ type: 'dropped', index: round.index })
   }
+}
+
+function awaitsLost<Entry extends RaftEntry>(raft: Raft<Entry>, round: Round): boolean {
+  const { answers } = round
+  return !isNeverCommitted(configurationOf(raft, round), { answers, lost: new Set() })
 }

@@ -25,7 +25,7 @@ import {
   onSnapshotReply,
 } from './replication.ts'
 import { becomeFollower } from './role.ts'
-import { onHoleReply, onHoleRequest, resumeRound } from './round.ts'
+import { onHoleReply, onHoleRequest, onLost, resumeRound } from './round.ts'
 import { onInstall, onSnapshot } from './snapshot-receiver.ts'
 import { onTransfer } from './transfer.ts'
 import type {
@@ -117,6 +117,9 @@ function dispatch<Entry extends RaftEntry>(raft: Raft<Entry>, input: RaftInput<E
       break
     case 'repaired':
       onRepaired(raft, input.entries)
+      break
+    case 'lost':
+      onLost(raft, input.replicas)
       break
     case 'release':
       raft.log.release(input.index)

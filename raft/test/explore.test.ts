@@ -1,5 +1,5 @@
 // Repair, fence and last-resort round, explored exhaustively within bounds (explore/): no committed
-// entry is ever lost or changed. That the exploration would see it is shown by mutants.test.ts.
+// entry is ever lost or changed, and a group that has lost a voter for good goes on. That the exploration would see it is shown by mutants.test.ts.
 // `RAFT_EXPLORE=long npx vitest run --project raft explore` goes further, for some minutes.
 import { describe, expect, test } from 'vitest'
 import { bounds, longBounds } from './explore/bounds.ts'
@@ -21,6 +21,12 @@ describe('every world within reach', () => {
       if (limits.budget.late > 0) expect(actions['late']).toBeGreaterThan(500)
       if (limits.damages.some((damage) => damage === 'lost')) {
         expect(effects['recovered']).toBeGreaterThan(0)
+      }
+      // Each world with a loss was also led to its end: the group goes on (ending.ts).
+      if (limits.budget.losses > 0) {
+        expect(actions['lose']).toBeGreaterThan(1000)
+        expect(actions['tell']).toBeGreaterThan(1000)
+        expect(effects['dropped']).toBeGreaterThan(100)
       }
       if (limits.damages.some((damage) => damage === 'undecided')) {
         expect(actions['repair']).toBeGreaterThan(500)

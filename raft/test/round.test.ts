@@ -37,6 +37,17 @@ describe('the rule', () => {
     ['one is silent', 'uu ', false],
     ['a majority of five lacks it', 'ff---', true],
     ['two of five lack it', 'uf--u', false],
+    ['one is lost, the others never finished it', 'u-L', true],
+    ['one is lost, and one has it', 'uhL', false],
+    ['one is lost, and one had it complete', 'ufL', false],
+    ['one is lost, and one is silent', 'u L--', false],
+    ['a lost one is none of a majority that lacks it', 'f-L', false],
+    ['a lost one is none of a majority of five that lacks it', 'fh--L', false],
+    ['two of five are lost, the others never finished it', 'u-uLL', true],
+    ['three of five are lost, so nobody is left who would know', 'u-LLL', false],
+    ['a lost one and one without a known end are most of three', 'u?L', false],
+    ['a lost one and one without a known end are two of five', 'u-u?L', true],
+    ['two do not know their ends, and are most of three', 'u??', false],
   ]
   const words: Record<string, Holding> = {
     h: 'have',
@@ -45,9 +56,14 @@ describe('the rule', () => {
     f: 'faulty',
     '?': 'unknown',
   }
+  /** `L` is lost, a blank is silent. */
   function answersOf(text: string) {
     const given = [...text].map((letter, place) => [place + 1, words[letter]] as const)
-    return new Map(given.filter((pair): pair is [number, Holding] => pair[1] !== undefined))
+    const answers = new Map(
+      given.filter((pair): pair is [number, Holding] => pair[1] !== undefined),
+    )
+    const lost = [...text].flatMap((letter, place) => (letter === 'L' ? [place + 1] : []))
+    return { answers, lost: new Set(lost) }
   }
   test.each(cases)('%s', (_, text, expected) => {
     const voters = Array.from(text, (_letter, place) => place + 1)
@@ -60,12 +76,24 @@ describe('the rule', () => {
     expect(isNeverCommitted(joint, answersOf('u----'))).toBe(true)
     expect(isNeverCommitted(joint, answersOf('uuuuu'))).toBe(true)
     expect(isNeverCommitted(joint, answersOf('uuuuf'))).toBe(false)
+    expect(isNeverCommitted(joint, answersOf('uuLuL'))).toBe(true)
+    // Most of one half are lost.
+    expect(isNeverCommitted(joint, answersOf('uuuLL'))).toBe(false)
+    expect(isNeverCommitted(joint, answersOf('-LLuu'))).toBe(false)
+  })
+
+  test('takes the word of nobody who is lost by now', () => {
+    const { answers } = answersOf('u-h')
+    expect(isNeverCommitted({ voters: [1, 2, 3] }, { answers, lost: new Set([3]) })).toBe(true)
   })
 
   test('names who is waited for: the silent, else those with a copy', () => {
     expect(awaitedVoters({ voters: [1, 2, 3] }, answersOf('f-?'))).toEqual([1])
     expect(awaitedVoters({ voters: [1, 2, 3] }, answersOf('u  '))).toEqual([2, 3])
     expect(awaitedVoters({ voters: [1, 2, 3] }, answersOf('u-f'))).toEqual([3])
+    expect(awaitedVoters({ voters: [1, 2, 3] }, answersOf('u L'))).toEqual([2])
+    expect(awaitedVoters({ voters: [1, 2, 3] }, answersOf('ufL'))).toEqual([2])
+    expect(awaitedVoters({ voters: [1, 2, 3] }, answersOf('u?L'))).toEqual([2, 3])
   })
 })
 
@@ -229,6 +257,41 @@ describe('a repairing replica without a leader', () => {
     solo.store()
     solo.timeOut()
     expect(inspectRaft(solo.raft)).toMatchObject({ lastIndex: 3, condition: 'repairing', term: 1 })
+  })
+
+  test('waits for a lost voter no longer', () => {
+    const solo = asker()
+    solo.timeOut()
+    answer(solo, 2, 'undecided', true)
+    solo.timeOut()
+    answer(solo, 2, 'undecided', true)
+    expect(inspectRaft(solo.raft).waitsFor).toEqual([3])
+    const effects = solo.input({ type: 'lost', replicas: [3] })
+    expect(only(effects, 'persist')[0]?.hardState).toEqual({ term: 2, votedFor: 0 })
+    expect(inspectRaft(solo.raft).waitsFor).toEqual([])
+    solo.store()
+    expect(only(answer(solo, 2, 'lack', false), 'dropped')).toEqual([{ type: 'dropped', index: 2 }])
+  })
+
+  test('is told of a loss before it asks, or while a write holds its questions back', () => {
+    const before = asker()
+    before.input({ type: 'lost', replicas: [3] })
+    before.timeOut()
+    expect(before.raft.term).toBe(1)
+    answer(before, 2, 'lack', true)
+    expect(before.raft.term).toBe(2)
+    const between = inSecondPhase()
+    answer(between, 2, 'undecided', false)
+    between.input({ type: 'lost', replicas: [2] })
+    expect(between.raft.log.lastIndex).toBe(2)
+    expect(only(answer(between, 3, 'lack', false), 'dropped')).toHaveLength(1)
+  })
+
+  test('asks a lost voter all the same, and gives it its vote: nothing else depends on it', () => {
+    const solo = asker()
+    solo.input({ type: 'lost', replicas: [3] })
+    expect(sent(solo.timeOut(), 'hole-request')).toHaveLength(2)
+    expect(solo.receive(3, voteRequest(3, { index: 2, term: 1 })).length).toBeGreaterThan(0)
   })
 
   test('asks nobody while its own tail is unknown', () => {

@@ -102,6 +102,8 @@ export function inputText(input: RaftInput<RaftEntry>): string {
       return 'campaign'
     case 'entries-read':
       return `entries read for ${input.to}: ${entriesText(input.entries)}`
+    case 'lost':
+      return `lost for good: ${input.replicas.join(' ')}`
     case 'entries-gone':
       return `entries for ${input.to} are gone`
     case 'snapshot-read': {

@@ -6,13 +6,14 @@
 // others, and an action goes on until those who hear each other have no more to say.
 import type { TestEntry } from '../../src/testing/index.ts'
 import type { ReplicaId } from '../../src/types.ts'
+import { assertGoesOn } from './ending.ts'
+import { electing, feed, hasGood, holds, holesToFill, repair } from './moves.ts'
 import {
   type Budget,
   boot,
   type Disk,
   emptyDisk,
   keyOf,
-  type Message,
   type Observer,
   type Quality,
   type Replica,
@@ -45,21 +46,6 @@ export interface Outcome {
   readonly path: readonly string[]
 }
 
-const electing: ReadonlySet<Message['type']> = new Set([
-  'vote-request',
-  'vote-reply',
-  'hole-request',
-  'hole-reply',
-])
-const feeding: ReadonlySet<Message['type']> = new Set([
-  'append',
-  'append-reply',
-  'heartbeat',
-  'heartbeat-reply',
-  'fence-passed',
-  'quarantine',
-])
-
 interface Step {
   readonly label: string
   readonly budget: Budget
@@ -91,7 +77,15 @@ export function explore(bounds: Bounds): Outcome {
   }
   add(start(bounds, observer), -1, 'start')
   for (let place = 0; place < worlds.length; place++) {
-    const { world, depth } = worlds[place]!
+    const { world, depth, label: last } = worlds[place]!
+    if (world.lost !== 0) {
+      try {
+        assertGoesOn(world, observer)
+      } catch (error) {
+        if (!(error instanceof Violation)) throw error
+        return failed(error.message, worlds[place]!.parent, last)
+      }
+    }
     if (depth === bounds.depthMax) break
     for (const action of stepsOf(world, bounds)) {
       const label = action.label.split(' ', 1)[0] as string
@@ -115,6 +109,7 @@ function start({ replicas, budget }: Bounds, observer: Observer): World {
     late: undefined,
     budget,
     committed: [],
+    lost: 0,
     touched: 1,
   }
   const turn = new Turn(world, observer)
@@ -139,8 +134,8 @@ function* outcomesOf(world: World, { run, budget }: Step, observer: Observer): G
 
 function* stepsOf(world: World, bounds: Bounds): Generator<Step> {
   const { replicas, budget } = world
-  const ids = replicas.map(({ id }) => id)
-  const majority = Math.floor(ids.length / 2) + 1
+  const majority = majorityOf(replicas)
+  const ids = replicas.map(({ id }) => id).filter((id) => id !== world.lost)
   /** Of those that are alike, the first ones are taken. */
   const isCanonical = (among: readonly ReplicaId[]) => {
     const fresh = among.filter((id) => id > world.touched)
@@ -151,7 +146,7 @@ function* stepsOf(world: World, bounds: Bounds): Generator<Step> {
   }
   for (const replica of replicas) {
     const { id, raft } = replica
-    if (!isCanonical([id])) continue
+    if (!isCanonical([id]) || id === world.lost) continue
     const others = ids.filter((other) => other !== id)
     if (raft.role === 'leader') {
       if (budget.proposals > 0) {
@@ -186,7 +181,30 @@ function* stepsOf(world: World, bounds: Bounds): Generator<Step> {
     }
     yield* repairsOf(world, replica)
     if (budget.crashes > 0) yield* crashesOf(world, replica, bounds)
+    if (budget.losses > 0) yield* lossesOf(world, replica, bounds)
+    if (world.lost !== 0 && !raft.recovery.lost.has(world.lost)) {
+      yield { label: `tell ${id}`, budget, run: (turn) => turn.hearsOfLoss(id) }
+    }
   }
+}
+
+function majorityOf(replicas: readonly unknown[]): number {
+  return Math.floor(replicas.length / 2) + 1
+}
+
+/** Its disk goes up in smoke, which counts as damage: what is committed is on another one. */
+function* lossesOf(world: World, { id }: Replica, bounds: Bounds): Generator<Step> {
+  const budget = { ...world.budget, losses: world.budget.losses - 1 }
+  const others = world.replicas.filter((other) => other.id !== id)
+  if (others.filter(({ disk }) => countsAsDamaged(disk)).length + 1 > bounds.damagedMax) return
+  if (!world.committed.every((entry) => isKept(others, entry))) return
+  yield { label: `lose ${id}`, budget, run: (turn) => turn.lose(id) }
+  const run = (turn: Turn) => {
+    turn.lose(id)
+    for (const other of others) turn.hearsOfLoss(other.id)
+    turn.silence()
+  }
+  yield { label: `lose ${id} known`, budget, run }
 }
 
 function* subsets(of: readonly ReplicaId[]): Generator<ReplicaId[]> {
@@ -195,50 +213,15 @@ function* subsets(of: readonly ReplicaId[]): Generator<ReplicaId[]> {
   }
 }
 
-/** Heartbeats, until these have all there is: new sessions need a few to be believed. */
-function feed(turn: Turn, id: ReplicaId, among: readonly ReplicaId[], heldUp: number): void {
-  let beats = 0
-  for (let isMoving = true; isMoving; ) {
-    const { leadership } = turn.at(id).raft
-    if (leadership === undefined) return
-    const before = whatFeedingMoves(turn, among)
-    leadership.heartbeatDeadlineMs = 0
-    // What was sent into windows before has been lost.
-    for (const progress of leadership.progress) progress.movedMs = -1000
-    turn.input(id, { type: 'tick' })
-    turn.exchange(among, feeding, heldUp)
-    // Else it would be sent again at once, and its lateness would mean nothing.
-    if (heldUp >= 0 && turn.news > heldUp) return
-    const isUnproven = leadership.progress.some(({ unprovenSession }) => unprovenSession !== 0)
-    const hasMoved = whatFeedingMoves(turn, among) !== before
-    isMoving = hasMoved || (isUnproven && ++beats < 3)
-  }
-}
-
-/** A peer that cannot read all it has is asked again with each heartbeat: that alone moves nothing. */
-function whatFeedingMoves(turn: Turn, among: readonly ReplicaId[]): string {
-  return among
-    .map((id) => {
-      const { log, term, recovery, leadership } = turn.at(id).raft
-      const progress = leadership?.progress.map(({ state, match, reached, next, session }) =>
-        [state, match, reached, next, session].join(),
-      )
-      const { lastIndex, lastTerm, stable, commit } = log
-      return [term, recovery.tailKnown, lastIndex, lastTerm, stable, commit, progress].join()
-    })
-    .join(' ')
-}
-
 /** The host fills a hole from any disk that has the same entries. */
 function* repairsOf({ replicas, budget }: World, { id, disk }: Replica): Generator<Step> {
-  const holes = disk.entries.filter((_, place) => disk.qualities[place] !== 'good')
-  const isHad = holes.every((hole) => replicas.some((other) => hasGood(other.disk, hole)))
-  if (holes.length === 0 || !isHad) return
+  const holes = holesToFill(
+    disk,
+    replicas.map((other) => other.disk),
+  )
+  if (holes.length === 0) return
   const run = (turn: Turn) => {
-    const place = turn.at(id)
-    place.disk = { ...disk, qualities: disk.qualities.map(() => 'good') }
-    turn.input(id, { type: 'repaired', entries: holes })
-    turn.input(id, { type: 'holes', cleanThrough: Infinity, undecided: [] })
+    repair(turn, id, holes)
     turn.silence()
   }
   yield { label: `repair ${id}`, budget, run }
@@ -258,13 +241,12 @@ function* crashesOf(world: World, replica: Replica, bounds: Bounds): Generator<S
   const left = { ...budget, damages: budget.damages - 1 }
   for (const damage of bounds.damages) {
     for (const changed of damagedDisks(disk, damage, world, id)) {
-      const others = world.replicas.filter((other) => other.id !== id && isDamaged(other.disk))
-      const isBounded = others.length + 1 <= bounds.damagedMax
-      const replicas = world.replicas.map((other) =>
-        other.id === id ? { ...other, disk: changed } : other,
-      )
-      if (!isBounded || !world.committed.every((entry) => isKept({ ...world, replicas }, entry)))
-        continue
+      const others = world.replicas.filter((other) => other.id !== id && other.id !== world.lost)
+      const disks = [changed, ...others.map((other) => other.disk)]
+      const damaged = disks.filter(countsAsDamaged).length + (world.lost === 0 ? 0 : 1)
+      const kept = [...others, { disk: changed }]
+      const isBounded = damaged <= bounds.damagedMax
+      if (!isBounded || !world.committed.every((entry) => isKept(kept, entry))) continue
       yield { label: `crash ${id} ${damage}`, budget: left, run: restart(changed) }
     }
   }
@@ -286,7 +268,7 @@ function* damagedDisks(
       )
       const isFromNow = entry !== undefined && entry.term <= disk.hardState.term
       if (other.id === id || !isNext || !isFromNow) continue
-      const qualities: Quality[] = [...disk.qualities, 'undecided']
+      const qualities: Quality[] = [...disk.qualities, 'torn']
       yield { ...disk, entries: [...disk.entries, entry], qualities }
       return
     }
@@ -308,27 +290,23 @@ function isDamaged({ qualities, tailKnown }: Disk): boolean {
   return !tailKnown || qualities.some((quality) => quality !== 'good')
 }
 
-function holds({ entries }: Disk, { index, term, value }: TestEntry): boolean {
-  const own = entries[index - 1]
-  return own?.term === term && own.value === value
-}
-
-function hasGood(disk: Disk, entry: TestEntry): boolean {
-  return holds(disk, entry) && disk.qualities[entry.index - 1] === 'good'
+/** A power cut tears writes on any number of disks: nobody was told that they were there. */
+function countsAsDamaged({ qualities, tailKnown }: Disk): boolean {
+  return !tailKnown || qualities.some((quality) => quality !== 'good' && quality !== 'torn')
 }
 
 /** The bound on damage: one undamaged copy is left. */
-function isKept({ replicas }: World, entry: TestEntry): boolean {
+function isKept(replicas: readonly Pick<Replica, 'disk'>[], entry: TestEntry): boolean {
   return replicas.some(({ disk }) => hasGood(disk, entry))
 }
 
 /** Throws when a committed entry could be lost by an election among the disks as they are. */
-function assess(disks: readonly Disk[], committed: readonly TestEntry[]): void {
+function assess(disks: readonly Disk[], committed: readonly TestEntry[], lost: ReplicaId): void {
   for (const entry of committed) {
     disks.forEach((candidate, place) => {
-      if (isDamaged(candidate) || holds(candidate, entry)) return
+      if (place + 1 === lost || isDamaged(candidate) || holds(candidate, entry)) return
       const voters = disks.flatMap((voter, other) =>
-        wouldElect(voter, candidate) ? [other + 1] : [],
+        other + 1 !== lost && wouldElect(voter, candidate) ? [other + 1] : [],
       )
       if (voters.length * 2 <= disks.length) return
       const lacks = `${place + 1} lacks ${entry.index}/${entry.term}`

@@ -6,7 +6,7 @@ import type { TestEntry } from '../../src/testing/index.ts'
 
 type Plain = Record<string, unknown>
 
-const sharedFields = new Set(['options', 'draw', 'membership', 'placed', 'undecided'])
+const sharedFields = new Set(['options', 'draw', 'membership', 'placed', 'undecided', 'lost'])
 /** Of the step that was, or only growing: two states that differ in nothing else are the same. */
 const namelessFields = new Set([
   'options',
@@ -65,6 +65,7 @@ function textOf(value: unknown, above: Set<object>): string {
     for (const [key, element] of value) text += `${key}:${textOf(element, above)},`
     return `(${text})`
   }
+  if (value instanceof Set) return textOf([...value], above)
   above.add(value)
   for (const name in value) {
     if (!namelessFields.has(name)) text += `${textOf((value as Plain)[name], above)} `

@@ -10,8 +10,8 @@ import { copyOf, nameOf } from './state.ts'
 type Input = RaftInput<TestEntry>
 export type Message = RaftMessage<TestEntry>
 
-/** How an entry lies on a disk. */
-export type Quality = 'good' | 'undecided' | 'faulty'
+/** How an entry lies on a disk. Torn: its write never ended, which cannot be told from undecided. */
+export type Quality = 'good' | 'torn' | 'undecided' | 'faulty'
 
 export interface Disk {
   readonly hardState: HardState
@@ -42,6 +42,8 @@ export interface Budget {
   readonly late: number
   readonly timeouts: number
   readonly proposals: number
+  /** Replicas that may go for good. */
+  readonly losses: number
 }
 
 export interface World {
@@ -50,6 +52,8 @@ export interface World {
   readonly budget: Budget
   /** By index − 1. */
   readonly committed: readonly TestEntry[]
+  /** Gone for good: it is where it began, and nobody hears it. 0: nobody is. */
+  readonly lost: ReplicaId
   /** Replicas above this one have taken no part since the start, so they are all alike. */
   readonly touched: ReplicaId
 }
@@ -58,7 +62,7 @@ export class Violation extends Error {}
 
 export interface Observer {
   /** Throws a violation when the disks cannot keep what is committed. Called whenever one changed. */
-  assess(disks: readonly Disk[], committed: readonly TestEntry[]): void
+  assess(disks: readonly Disk[], committed: readonly TestEntry[], lost: ReplicaId): void
   effect(type: RaftEffect<TestEntry>['type']): void
 }
 
@@ -74,11 +78,8 @@ function named(id: ReplicaId, raft: Raft<TestEntry>, disk: Disk): Replica {
 }
 
 export function boot(id: ReplicaId, voters: readonly ReplicaId[], disk: Disk): Replica {
-  const { hardState, entries, qualities, tailKnown, session } = disk
-  const firstHole = qualities.findIndex((quality) => quality !== 'good')
-  const undecided = qualities.flatMap((quality, place) =>
-    quality === 'undecided' && qualities[place - 1] !== 'undecided' ? [place + 1] : [],
-  )
+  const { hardState, entries, tailKnown, session } = disk
+  const qualities = disk.qualities.map(asFound)
   const raft = createRaft<TestEntry>(
     { ...defaultRaftOptions, id, configuration: { voters }, session },
     {
@@ -91,13 +92,26 @@ export function boot(id: ReplicaId, voters: readonly ReplicaId[], disk: Disk): R
         return missingEntry(entry, qualities[place + 1] !== quality)
       }),
       condition: tailKnown ? 'clean' : 'unknown-tail',
-      cleanThrough: firstHole < 0 ? Infinity : firstHole,
-      undecided,
+      ...holesOf(disk),
     },
     0,
     () => 0,
   )
   return named(id, raft, disk)
+}
+
+function asFound(quality: Quality): Quality {
+  return quality === 'torn' ? 'undecided' : quality
+}
+
+/** What the host tells the core of the damage. */
+export function holesOf(disk: Disk) {
+  const qualities = disk.qualities.map(asFound)
+  const firstHole = qualities.findIndex((quality) => quality !== 'good')
+  const undecided = qualities.flatMap((quality, place) =>
+    quality === 'undecided' && qualities[place - 1] !== 'undecided' ? [place + 1] : [],
+  )
+  return { cleanThrough: firstHole < 0 ? Infinity : firstHole, undecided }
 }
 
 export const emptyDisk: Disk = {
@@ -108,9 +122,9 @@ export const emptyDisk: Disk = {
   session: 1,
 }
 
-export function keyOf({ replicas, late, budget, committed }: World): string {
+export function keyOf({ replicas, late, budget, committed, lost }: World): string {
   const { crashes, damages, late: lates, timeouts, proposals } = budget
-  const numbers = [crashes, damages, lates, timeouts, proposals, committed.length]
+  const numbers = [crashes, damages, lates, timeouts, proposals, committed.length, lost]
   const packet = late === undefined ? '' : JSON.stringify(late)
   return `${replicas.map(({ name }) => name).join()}|${numbers.join()}|${packet}`
 }
@@ -137,6 +151,7 @@ export class Turn {
   private readonly queue: Packet[] = []
   private readonly committed: TestEntry[]
   private late: Packet | undefined
+  private lost: ReplicaId
   private readonly observer: Observer
   /** Packets so far that are more than a sign of life or an opinion. */
   news = 0
@@ -146,6 +161,7 @@ export class Turn {
     this.world = world
     this.observer = observer
     this.late = world.late
+    this.lost = world.lost
     this.committed = [...world.committed]
   }
 
@@ -172,6 +188,7 @@ export class Turn {
     this.observer.assess(
       disks.map(({ disk }) => disk),
       this.committed,
+      this.lost,
     )
   }
 
@@ -237,6 +254,20 @@ export class Turn {
     }
   }
 
+  /** Its disk is gone, and with it whoever could speak for it; what it has said may still arrive. */
+  lose(id: ReplicaId): void {
+    const { raft } = this.at(id)
+    const { voters } = raft.options.configuration
+    this.moved.set(id, { raft: boot(id, voters, emptyDisk).raft, disk: emptyDisk })
+    this.lost = id
+    if (this.late?.to === id) this.late = undefined
+  }
+
+  /** The host has heard of it. */
+  hearsOfLoss(id: ReplicaId): void {
+    this.input(id, { type: 'lost', replicas: [this.lost] })
+  }
+
   /** What is said now is lost. */
   silence(): void {
     this.queue.length = 0
@@ -256,7 +287,8 @@ export class Turn {
       return moved === undefined ? replica : named(replica.id, settled(moved.raft), moved.disk)
     })
     const touched = Math.max(this.world.touched, ...this.moved.keys())
-    return { replicas, late: this.late, budget, committed: this.committed, touched }
+    const { late, committed, lost } = this
+    return { replicas, late, budget, committed, lost, touched }
   }
 }
 

@@ -46,6 +46,27 @@ export const mutants: readonly Mutant[] = [
     by: 'two',
   },
   {
+    name: 'lost-counts-as-lack',
+    bug: 0,
+    harm: 'a replica that is gone for good testifies against an entry that it held',
+    file: 'round-decision.ts',
+    patches: [
+      [
+        "const lacks = (voter: ReplicaId) => answers.get(voter) === 'lack'",
+        "const lacks = (voter: ReplicaId) => lost.has(voter) || answers.get(voter) === 'lack'",
+      ],
+    ],
+    by: 'goneOfFive',
+  },
+  {
+    name: 'away-is-taken-for-lost',
+    bug: 0,
+    harm: 'a replica that is only away is taken for one that is gone for good, with what it holds',
+    file: 'round-decision.ts',
+    patches: [['testifies(voter) || lost.has(voter)', 'testifies(voter) || !answers.has(voter)']],
+    by: 'two',
+  },
+  {
     name: 'recovering-vouch-for-each-other',
     bug: 0,
     harm: 'replicas that have lost an entry are taken for holders of it',
