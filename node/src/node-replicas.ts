@@ -23,6 +23,7 @@ import { ApplyHistory } from './replication/apply-history.ts'
 import { GroupNodes } from './replication/group-nodes.ts'
 import type { RaftTiming } from './replication/raft-owner.ts'
 import type { FetchEntries } from './replication/repair-driver.ts'
+import type { IsGone } from './replication/replica-shell.ts'
 import type { FetchState } from './replication/state-fetch.ts'
 import { type GroupKey, groupKey, metadataGroup } from './storage/log-entry.ts'
 import type { OpenedStorage, Storage } from './storage/storage.ts'
@@ -42,6 +43,7 @@ export interface ReplicaWiring {
   readonly admitsSnapshot: (bytes: number) => boolean
   readonly fetchEntries: FetchEntries
   readonly fetchState: FetchState
+  readonly isGone: IsGone
   metadata(): MetadataMachine
   /** The metadata moved. `topicsChanged`: who acts on topics has to look. */
   metadataApplied(machine: MetadataMachine, topicsChanged: boolean): void
@@ -74,6 +76,7 @@ export function spawnMetadata(wiring: ReplicaWiring): ActorRef<MetadataMessage> 
       admitsSnapshot: wiring.admitsSnapshot,
       fetchEntries: wiring.fetchEntries,
       fetchState: wiring.fetchState,
+      isGone: wiring.isGone,
       forwarder: meshForwarder(() => wiring.broker()),
       lost: () => lost,
       replaced: () => {
@@ -147,6 +150,7 @@ export function spawnSupervisor(wiring: ReplicaWiring): ActorRef<SupervisorMessa
         admitsSnapshot: wiring.admitsSnapshot,
         fetchEntries: wiring.fetchEntries,
         fetchState: wiring.fetchState,
+        isGone: wiring.isGone,
         addressOf: (node) => wiring.addressOf(node),
         trustedWallMs: () => leadership.trustedWallMs(),
         events: {

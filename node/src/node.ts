@@ -314,6 +314,7 @@ export class BrokerNode {
       admitsSnapshot: (bytes) => pacer.admits(bytes),
       fetchEntries: fetchOver(this.#mesh, entriesQuestion, decodeEntries),
       fetchState: fetchOver(this.#mesh, stateQuestion, decodeStatePiece),
+      isGone: (group, replica) => this.#machine.isBuried(group, replica),
       system: this.#system,
       storage: this.#storage,
       probe: this.#probe,

@@ -20,6 +20,7 @@ const rare: ReadonlySet<ProbeName> = new Set<ProbeName>([
   'raft.round-dropped',
   'raft.round-found',
   'raft.round-in-term',
+  'raft.round-without-lost',
   'raft.snapshot-chunk-small',
   'raft.snapshot-installed',
   'raft.snapshot-resumed',

@@ -8,7 +8,7 @@ import { limits } from '../limits.ts'
 import { MachineDisagreement } from '../partition/disagreement.ts'
 import { LogProgress, type RollPoint, type SegmentRule } from '../partition/log-progress.ts'
 import { decodeLogStart, type LogStart } from '../partition/log-start.ts'
-import { EntryType, type GroupId, type LogEntry } from '../storage/log-entry.ts'
+import { EntryType, type GroupId, type LogEntry, metadataGroup } from '../storage/log-entry.ts'
 import { decodeCommand } from './commands.ts'
 import { execute } from './execute.ts'
 import type { MetadataChange } from './execution.ts'
@@ -21,6 +21,8 @@ import {
   type DropOrder,
   desiredOf,
   dropOrdersOf,
+  isBuried,
+  placesOf,
   sortedNodes,
   sortedTopics,
 } from './views.ts'
@@ -120,10 +122,17 @@ export class MetadataMachine {
   desiredOf(group: GroupId): DesiredConfiguration | undefined {
     return desiredOf(this.state, group)
   }
+  /** Is this replica gone for good, with an earlier incarnation of its node or with the node? */
+  isBuried(group: GroupId, replicaId: number): boolean {
+    return isBuried(this.state, group, replicaId)
+  }
+  /** Places of all replicas of a group, those that are to go included; the preferred leader first. */
+  replicasOf(group: GroupId): readonly ReplicaPlace[] {
+    return placesOf(this.state, group)
+  }
   /** Places of all replicas of the metadata group, also of those that are leaving it. */
   metadataReplicas(): readonly ReplicaPlace[] {
-    const { voters, learners, removing } = this.state.metadataPlaces
-    return [...voters, ...learners, ...removing]
+    return this.replicasOf(metadataGroup)
   }
   /** Desired places of one partition's replicas, the preferred leader first. */
   membersOf({ topicId, partition }: GroupId): readonly ReplicaPlace[] | undefined {

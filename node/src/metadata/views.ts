@@ -87,6 +87,29 @@ export function dropOrdersOf(state: MetadataState, nodeId: string): DropOrder[] 
   return [...ofTopics, ...alone]
 }
 
+/**
+ * Did this replica lie on an earlier incarnation of its node, or on a node that has left? Committed, so
+ * it is gone for good. False for a replica that is not known.
+ */
+export function isBuried(state: MetadataState, group: GroupId, replicaId: number): boolean {
+  const place = placesOf(state, group).find((each) => each.replicaId === replicaId)
+  return place !== undefined && !isAlive(state, place, group.topicId)
+}
+
+/** Where replicas of the group are, those that are to go included; the preferred leader first. */
+export function placesOf(
+  state: MetadataState,
+  { topicId, partition }: GroupId,
+): readonly ReplicaPlace[] {
+  if (topicId === metadataGroup.topicId) {
+    const { voters, learners, removing } = state.metadataPlaces
+    return [...voters, ...learners, ...removing]
+  }
+  const places = state.topics.get(topicId)?.partitions[partition]
+  if (places === undefined) return []
+  return [...places.replicas, ...places.removing, ...(places.first ?? [])]
+}
+
 /** What a group's own configuration is to become; undefined when the group is none. */
 export function desiredOf(state: MetadataState, group: GroupId): DesiredConfiguration | undefined {
   if (group.topicId === metadataGroup.topicId) return state.metadataPlaces

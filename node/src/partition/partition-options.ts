@@ -44,6 +44,7 @@ export type PartitionSurroundings = Pick<
   | 'admitsSnapshot'
   | 'fetchEntries'
   | 'fetchState'
+  | 'isGone'
   | 'addressOf'
   | 'trustedWallMs'
   | 'replicasChanged'

@@ -4,7 +4,6 @@
 // is reported and never created anew. Fed by the metadata actor; next stop: partition-actor.ts.
 import type { Actor, ActorContext } from '@quorate/actors'
 import type { MetadataMachine } from '../metadata/machine.ts'
-import type { ReplicaPlace } from '../metadata/places.ts'
 import type { Assignment, DropOrder } from '../metadata/views.ts'
 import { ApplyHistory } from '../replication/apply-history.ts'
 import { GroupNodes } from '../replication/group-nodes.ts'
@@ -230,8 +229,8 @@ export class PartitionSupervisor implements Actor<SupervisorMessage> {
     const { node, session, timing, storage, send, addressOf, trustedWallMs } = this.#options
     const { metadata, events, admitsSnapshot, fetchEntries, fetchState, replicasChanged } =
       this.#options
-    const { probe } = this.#options
-    const places = () => placesOf(metadata(), group)
+    const { probe, isGone } = this.#options
+    const places = () => metadata().replicasOf(group)
     const { self } = this.#context
     const options: PartitionActorOptions = {
       node,
@@ -243,6 +242,7 @@ export class PartitionSupervisor implements Actor<SupervisorMessage> {
       admitsSnapshot,
       fetchEntries,
       fetchState,
+      isGone,
       addressOf,
       trustedWallMs,
       group,
@@ -360,11 +360,4 @@ function isAssigned(
   return assignments.some(
     (each) => each.replicaId === replicaId && groupKey(each.group) === groupKey(group),
   )
-}
-
-/** Where replicas of the group are, those that are to go included; the preferred leader first. */
-function placesOf(machine: MetadataMachine, group: GroupId): readonly ReplicaPlace[] {
-  const places = machine.topicById(group.topicId)?.partitions[group.partition]
-  if (places === undefined) return []
-  return [...places.replicas, ...places.removing, ...(places.first ?? [])]
 }

@@ -17,7 +17,7 @@ import {
   ReplicaMaintenance,
 } from '../partition/replica-maintenance.ts'
 import { sameChain } from '../storage/chain.ts'
-import type { GroupKey, LogEntry } from '../storage/log-entry.ts'
+import type { GroupId, GroupKey, LogEntry } from '../storage/log-entry.ts'
 import type { RecoveredGroup } from '../storage/storage.ts'
 import type { ApplyHistory } from './apply-history.ts'
 import { type GroupHealth, groupHealth } from './group-health.ts'
@@ -43,7 +43,11 @@ export interface ShellOptions
   readonly fetchEntries: FetchEntries
   /** Asks a node for the state of one of this node's groups. */
   readonly fetchState: FetchState
+  /** Is this replica gone for good, with the disk it was on? `node`: where it was. */
+  readonly isGone: IsGone
 }
+
+export type IsGone = (group: GroupId, replica: ReplicaId, node: string) => boolean
 
 /** What a shell uses of its actor's context. */
 export interface ShellContext {
@@ -274,6 +278,7 @@ export class ReplicaShell<Machine extends MaintainedMachine> implements RaftHost
         this.#lookAtMembers()
         return
       case 'members':
+        this.#lookAtHoles(host)
         this.#lookAtMembers()
         return
       case 'holes':
@@ -289,6 +294,7 @@ export class ReplicaShell<Machine extends MaintainedMachine> implements RaftHost
   /** Says who is waited for when nobody may lead and nothing can be decided about a hole. */
   #lookAtHoles(host: RaftHost): void {
     if (host.log.cleanThrough === Infinity) return
+    this.#passOverGone(host)
     const { waitsFor } = host.inspect()
     const names = waitsFor.map((replica) => this.#options.nodes.nodeOf(replica) ?? `${replica}`)
     if (names.join() === this.#waitsFor) return
@@ -296,6 +302,19 @@ export class ReplicaShell<Machine extends MaintainedMachine> implements RaftHost
     if (names.length === 0) return
     const index = host.log.cleanThrough + 1
     this.#owner.event('replica.waits-for', { nodes: names, index })
+  }
+
+  /** Whoever is gone for good is waited for no longer. */
+  #passOverGone(host: RaftHost): void {
+    const { nodes, isGone } = this.#options
+    const gone = host.inspect().waitsFor.filter((replica) => {
+      const node = nodes.nodeOf(replica)
+      return node !== undefined && isGone(host.group, replica, node)
+    })
+    if (gone.length === 0) return
+    const names = gone.map((replica) => nodes.nodeOf(replica)!)
+    this.#owner.event('replica.passes-over', { nodes: names, replicas: gone })
+    host.step({ type: 'lost', replicas: gone })
   }
 
   #lookAtMembers(): void {

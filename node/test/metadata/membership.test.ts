@@ -70,6 +70,38 @@ describe('adding a node', () => {
   })
 })
 
+describe('what is gone for good', () => {
+  test('are the replicas of an earlier incarnation, of a partition and of the metadata group', () => {
+    const cluster = clusterWithTopic(3, 1)
+    const group = groupOf(cluster, 0)
+    const placeOn = (places: readonly { nodeId: string; replicaId: number }[] | undefined) =>
+      places!.find(({ nodeId }) => nodeId === 'n2')!.replicaId
+    const old = placeOn(cluster.machine.membersOf(group))
+    const oldMetadata = placeOn(cluster.machine.metadataReplicas())
+    expect(cluster.machine.isBuried(group, old)).toBe(false)
+    expect(cluster.machine.isBuried(metadataGroup, oldMetadata)).toBe(false)
+    cluster.replaceNode('n2', fresh)
+    expect(cluster.machine.isBuried(group, old)).toBe(true)
+    expect(cluster.machine.isBuried(metadataGroup, oldMetadata)).toBe(true)
+    for (const { replicaId } of cluster.machine.membersOf(group)!) {
+      expect(cluster.machine.isBuried(group, replicaId)).toBe(false)
+    }
+    expect(restored(cluster.machine).isBuried(group, old)).toBe(true)
+  })
+
+  test('is no replica whose node is only leaving, none that moves, and none that is unknown', () => {
+    const cluster = clusterWithTopic(4, 1)
+    const group = groupOf(cluster, 0)
+    const [leader, kept, moved] = cluster.machine.membersOf(group)!
+    cluster.move('orders', 0, [leader!.nodeId, kept!.nodeId, outsider(cluster, 0)])
+    cluster.node('remove-node', kept!.nodeId)
+    for (const place of [kept, moved]) {
+      expect(cluster.machine.isBuried(group, place!.replicaId)).toBe(false)
+    }
+    expect(cluster.machine.isBuried(group, 999_999)).toBe(false)
+  })
+})
+
 describe('changing replicas', () => {
   test('places a new replica as a learner and lets the old one serve until the group has changed', () => {
     const cluster = clusterWithTopic()

@@ -54,6 +54,7 @@ class Rig {
           admitsSnapshot: () => true,
           fetchEntries: () => {},
           fetchState: () => {},
+          isGone: () => false,
           session: 1,
           history,
           storage: this.fake.storage,

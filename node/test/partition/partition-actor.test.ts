@@ -261,6 +261,39 @@ describe('start, failure and end', () => {
     expect(rig.describe()).toMatchObject({ condition: 'repairing', lastIndex: 5 })
   })
 
+  test('a replica waits for a voter that is away, and passes over one that is gone for good', () => {
+    rig = new Rig([1, 2, 3])
+    const builder = new LogBuilder()
+    for (let at = 0; at < 3; at++) builder.records()
+    const last = builder.entries[2]!
+    const loss = { evidence: 'begun', fileNumber: 1, from: 0, to: 64 } as const
+    const hole = missingEntry(3, last.term, loss, last.chain)
+    rig.fake.hardState = { term: 1, votedFor: 0 }
+    rig.fake.log.append({ entries: builder.entries.with(2, hole) })
+    rig.fake.log.cleanThrough = 2
+    const place = { where: 'wal', file: 'wal/1', from: 0, to: 64, before: undefined } as const
+    const range = { firstIndex: 3, lastIndex: 3, term: last.term, last, evidence: 'begun' } as const
+    rig.fake.log.holeList = [{ ...range, ...place }]
+    rig.begin()
+    const lacks = { type: 'hole-reply', index: 3, entryTerm: last.term, holding: 'lack' } as const
+    // Replica 3 says nothing, at each time-out.
+    for (let round = 0; round < 6; round++) {
+      rig.pass(1000)
+      rig.receive(2, { ...lacks, pre: true, term: 2 })
+    }
+    expect(rig.describe()).toMatchObject({ waitsFor: ['n3'], term: 1, lastIndex: 3 })
+    expect(rig.events).toContain('replica.waits-for')
+    expect(rig.events).not.toContain('replica.passes-over')
+    rig.gone.add(3)
+    rig.ref.send({ type: 'members' })
+    rig.settle()
+    expect(rig.events).toContain('replica.passes-over')
+    rig.receive(2, { ...lacks, pre: false, term: 2 })
+    rig.settle()
+    expect(rig.events.filter((name) => name === 'replica.tail-dropped')).toHaveLength(1)
+    expect(rig.describe()).toMatchObject({ term: 2, lastIndex: 2 })
+  })
+
   test('a replica that cannot be read back halts, says why, and refuses', () => {
     rig = new Rig()
     rig.turn()

@@ -38,6 +38,8 @@ export class Rig {
   readonly held: (string | undefined)[] = []
   readonly sent: { readonly to: string; readonly message: RaftMessage<LogEntry> }[] = []
   settled = 0
+  /** Replicas that are gone for good. */
+  readonly gone = new Set<number>()
   desired: DesiredConfiguration | undefined
   readonly changes: { readonly voters: readonly number[] }[] = []
   readonly ref: ActorRef<PartitionMessage>
@@ -60,6 +62,7 @@ export class Rig {
       probe: noProbe,
       fetchEntries: () => {},
       fetchState: () => {},
+      isGone: (_group, replica) => this.gone.has(replica),
       storage: this.fake.storage,
       timing,
       history: new ApplyHistory(),

@@ -99,6 +99,7 @@ class Rig {
             admitsSnapshot: () => true,
             fetchEntries: () => {},
             fetchState: () => {},
+            isGone: () => false,
             addressOf: () => undefined,
             trustedWallMs: () => undefined,
             events: { ...unheard, event: (name) => this.events.push(name) },

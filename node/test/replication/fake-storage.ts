@@ -240,6 +240,11 @@ export class FakeStorage {
     })
   }
 
+  /** Damage stays. */
+  reread(_key: string, _hole: LogHole, done: () => void): void {
+    done()
+  }
+
   persist(_key: string, request: PersistRequest, done: Done): void {
     if (request.hardState !== undefined) this.hardState = request.hardState
     this.log.append(request)
