@@ -1,50 +1,11 @@
-import { faultTable, type Plan, parsePlan, runPlan, type Step } from 'quorate/laboratory'
+import { faultTable, type Plan, runPlan, type Step } from 'quorate/laboratory'
 import { describe, expect, test } from 'vitest'
-
-/** A small cluster with all faults of one step, and traffic that meets them. */
-function planOf(steps: readonly Partial<Step>[], more: Partial<Plan> = {}): Plan {
-  return parsePlan({
-    version: 1,
-    seed: 7,
-    nodes: 3,
-    settings: {
-      heartbeatMs: 50,
-      electionTimeoutMinMs: 300,
-      electionTimeoutMaxMs: 500,
-      appendBytesMax: 512 * 1024,
-      inflightMessagesMax: 64,
-      latencyMinMs: 0,
-      latencyMaxMs: 2,
-      splitPerMille: 0,
-      diskMinMs: 0,
-      diskMaxMs: 2,
-      walFileBytes: 256 * 1024,
-      segmentBytes: 16 * 1024,
-      retentionBytes: 0,
-      cacheBytesMax: 0,
-      writeTimeoutMs: 500,
-      deliveryTimeoutMs: 10_000,
-    },
-    workload: {
-      durationMs: 4_000,
-      partitions: 2,
-      replicas: 3,
-      producers: 2,
-      everyMs: 25,
-      burst: 2,
-      valueBytes: 200,
-      keys: 0,
-      churnEveryMs: 0,
-    },
-    steps: steps.map((step) => ({ atMs: 1_000, target: 'all', forMs: 1_500, ...step })),
-    ...more,
-  })
-}
+import { smallPlan } from './support/small-plan.ts'
 
 const nodes5: Partial<Plan> = { nodes: 5 }
 
 const lasting = (durationMs: number): Partial<Plan> => ({
-  workload: { ...planOf([]).workload, durationMs, everyMs: 1_000 },
+  workload: { ...smallPlan([]).workload, durationMs, everyMs: 1_000 },
 })
 
 /** Of every fault one step that takes effect. */
@@ -121,7 +82,7 @@ describe('every fault of a plan takes effect, and is over when it is healed', ()
   })
 
   test.each(Object.entries(steps))('%s', { timeout: 60_000 }, (fault, { step, plan }) => {
-    const result = runPlan(planOf([{ ...step, fault } as Partial<Step>], plan))
+    const result = runPlan(smallPlan([{ ...step, fault } as Partial<Step>], plan))
     expect(result.violations).toEqual([])
     expect(result.applied).toMatchObject({ [fault]: 1 })
     const others = Object.entries(result.applied).filter(([name]) => name !== fault)

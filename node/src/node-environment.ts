@@ -1,6 +1,7 @@
 // What a broker node needs from the world around it. main.ts gives it the real disk, network, clock
 // and randomness; the simulator gives its own. Options are what differs between nodes.
 import type { Host, Probe, Random } from '@quorate/actors'
+import type { MeshLimits } from './mesh/limits.ts'
 import type { Network } from './mesh/network.ts'
 import type { MeshTap } from './mesh/tap.ts'
 import type { EventLog } from './observe/log.ts'
@@ -42,4 +43,5 @@ export interface NodeOptions {
   readonly version: string
   readonly timing: RaftTiming
   readonly storage?: Omit<StorageOptions, 'random'>
+  readonly mesh?: Partial<MeshLimits>
 }

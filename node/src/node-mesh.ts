@@ -9,6 +9,7 @@ import type { Broker } from './handlers/broker.ts'
 import { jsonBody } from './handlers/json-body.ts'
 import { answerNode, internalPrefix } from './handlers/node-requests.ts'
 import type { MeshEvents, PeerRequest } from './mesh/events.ts'
+import type { MeshLimits } from './mesh/limits.ts'
 import { createMesh, type Mesh } from './mesh/mesh.ts'
 import type { MetadataMessage } from './metadata/metadata-message.ts'
 import type { NodeEnvironment } from './node-environment.ts'
@@ -31,6 +32,7 @@ export interface MeshWiring {
   readonly address: string
   /** Addresses that replace what is known of peers. */
   readonly pinned: ReadonlyMap<string, string>
+  readonly limits: Partial<MeshLimits> | undefined
   readonly router: CoreRouter
   readonly directory: PartitionDirectory
   readonly leadership: NodeLeadership
@@ -64,6 +66,7 @@ export function createNodeMesh(wiring: MeshWiring): Mesh {
     nonce: () => environment.nonce(),
     probe: environment.probe ?? noProbe,
     events: meshEvents(wiring),
+    limits: wiring.limits,
     tap: environment.tap,
   })
 }

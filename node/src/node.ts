@@ -279,6 +279,7 @@ export class BrokerNode {
       members: this.#members,
       address: this.#address,
       pinned: this.#options.peers,
+      limits: this.#options.mesh,
       router: this.#router,
       directory: this.#directory,
       leadership: this.#leadership,

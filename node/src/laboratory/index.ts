@@ -91,6 +91,7 @@ export { HistoryRecorder } from './history/recorder.ts'
 export { type FaultName, faultTable } from './plan/fault-table.ts'
 export { type Plan, parsePlan, type Step } from './plan/plan.ts'
 export { type PlanKind, planKinds } from './plan/plan-kinds.ts'
+export { limitNames, type PlanLimits, tinyLimits } from './plan/plan-limits.ts'
 export { planOfSeed } from './plan/plan-of-seed.ts'
 export { firstCursor, simpler } from './plan/plan-shrink.ts'
 export {

@@ -8,10 +8,10 @@ export interface MeshLimits {
    * is refused with QUORATE_PAYLOAD_TOO_LARGE, anything else is dropped and counted.
    */
   readonly frameBytesMax: number
-  /** Bytes waiting for one control link; above it Raft messages are dropped and counted. */
+  /** Bytes waiting for one control link, as below; above it Raft messages are dropped and counted. */
   readonly controlQueueBytesMax: number
   /**
-   * Bytes waiting for one bulk link. Above it appends and replies are dropped and counted, requests
+   * Bytes waiting for one bulk link; an empty one takes any one item. Above it appends and replies are dropped and counted, requests
    * are refused with QUORATE_OVERLOADED, and a lost message of core messaging closes the link.
    */
   readonly bulkQueueBytesMax: number

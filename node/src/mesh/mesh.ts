@@ -41,7 +41,7 @@ export interface MeshOptions {
   readonly nonce: () => string
   readonly probe: NodeProbe
   readonly events: MeshEvents
-  readonly limits?: Partial<MeshLimits>
+  readonly limits?: Partial<MeshLimits> | undefined
   readonly tap?: MeshTap | undefined
 }
 

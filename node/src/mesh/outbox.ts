@@ -119,7 +119,7 @@ export class Outbox {
   #isFull(bodyBytes: number): boolean {
     const { queueBytesMax, probe } = this.#options
     const { queuedBytes } = this
-    if (queuedBytes + bodyBytes > queueBytesMax) return true
+    if (queuedBytes > 0 && queuedBytes + bodyBytes > queueBytesMax) return true
     return queuedBytes > busyBytes && probe.provoke('mesh.outbox-full')
   }
 }

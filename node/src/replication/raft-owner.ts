@@ -81,6 +81,10 @@ export interface RaftTiming {
   readonly appendBytesMax?: number
   /** Appends on their way to one peer. Default 64. */
   readonly inflightMessagesMax?: number
+  /** Entry bytes on their way to one peer; one entry may be larger. Default 8 MiB. */
+  readonly inflightBytesMax?: number
+  /** Bytes of one piece of a snapshot. Default 256 KiB. */
+  readonly snapshotChunkBytes?: number
 }
 
 const sessionMax = 0xffff_ffff

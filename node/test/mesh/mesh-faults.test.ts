@@ -265,6 +265,13 @@ describe('overflow', () => {
     expect(n1.peers).toEqual(['up n2'])
   })
 
+  test('an empty link takes an item larger than the bound, and no second one', () => {
+    const { world, n1, n2 } = pair('one-large', limits)
+    for (const term of [1, 2]) n1.mesh.sendRaft('n2', partition, 1, 2, append(term, [500_000]))
+    world.run(1_000)
+    expect(n2.raft.map(({ message }) => message.term)).toEqual([1])
+  })
+
   test('a message of core messaging that is lost breaks the link, so that both sides know', () => {
     const { world, n1, n2 } = pair('core-full', limits)
     world.network.stall('n1', 'n2', 100)

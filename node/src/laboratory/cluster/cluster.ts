@@ -3,6 +3,7 @@
 // faults.ts, traffic by workload.ts.
 import { Simulation } from '@quorate/actors/testing'
 import type { ClusterMember } from '@quorate/protocol'
+import type { MeshLimits } from '../../mesh/limits.ts'
 import type { NodeEnvironment } from '../../node-environment.ts'
 import { SimulatedDisk } from '../../simulation/simulated-disk.ts'
 import { SimulatedNetwork } from '../../simulation/simulated-network.ts'
@@ -12,6 +13,7 @@ import { type Plan as FormatPlan, newPlan } from '../../storage/plan.ts'
 import { LogLedger } from '../checkers/log-ledger.ts'
 import { SyncedQuorum } from '../checkers/synced-quorum.ts'
 import type { Plan } from '../plan/plan.ts'
+import { type LimitName, limitsOf, type PlanLimits } from '../plan/plan-limits.ts'
 import type { GroupName } from '../plan/target-grammar.ts'
 import { tracedEnvironment } from '../trace/traced-environment.ts'
 import type { DamageEvent } from './beyond.ts'
@@ -227,19 +229,20 @@ export class SimulatedCluster implements Aim {
   #surroundings(): NodeSurroundings {
     const { settings } = this.plan
     const { heartbeatMs, electionTimeoutMinMs, electionTimeoutMaxMs } = settings
-    const { appendBytesMax, inflightMessagesMax } = settings
+    const { appendBytesMax, inflightMessagesMax, walFileBytes, cacheBytesMax } = settings
     const pace = { heartbeatMs, electionTimeoutMinMs, electionTimeoutMaxMs }
-    const timing = { ...pace, appendBytesMax, inflightMessagesMax }
+    const sizes = limitsOf(settings, 'inflightBytesMax', 'snapshotChunkBytes')
     return {
       simulation: this.simulation,
       network: this.network,
       probes: this.probes,
-      timing,
+      timing: { ...pace, appendBytesMax, inflightMessagesMax, ...sizes },
       opened: (disk) => {
         this.copies.opened(disk, `${dataFolder}/wal`)
         this.ledger.opened(disk)
       },
-      storage: { walFileBytes: settings.walFileBytes, cacheBytesMax: settings.cacheBytesMax },
+      storage: { walFileBytes, cacheBytesMax, ...limitsOf(settings, ...storageLimits) },
+      mesh: meshLimits(settings),
       logged: (node, level, event, fields) => this.#logged(node, level, event, fields),
       environment: (node, environment) => this.#environment(node, environment),
       exited: (node, reason, code) => this.#exited(node, reason, code),
@@ -277,6 +280,22 @@ export class SimulatedCluster implements Aim {
     if (code === 'QUORATE_DISK_FULL' || reason.includes('injected into')) return
     if (this.mayStop(node)) return
     this.alarms.push(`${node} ended by itself: ${reason}`)
+  }
+}
+
+const storageLimits = [
+  'openFilesMax',
+  'backgroundIoMax',
+  'walBatchBytesMax',
+  'pendingBytesMax',
+] as const satisfies readonly LimitName[]
+
+function meshLimits({ linkMessagesMax, linkBytesMax }: PlanLimits): Partial<MeshLimits> {
+  return {
+    ...(linkMessagesMax === undefined ? {} : { linkMailboxMessages: linkMessagesMax }),
+    ...(linkBytesMax === undefined
+      ? {}
+      : { controlQueueBytesMax: linkBytesMax, bulkQueueBytesMax: linkBytesMax }),
   }
 }
 

@@ -5,6 +5,7 @@ import type { Random } from '@quorate/actors'
 import type { SimulatedHost } from '@quorate/actors/testing'
 import { byteLinkOpener, type ClientCore, clientCore } from '@quorate/client/testing'
 import { apiSubject, QuorateError, type Verb } from '@quorate/protocol'
+import { limitsOf } from '../plan/plan-limits.ts'
 import { ClientLinkFaults } from './client-link-faults.ts'
 import type { SimulatedCluster } from './cluster.ts'
 
@@ -86,7 +87,10 @@ export class SimulatedClient {
       random: this.#random,
       probe: probes.of(this.name),
       linkOpener: this.linkFaults.around(opener, host),
-      limits: { writeTimeoutMs: plan.settings.writeTimeoutMs },
+      limits: {
+        writeTimeoutMs: plan.settings.writeTimeoutMs,
+        ...limitsOf(plan.settings, 'fetchBytes'),
+      },
     })
     return { host, core }
   }

@@ -19,6 +19,7 @@ export interface NodeSurroundings {
   readonly probes: SimulatedProbes
   readonly timing: NodeOptions['timing']
   readonly storage: NonNullable<NodeOptions['storage']>
+  readonly mesh: NonNullable<NodeOptions['mesh']>
   /** Sees through what a process of the node is started with. */
   environment(node: string, environment: NodeEnvironment): NodeEnvironment
   /** Recovery is over: the folder is open. */
@@ -208,7 +209,7 @@ export class SimulatedNode {
   }
 
   #options(): NodeOptions {
-    const { timing, storage } = this.#around
+    const { timing, storage, mesh } = this.#around
     return {
       folder: dataFolder,
       bind: (planAddress) => ({ listen: planAddress, advertise: undefined }),
@@ -217,6 +218,7 @@ export class SimulatedNode {
       version: '0.0.0-simulated',
       timing,
       storage,
+      mesh,
     }
   }
 }

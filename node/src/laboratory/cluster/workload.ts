@@ -14,6 +14,7 @@ export const topicName = 'chaos'
 
 const positionEveryMs = 350
 const readAgainMs = 500
+const batchBytes = 16 * 1024
 const readerBufferBytes = 4 * 1024 * 1024
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
@@ -191,7 +192,7 @@ export class Workload {
       lingerMs: 0,
       deliveryTimeoutMs: this.#cluster.plan.settings.deliveryTimeoutMs,
       compression: 'none',
-      maxBatchBytes: 16 * 1024,
+      maxBatchBytes: this.#cluster.plan.settings.batchBytes ?? batchBytes,
       maxBufferedBytes: 1024 * 1024,
     })
   }

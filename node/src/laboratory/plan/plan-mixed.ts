@@ -6,17 +6,23 @@ import fc from 'fast-check'
 import type { FaultName } from './fault-table.ts'
 import type { Plan, PlanSettings } from './plan.ts'
 import { settings, traffic } from './plan-arbitrary.ts'
+import { limitNames, type PlanLimits, tinyLimits } from './plan-limits.ts'
 import { forMenuMs } from './plan-menu.ts'
 import { stepDraft, stepOf } from './plan-steps.ts'
 
 const stepsMax = 20
 
-/** Nothing: the usual; or so little that a reader gets one batch at a time. */
-const readerBuffers: readonly Pick<PlanSettings, 'readerBufferBytes'>[] = [
-  {},
-  {},
-  { readerBufferBytes: 1024 },
-]
+/** Most are the usual ones: of each plan one or two are tiny. */
+const limits: fc.Arbitrary<PlanLimits> = fc
+  .tuple(
+    ...limitNames.map((name) =>
+      fc.oneof(
+        { weight: 7, arbitrary: fc.constant({}) },
+        { weight: 1, arbitrary: fc.constant({ [name]: tinyLimits[name] }) },
+      ),
+    ),
+  )
+  .map((some) => Object.assign({}, ...some))
 
 /** Besides the usual: so short that retries come in storms. */
 const deliveries: readonly Partial<PlanSettings>[] = [
@@ -101,7 +107,7 @@ export const mixedPlans: fc.Arbitrary<Plan> = fc
     nodes: fc.constantFrom(...([3, 3, 3, 3, 3, 5, 1] as const)),
     everywhere: fc.boolean(),
     settings,
-    limits: fc.constantFrom(...readerBuffers),
+    limits,
     delivery: fc.constantFrom(...deliveries),
     traffic,
     swarm: fc.oneof(

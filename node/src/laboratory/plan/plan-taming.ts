@@ -3,6 +3,7 @@
 // never one by one: each candidate costs a whole run. Pure. Used by plan-shrink.ts.
 import { type FaultRow, faultTable } from './fault-table.ts'
 import type { Plan, PlanSettings, Step, Workload } from './plan.ts'
+import { type LimitName, limitNames } from './plan-limits.ts'
 import {
   appends,
   deliveries,
@@ -31,6 +32,13 @@ const without =
     return sites.includes(site) ? { ...plan, provoke: sites.filter((each) => each !== site) } : plan
   }
 
+const withoutLimit =
+  (name: LimitName) =>
+  (plan: Plan): Plan => {
+    const { [name]: limit, ...settings } = plan.settings
+    return limit === undefined ? plan : { ...plan, settings }
+  }
+
 /** Each makes one thing tame; a plan in which it is already stays as it is. */
 export const tamings: readonly ((plan: Plan) => Plan)[] = [
   ({ provoke: _, ...plan }) => plan,
@@ -43,6 +51,7 @@ export const tamings: readonly ((plan: Plan) => Plan)[] = [
   work({ keys: 0 }),
   work({ burst: 1 }),
   work({ valueBytes: 32 }),
+  ...limitNames.map(withoutLimit),
   knobs({ splitPerMille: splitsPerMille[0]! }),
   knobs(sizes[0]!),
   knobs(deliveries[0]!),

@@ -3,6 +3,7 @@
 // nothing when its target is gone), so any subset of the steps is a plan again. Here are its shape
 // and its check; targets.ts and faults.ts carry it out.
 import { type FaultName, faultTable, isDetail, isFault } from './fault-table.ts'
+import { limitNames, limitRanges, type PlanLimits } from './plan-limits.ts'
 import { isProvoked, type Provoked } from './probe-table.ts'
 import { parseTarget, type TargetKind } from './target-grammar.ts'
 
@@ -29,7 +30,7 @@ export interface Plan {
 }
 
 /** Knobs of the world and of the cluster, each within a range that a user could meet. */
-export interface PlanSettings {
+export interface PlanSettings extends PlanLimits {
   readonly heartbeatMs: number
   readonly electionTimeoutMinMs: number
   readonly electionTimeoutMaxMs: number
@@ -54,8 +55,6 @@ export interface PlanSettings {
   /** The client sends a write again when it has no answer by then. */
   readonly writeTimeoutMs: number
   readonly deliveryTimeoutMs: number
-  /** Fetched and not yet taken, of each reader. Default 4 MiB. */
-  readonly readerBufferBytes?: number
 }
 
 export interface Workload {
@@ -109,11 +108,13 @@ const settingRanges: { readonly [Name in keyof Required<PlanSettings>]: Range } 
   cacheBytesMax: [0, 1024 * 1024 * 1024],
   writeTimeoutMs: [10, 60_000],
   deliveryTimeoutMs: [10, 600_000],
-  readerBufferBytes: [1, 1024 * 1024 * 1024],
+  ...limitRanges,
 }
 
+const recordOverheadBytes = 128
+
 /** Settings that plans of earlier versions do not have. */
-const optionalSettings: ReadonlySet<string> = new Set<keyof PlanSettings>(['readerBufferBytes'])
+const optionalSettings: ReadonlySet<string> = new Set(limitNames)
 
 const workloadRanges: { readonly [Name in keyof Workload]: Range } = {
   durationMs: [1, durationMsMax],
@@ -146,6 +147,11 @@ export function parsePlan(value: unknown): Plan {
   ascending(settings.diskMinMs, settings.diskMaxMs, 'diskMaxMs')
   if (workload.replicas % 2 === 0 || workload.replicas > nodes) {
     throw wrong('workload.replicas', workload.replicas)
+  }
+  // A record and its batch's header fit.
+  const { batchBytes = Number.POSITIVE_INFINITY } = settings
+  if (batchBytes < workload.valueBytes + recordOverheadBytes) {
+    throw wrong('settings.batchBytes', batchBytes)
   }
   const steps = plan['steps']
   if (!Array.isArray(steps)) throw wrong('steps', steps)
