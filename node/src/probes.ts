@@ -49,6 +49,8 @@ export const nodeProbes = {
     'partition.fetch-ends-early': 'a fetch without new records is answered after 1 ms',
     'metadata.plan-later': 'the metadata leader leaves its own next steps for another look',
     'membership.step-later': 'a change of members takes no step at this look',
+    'membership.hand-over-left-out':
+      'a leader that is to go changes the members without handing over before',
     'mesh.frame-small': 'an item goes into a frame of its own',
     'mesh.outbox-full': 'a link on which more than a KiB waits refuses an item',
     'mesh.link-reset': 'a link that works is closed and made again',

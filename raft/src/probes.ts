@@ -24,7 +24,6 @@ export const raftProbes = {
     'raft.snapshot-started': 'a peer needs entries that no longer exist here',
     'raft.snapshot-resumed': 'a snapshot on its way had to be asked for again',
     'raft.snapshot-installed': 'a log starts from the snapshot of a leader',
-    'raft.snapshot-too-late': 'a complete snapshot is not needed any more',
     'raft.ack-capped': 'an ack ends before the first hole of the log',
     'raft.hand-over-damaged': 'a leader with a hole hands over',
     'raft.fence-raised': 'a peer counts for nothing because its tail is unknown',

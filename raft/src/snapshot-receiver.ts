@@ -106,8 +106,7 @@ export function onInstall<Entry extends RaftEntry>(
 ): void {
   raft.assembly = undefined
   if (raft.leadership !== undefined) return
-  if (isHeld(raft, snapshot)) raft.probe.reached('raft.snapshot-too-late')
-  else {
+  if (!isHeld(raft, snapshot)) {
     raft.probe.reached('raft.snapshot-installed')
     persistSnapshot(raft, { ...snapshot, configuration: configurationOf(raft, snapshot) })
     followConfiguration(raft)

@@ -10,7 +10,6 @@ export const clientProbes = {
     'client.epoch-raised': 'what is left of a lane is sent again under the next epoch',
     'client.outcome-unknown':
       'batches end with an unknown outcome, so that the next epoch can begin',
-    'client.leader-behind': 'a leader knows less of the log than was read already',
   },
   provoke: {
     'client.batch-early': 'a batch that is not full leaves at once, beside others in flight',

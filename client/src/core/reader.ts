@@ -343,7 +343,6 @@ export class ReaderCore {
     // A new leader may not know yet how far the log is committed.
     if (offset > endOffset && reader.trusted) {
       const nowMs = host.monotonicMs()
-      this.#parts.environment.probe.reached('client.leader-behind')
       reader.aheadSinceMs ??= nowMs
       if (nowMs - reader.aheadSinceMs < limits.streamStartMs) {
         this.#pause(reader)

@@ -3,8 +3,8 @@
 import { type ProbeName, probeNames, type Totals } from 'quorate/laboratory'
 
 const rare: ReadonlySet<ProbeName> = new Set<ProbeName>([
-  'client.leader-behind',
   'client.redirected',
+  'membership.hand-over-left-out',
   'partition.producer-fenced',
   'partition.producer-unknown',
   'partition.retired-while-read',
@@ -25,7 +25,6 @@ const rare: ReadonlySet<ProbeName> = new Set<ProbeName>([
   'raft.snapshot-installed',
   'raft.snapshot-resumed',
   'raft.snapshot-started',
-  'raft.snapshot-too-late',
   'raft.tail-recovered',
   'raft.tail-unknown',
   'raft.transfer-expired',

@@ -8,7 +8,7 @@ import type { DesiredConfiguration, ReplicasNow } from '../metadata/places.ts'
 import type { NodeProbe } from '../probes.ts'
 import type { GroupNodes } from '../replication/group-nodes.ts'
 import type { RaftHost } from '../replication/raft-host.ts'
-import { type MembershipStep, nextStep } from './membership.ts'
+import { handOversMax, type MembershipStep, nextStep } from './membership.ts'
 
 export interface DriverSurroundings {
   readonly host: RaftHost
@@ -46,7 +46,10 @@ export class MembershipDriver {
     if (this.#around.probe.provoke('membership.step-later')) return true
     const voters = wanted.voters.map(({ replicaId }) => replicaId)
     const learners = wanted.learners.map(({ replicaId }) => replicaId)
-    const step = this.#nextStep(voters, learners)
+    let step = this.#nextStep(voters, learners, this.#handOvers)
+    if (step.kind === 'hand-over' && this.#around.probe.provoke('membership.hand-over-left-out')) {
+      step = this.#nextStep(voters, learners, handOversMax)
+    }
     this.#tellWhy(step)
     switch (step.kind) {
       case 'done':
@@ -69,7 +72,11 @@ export class MembershipDriver {
     }
   }
 
-  #nextStep(voters: readonly ReplicaId[], learners: readonly ReplicaId[]): MembershipStep {
+  #nextStep(
+    voters: readonly ReplicaId[],
+    learners: readonly ReplicaId[],
+    handOvers: number,
+  ): MembershipStep {
     const { host, clock, silenceMs } = this.#around
     const inspection = host.inspect()
     const nowMs = clock.monotonicMs()
@@ -80,7 +87,7 @@ export class MembershipDriver {
       settled: inspection.configurationCommitted && inspection.serving,
       transferring: inspection.transferring !== 0,
       lastIndex: inspection.lastIndex,
-      handOvers: this.#handOvers,
+      handOvers,
       peers: inspection.progress.map(({ id, match, recovering, state, session, heardMs }) => ({
         id,
         match,

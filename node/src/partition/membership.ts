@@ -57,7 +57,7 @@ export type MembershipStep =
 
 /** Entries that may still be on their way to a replica that keeps up under load. */
 const lagMax = 256
-const handOversMax = 3
+export const handOversMax = 3
 
 export function nextStep(group: GroupState, target: ConfigurationTarget): MembershipStep {
   if (!group.settled || group.transferring) return wait('change-under-way', [])

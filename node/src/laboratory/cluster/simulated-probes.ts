@@ -37,7 +37,7 @@ export class SimulatedProbes {
 
   #fires(owner: string, site: string): boolean {
     if (this.#stopped) return false
-    if (this.#random.integer(`${owner}/probe/${site}`, provokeOneIn) !== 0) return false
+    if (this.#random.integer(`${owner}/probe/${site}`, provokeOneIn(site)) !== 0) return false
     this.#count(site)
     return true
   }

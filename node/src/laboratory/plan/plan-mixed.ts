@@ -8,7 +8,8 @@ import type { Plan, PlanSettings } from './plan.ts'
 import { settings, traffic } from './plan-arbitrary.ts'
 import { limitNames, type PlanLimits, tinyLimits } from './plan-limits.ts'
 import { forMenuMs } from './plan-menu.ts'
-import { stepDraft, stepOf } from './plan-steps.ts'
+import { asDrawn, beginning, leaving, retiring } from './plan-shapes.ts'
+import { bothCopies, stepDraft, stepOf } from './plan-steps.ts'
 
 const stepsMax = 20
 
@@ -115,13 +116,21 @@ export const mixedPlans: fc.Arbitrary<Plan> = fc
       { weight: 4, arbitrary: mixedSwarm },
     ),
     drafts: fc.array(stepDraft, { minLength: 3, maxLength: stepsMax, size: 'max' }),
+    shaped: fc.oneof(
+      { weight: 11, arbitrary: asDrawn },
+      { weight: 4, arbitrary: retiring },
+      { weight: 3, arbitrary: leaving },
+      { weight: 2, arbitrary: beginning },
+    ),
   })
-  .map(({ seed, nodes: wanted, everywhere, swarm, drafts, ...rest }): Plan => {
+  .map(({ seed, nodes: wanted, everywhere, swarm, drafts, shaped, ...rest }): Plan => {
     const nodes = nodesFor(wanted, swarm)
     const replicas = everywhere || nodes === 1 ? nodes : 3
     const { durationMs } = rest.traffic
-    const steps = drafts.map((drawn) => stepOf(drawn, swarm, durationMs, forMenuMs))
-    return {
+    const steps = drafts.flatMap((drawn) =>
+      bothCopies(stepOf(drawn, swarm, durationMs, forMenuMs), drawn),
+    )
+    return shaped({
       version: 1,
       seed,
       provoke: 'drawn',
@@ -129,5 +138,5 @@ export const mixedPlans: fc.Arbitrary<Plan> = fc
       settings: { ...rest.settings, ...rest.limits, ...rest.delivery },
       workload: { ...rest.traffic, replicas },
       steps: steps.sort((a, b) => a.atMs - b.atMs),
-    }
+    })
   })

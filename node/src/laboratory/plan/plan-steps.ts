@@ -85,3 +85,13 @@ export function stepOf(
   const forMs = lengthsMs[drawn.length % lengthsMs.length]!
   return { atMs, fault, target, forMs, ...detailOf(fault, drawn) }
 }
+
+/** Term and vote are in two files: of a node that loses one, the other is hit as well, or not. */
+export function bothCopies(step: Step, { kind }: StepDraft): readonly Step[] {
+  if (step.detail !== 'hard.A' || kind % 2 === 0) return [step]
+  const target = `node:${kind % 3}`
+  return [
+    { ...step, target },
+    { ...step, target, detail: 'hard.B' },
+  ]
+}

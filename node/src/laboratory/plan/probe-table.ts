@@ -1,7 +1,7 @@
 // Every name that a probe of a simulated cluster may be asked by: rare branches of nodes and clients,
 // and sites where a run may make a rare choice for them. And which sites a plan provokes: without a
-// field none, by name those named, `drawn` each in a quarter of all seeds, by seed and name alone, so
-// that the others stay as they are when one is taken away.
+// field none, by name those named, `drawn` each in a quarter (the seldom ones in half) of all seeds, by
+// seed and name alone, so that the others stay as they are when one is taken away.
 import { keyedRandom } from '@quorate/actors'
 import { clientProbes } from '@quorate/client/testing'
 import { nodeProbes } from '../../probes.ts'
@@ -21,8 +21,17 @@ export const probeNames = [...Object.keys(reached).sort(), ...provokeSites] as r
 /** What a plan says about sites. */
 export type Provoked = 'none' | 'drawn' | readonly ProvokeSite[]
 
+/** Sites that few runs come to at all, and those few times. */
+const seldomAsked: ReadonlySet<string> = new Set<ProvokeSite>([
+  'membership.hand-over-left-out',
+  'raft.snapshot-chunk-small',
+  'replica.snapshot-instead',
+])
+
 /** A site is on in one of so many seeds, and where it is on it fires once in as many times. */
-export const provokeOneIn = 4
+export function provokeOneIn(site: string): number {
+  return seldomAsked.has(site) ? 2 : 4
+}
 
 export function isProvoked(value: unknown): value is Provoked {
   if (value === 'none' || value === 'drawn') return true
@@ -38,5 +47,5 @@ export function sitesOf(plan: {
   if (chosen === 'none') return []
   if (chosen !== 'drawn') return chosen
   const random = keyedRandom(String(plan.seed))
-  return provokeSites.filter((site) => random.integer(`probe/${site}/on`, provokeOneIn) === 0)
+  return provokeSites.filter((site) => random.integer(`probe/${site}/on`, provokeOneIn(site)) === 0)
 }
