@@ -26,8 +26,9 @@ const leadersMax = 64
 
 export function nextSteps(state: MetadataState, isUp: Up): PlannedStep[] {
   const leaving = [...state.nodes.values()].filter((node) => node.leaving)
+  // One that no longer follows either cannot be told anything more, also if it came back meanwhile.
   const forgotten = leaving
-    .filter(({ nodeId }) => !holdsPlaces(state, nodeId) && hasConfirmed(state, nodeId, isUp))
+    .filter(({ nodeId }) => !holdsPlaces(state, nodeId))
     .map(({ nodeId }) => ({ kind: 'forget-node', nodeId }) as const)
   const voters = metadataStep(state, isUp)
   const drains = leaving.length === 0 ? [] : drainSteps(state, isUp)
@@ -95,7 +96,7 @@ function drained(
   return [leader, ...nodes.filter((nodeId) => nodeId !== leader)]
 }
 
-/** A node that is down will never confirm, and its folder goes with it. */
+/** Has done all it was told. A node that is down may never, and its folder goes with it. */
 function hasConfirmed(state: MetadataState, nodeId: string, isUp: Up): boolean {
   if (!isUp(nodeId)) return true
   return (

@@ -293,4 +293,25 @@ describe('the metadata group', () => {
     )
     expect(cluster.machine.nodeById(leaver)).toBeUndefined()
   })
+
+  test('forgets a leaving node that was down when it stopped following, and is up again', () => {
+    const cluster = new MetadataBuilder(3)
+    cluster.addNode('n4')
+    cluster.create('orders', 1, 3)
+    const leaver = cluster.machine.membersOf({ topicId: 2, partition: 0 })![0]!.nodeId
+    cluster.node('remove-node', leaver)
+    const plan = (isUp: (nodeId: string) => boolean) => {
+      for (const step of nextSteps(cluster.machine.state, isUp)) {
+        cluster.request({ ...step, requestId: cluster.requestId() })
+      }
+    }
+    const others = (nodeId: string) => nodeId !== leaver
+    plan(() => true)
+    for (const group of groupsOf(cluster.machine)) cluster.settled(group)
+    expect(cluster.machine.dropOrdersOf(leaver)).toHaveLength(1)
+    plan(others)
+    cluster.settled(metadataGroup)
+    plan(() => true)
+    expect(cluster.machine.nodeById(leaver)).toBeUndefined()
+  })
 })
