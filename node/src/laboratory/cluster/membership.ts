@@ -2,14 +2,14 @@
 // make: nodes are added, removed and replaced by empty ones, partitions are moved, replicas evened
 // out. Each change is asked for until its outcome is known, and formats and starts the nodes it
 // brings. Keeps book of what must be true in the end. Decides nothing about when: faults.ts does.
-import type {
-  ClusterStatus,
-  MoveReply,
-  NodeAddReply,
-  NodeRequest,
+import {
+  type ClusterStatus,
+  type MoveReply,
+  type NodeAddReply,
+  type NodeRequest,
   QuorateError,
-  RebalanceReply,
-  Verb,
+  type RebalanceReply,
+  type Verb,
 } from '@quorate/protocol'
 import type { SimulatedCluster } from './cluster.ts'
 import type { Damages } from './damage.ts'
@@ -39,6 +39,7 @@ export function isChange(fault: string): fault is MembershipChange {
 
 const deadlineMs = 5_000
 const askAgainMs = 500
+const diskErrors: ReadonlySet<string> = new Set(['QUORATE_DISK_FULL', 'QUORATE_STORAGE_FAILED'])
 /** No cluster is made smaller than this. */
 const nodesMin = 3
 const nodesMax = 7
@@ -159,13 +160,25 @@ export class Membership {
     this.#waiting.add(name)
     this.#asking.add(name)
     this.#ask<NodeAddReply>(kind, verb, undefined, body, (reply) => {
-      this.#asking.delete(name)
-      if (reply === undefined) return
-      this.#waiting.delete(name)
-      this.#cluster.format(node, reply.members)
-      this.#damages.atlas.replaced(name)
-      node.start()
+      if (reply === undefined) this.#asking.delete(name)
+      else this.#formatAndStart(node, reply)
     })
+  }
+
+  /** A disk that is full or fails now is tried again: by the end it is neither. */
+  #formatAndStart(node: SimulatedNode, reply: NodeAddReply): void {
+    try {
+      this.#cluster.format(node, reply.members)
+    } catch (error) {
+      if (!(error instanceof QuorateError && diskErrors.has(error.code))) throw error
+      this.#cluster.trace('membership.format', { node: node.name, error: error.message })
+      this.#client.host.setTimer(() => this.#formatAndStart(node, reply), askAgainMs)
+      return
+    }
+    this.#asking.delete(node.name)
+    this.#waiting.delete(node.name)
+    this.#damages.atlas.replaced(node.name)
+    node.start()
   }
 
   /** The partition goes to the node, and away from one of the others that have it. */
