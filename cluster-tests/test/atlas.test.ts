@@ -32,6 +32,7 @@ function node(replicaId: number, last: number, change: Partial<IntactReplica> = 
     hardState: twice(4),
     start: 0,
     startState: true,
+    segments: new Set(),
     entries: new Map(indexes.map((index) => [index, `chain ${index}`])),
     known: new Set(indexes),
     ...change,

@@ -47,6 +47,8 @@ export interface IntactReplica {
   readonly start: number
   /** The state at `start` can be read; true without a start. */
   readonly startState: boolean
+  /** First indexes of the segments that the manifest names: not of the one that still grows. */
+  readonly segments: ReadonlySet<number>
   /** Chain after each entry whose bytes are whole, by index. */
   readonly entries: ReadonlyMap<number, string>
   /** Entries that something on the disk still names. */
@@ -129,13 +131,13 @@ function replicaOf(
   const start = logStartOf(listed)
   const entries = new Map<number, string>()
   /** Those that change members. */
-  const segments: LogEntry[] = []
+  const configurations: LogEntry[] = []
   const known = new Set<number>()
   for (const segment of listed?.segments ?? []) {
     for (let index = segment.firstIndex; index <= segment.last.index; index += 1) known.add(index)
     for (const entry of readSegment(image, path, owner, segment)) {
       entries.set(entry.index, chainText(entry.chain))
-      if (entry.configuration !== undefined) segments.push(entry)
+      if (entry.configuration !== undefined) configurations.push(entry)
     }
   }
   const written = wal.replicas.get(replicaName(record))
@@ -150,10 +152,11 @@ function replicaOf(
     group,
     key,
     replicaId,
-    ...configurationOf(record, segments, written),
+    ...configurationOf(record, configurations, written),
     hardState: copies,
     start: from,
     startState: from === 0 || isCheckpointWhole(image, checkpointPath(path, from), owner),
+    segments: new Set(listed?.segments.map(({ firstIndex }) => firstIndex)),
     entries: new Map([...entries].filter(([index]) => index > from)),
     known: new Set([...known].filter((index) => index > from)),
   }

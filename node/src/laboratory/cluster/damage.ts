@@ -95,7 +95,7 @@ export class Damages {
     this.look()
     if (name === 'lose-disk') return this.#loseAll(node)
     const damage = this.#draw(node, name, kind, purpose, path)
-    if (damage === undefined) return false
+    if (damage === undefined || this.#isGrowing(node, damage.path)) return false
     const after = intactCopies(this.#damagedImage(node, damage), dataFolder)
     if (!this.#mayBe(node.name, this.atlas.judge(node.name, after))) return false
     if (node.disk.damage.apply(damage) === undefined) return false
@@ -253,6 +253,19 @@ export class Damages {
     const from = written[this.#integer(`${purpose}/sector`, Math.max(written.length, 1))] ?? 0
     const within = Math.min(sectorBytes, bytes.byteLength - from)
     return from + this.#integer(`${purpose}/byte`, Math.max(within, 1))
+  }
+
+  /**
+   * Of a segment that a running node still writes, the WAL has a good copy, but goes away when the
+   * segment is whole, and nobody reads it through then: damage of today would be a loss of tomorrow.
+   */
+  #isGrowing({ disk, running }: SimulatedNode, path: string): boolean {
+    if (!running) return false
+    const file = damageableFiles(disk, dataFolder).find((each) => each.path === path)
+    if (file?.kind !== 'segment') return false
+    const { replicas } = intactCopies(syncedImage(disk), dataFolder)
+    const replica = replicas.get(`${file.group}.${file.replicaId}`)
+    return replica !== undefined && !replica.segments.has(file.number!)
   }
 
   #damagedImage({ name: node, disk }: SimulatedNode, damage: DiskDamage): DiskImage {
