@@ -17,6 +17,7 @@ import { type LimitName, limitsOf, type PlanLimits } from '../plan/plan-limits.t
 import type { GroupName } from '../plan/target-grammar.ts'
 import { tracedEnvironment } from '../trace/traced-environment.ts'
 import type { DamageEvent } from './beyond.ts'
+import type { GroupWait } from './healing.ts'
 import { Roles } from './roles.ts'
 import { dataFolder, type NodeSurroundings, SimulatedNode } from './simulated-node.ts'
 import { SimulatedProbes } from './simulated-probes.ts'
@@ -76,6 +77,8 @@ export class SimulatedCluster implements Aim {
   readonly reports: { readonly node: string; readonly text: string }[] = []
   /** What nodes named as damaged. */
   readonly damageEvents: DamageEvent[] = []
+  /** Groups without leader, and who could tell whether their damaged entry was ever committed. */
+  readonly waits: GroupWait[] = []
   /** Nodes that stay away for good: they need not serve, and nobody waits for them. */
   away: ReadonlySet<string> = new Set()
   /** Whether a node may end, or stop a replica, over damage; set by what does the damage. */
@@ -262,6 +265,9 @@ export class SimulatedCluster implements Aim {
     }
     if (event === 'replica.tail-known') this.tailKnown?.(node, (fields as { group: string }).group)
     if (event === 'storage.damaged') this.damageEvents.push(fields)
+    if (event === 'replica.waits-for') {
+      this.waits.push({ atMs: this.simulation.nowMs, ...(fields as Omit<GroupWait, 'atMs'>) })
+    }
     if (naming.has(event)) this.reports.push({ node, text: `${event} ${textOf(fields)}` })
     if (!alarming.has(event)) return
     const text = `${node}: ${level} ${event} ${textOf(fields)}`

@@ -122,6 +122,7 @@ export class Faults {
         continue
       }
       if (!this.#membership.waits(node.name)) {
+        node.callBack()
         node.startAfterStop()
         node.start()
       }

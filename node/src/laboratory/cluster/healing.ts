@@ -61,6 +61,28 @@ export function bridgeOf(
   return isMinority && node !== undefined && peer !== undefined ? { node, peer } : undefined
 }
 
+/** Event `replica.waits-for`. */
+export interface GroupWait {
+  readonly atMs: number
+  readonly group: string
+  readonly nodes: readonly string[]
+}
+
+/**
+ * A majority may not serve when a crash tore the last batch of one of it: whether that was committed
+ * only those who are away could tell. Groups that named such nodes since then.
+ */
+export function groupsWaiting(
+  waits: readonly GroupWait[],
+  sinceMs: number,
+  returnable: ReadonlySet<string>,
+): ReadonlySet<string> {
+  const named = waits.filter(
+    ({ atMs, nodes }) => atMs >= sinceMs && nodes.some((node) => returnable.has(node)),
+  )
+  return new Set(named.map(({ group }) => group))
+}
+
 export interface Expected {
   readonly nodes: readonly string[]
   readonly away: ReadonlySet<string>

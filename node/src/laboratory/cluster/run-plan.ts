@@ -3,6 +3,7 @@
 // partition take writes again, and then all is read back and compared. Bounded in simulated time and
 // in events. The same plan gives the same result and the same hash.
 import type { ClusterStatus } from '@quorate/protocol'
+import { groupKey, metadataGroup } from '../../storage/log-entry.ts'
 import { checkEqualReplicas } from '../checkers/equal-replicas.ts'
 import { checkSurvivingCopies } from '../checkers/surviving-copies.ts'
 import { isFatal } from '../history/anomaly.ts'
@@ -12,7 +13,7 @@ import { checkLostEntries, isNamed, isRetained } from './beyond.ts'
 import { SimulatedCluster, type Trace } from './cluster.ts'
 import { Damages } from './damage.ts'
 import { Faults } from './faults.ts'
-import { type Bridge, bridgeOf, healthProblems, staysAway } from './healing.ts'
+import { type Bridge, bridgeOf, groupsWaiting, healthProblems, staysAway } from './healing.ts'
 import { isChange, Membership } from './membership.ts'
 import type { RunResult } from './run-result.ts'
 import { dataFolder } from './simulated-node.ts'
@@ -30,6 +31,7 @@ const healthyMs = 120_000
 /** How long a reader waits for what nobody may give it. */
 const lostMs = 10_000
 const askAgainMs = 500
+const metadataKey = groupKey(metadataGroup)
 const askOptions = { deadlineMs: 5_000, repeatable: true }
 /** A leader looks at retention every 5 s; a second look follows what the first has closed. */
 const retentionMs = 11_000
@@ -57,6 +59,7 @@ class Run {
   #differences: readonly string[] = []
   /** Partitions that took no write after healing: damage beyond the bound may do that. */
   readonly #stopped = new Set<number>()
+  #healedAtMs = 0
   /** Partitions with an entry that no disk holds any more. */
   readonly #lost = new Set<number>()
 
@@ -99,7 +102,7 @@ class Run {
 
   #passWithin(): void {
     const phases: readonly Phase[] = [
-      ['partitions take no writes after healing', () => this.#serve()],
+      ['partitions take no writes after healing', () => this.#serve() || this.#serveWithAll()],
       ['the cluster does not become healthy after healing', () => this.#becomeHealthy()],
       ['replicas do not become equal after healing', () => this.#becomeEqual()],
       // Only then does it wait for nobody; and what it retires is gone before all is read.
@@ -174,12 +177,42 @@ class Run {
   #settle(): boolean {
     const away = this.#chooseAway()
     this.#cluster.away = away
+    this.#healedAtMs = this.#cluster.simulation.nowMs
     this.#faults.healAll(away, this.#chooseBridge(away))
     this.#cluster.probes.stop()
     const { deliveryTimeoutMs } = this.#plan.settings
     const settled = () =>
       this.#workload.unsettled === 0 && this.#churn.idle && this.#membership.idle
-    return this.#cluster.waitUntil(settled, deliveryTimeoutMs + settleMs)
+    const withinMs = deliveryTimeoutMs + settleMs
+    if (this.#cluster.waitUntil(settled, withinMs)) return true
+    return this.#waiting().has(metadataKey) && this.#callBack(settled, withinMs)
+  }
+
+  /** Groups that wait, and say so, for nodes that stay away and could come back. */
+  #waiting(): ReadonlySet<string> {
+    const { away, waits } = this.#cluster
+    const { out } = this.#damages.atlas
+    const returnable = new Set([...away].filter((node) => !out.has(node)))
+    return groupsWaiting(waits, this.#healedAtMs, returnable)
+  }
+
+  /** Everybody who can comes back: then nothing has to wait any more. */
+  #callBack(done: () => boolean, withinMs: number): boolean {
+    const { simulation, away } = this.#cluster
+    const { out } = this.#damages.atlas
+    simulation.note('called back')
+    this.#cluster.trace('called-back', { nodes: [...away], waiting: [...this.#waiting()] })
+    this.#cluster.away = new Set([...away].filter((node) => out.has(node)))
+    this.#faults.healAll(this.#cluster.away)
+    return this.#cluster.waitUntil(done, withinMs)
+  }
+
+  /** Partitions that wait for somebody who is away serve when all are back; no others may stop. */
+  #serveWithAll(): boolean {
+    const waiting = this.#waiting()
+    const isExcused = (partition: number) => waiting.has(this.#cluster.keyOf(partition) ?? '')
+    const all = waiting.has(metadataKey) || [...this.#stopped].every(isExcused)
+    return waiting.size > 0 && all && this.#callBack(() => true, 0) && this.#serve()
   }
 
   #chooseAway(): ReadonlySet<string> {

@@ -51,7 +51,7 @@ export class SimulatedNode {
   #stopping = false
   #startAfterStop = false
   #startAgainMs = startAgainMs
-  /** It never runs again. */
+  /** It does not run until it is called back. */
   #left = false
 
   constructor(name: string, address: string, disk: SimulatedDisk, around: NodeSurroundings) {
@@ -109,10 +109,14 @@ export class SimulatedNode {
     if (this.#startAfterStop) simulation.at(simulation.nowMs, eventClass.fault, () => this.start())
   }
 
-  /** The machine is gone for good. */
+  /** The machine is gone, for good as far as anybody knows. */
   leave(): void {
     this.#left = true
     this.crash('power')
+  }
+
+  callBack(): void {
+    this.#left = false
   }
 
   /** A clean stop begins; it takes a while. */
