@@ -5,6 +5,7 @@ import type {
   ClusterStatus,
   CreateRequest,
   DeleteReply,
+  GiveUpReply,
   ListReply,
   MoveReply,
   MoveRequest,
@@ -163,6 +164,15 @@ export class Admin {
   /** Resolves when the cluster begins to move everything off the node; see `clusterStatus`. */
   async removeNode(node: string, options: CallSettings = {}): Promise<void> {
     await this.#call<NodeRequest>('node-remove', undefined, { node }, 'repeatable', options)
+  }
+
+  /**
+   * The disk of this node is gone for good, and nobody leads the metadata group that could replace it:
+   * the nodes that can be reached refuse it from now on, and their groups no longer wait for it. Refused
+   * while any of them is connected to it.
+   */
+  async giveUpNode(node: string, options: CallSettings = {}): Promise<GiveUpReply> {
+    return this.#call<GiveUpReply>('node-give-up', undefined, { node }, 'repeatable', options)
   }
 
   /** Resolves when the cluster begins to move it; done when `describeTopic` shows no `removing`. */

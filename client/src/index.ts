@@ -7,6 +7,7 @@ export type {
   Compression,
   DeleteReply,
   ErrorCode,
+  GiveUpReply,
   MoveReply,
   NodeAddReply,
   NodeStatus,

@@ -380,6 +380,7 @@ describe('admin', () => {
     expect(await world.settle(admin.rebalance({ dryRun: true }))).toEqual({ moves: [] })
     await world.settle(admin.rebalance())
     await world.settle(admin.canStop('n2'))
+    await world.settle(admin.giveUpNode('n2'))
     const added = `node-add  {"node":"n4","incarnation":"${incarnation}","address":"h:4"}`
     expect(sent).toEqual([
       added,
@@ -390,6 +391,7 @@ describe('admin', () => {
       'rebalance  {"dryRun":true}',
       'rebalance  {"dryRun":false}',
       'can-stop  {"node":"n2"}',
+      'node-give-up  {"node":"n2"}',
     ])
   })
 

@@ -19,10 +19,12 @@ import type {
   Respond,
 } from './metadata/metadata-message.ts'
 import type { MetadataRequest } from './metadata/metadata-request.ts'
+import type { GivenUpNodes } from './node-given-up.ts'
 import type { PartitionDirectory } from './partition/partition-directory.ts'
 import type { PartitionMessage } from './partition/partition-message.ts'
 import type { GroupHealth, HealthMessage } from './replication/group-health.ts'
 import type { LeaderTable } from './replication/leader-table.ts'
+import type { GivenUpNode } from './storage/given-up-file.ts'
 import { type GroupId, metadataGroup } from './storage/log-entry.ts'
 import type { Members } from './storage/plan.ts'
 
@@ -37,6 +39,7 @@ export interface BrokerParts {
   readonly mesh: Mesh
   readonly metadataActor: ActorRef<MetadataMessage>
   readonly later: ActorRef<LaterMessage>
+  readonly givenUp: GivenUpNodes
   metadata(): MetadataMachine
   addressOf(node: string): string | undefined
   members(): Members
@@ -162,6 +165,14 @@ export class NodeBroker implements Broker {
 
   isUp(node: string): boolean {
     return node === this.node || this.#parts.mesh.peerState(node) === 'up'
+  }
+
+  givingUpProblem(node: GivenUpNode): QuorateError | undefined {
+    return this.#parts.givenUp.problem(node)
+  }
+
+  giveUp(node: GivenUpNode, done: (error: QuorateError | undefined) => void): void {
+    this.#parts.givenUp.giveUp(node, this.#guarded('give-up', done))
   }
 
   ledGroups(done: (groups: readonly LedGroup[]) => void): void {

@@ -13,6 +13,7 @@ import type { MeshLimits } from './mesh/limits.ts'
 import { createMesh, type Mesh } from './mesh/mesh.ts'
 import type { MetadataMessage } from './metadata/metadata-message.ts'
 import type { NodeEnvironment } from './node-environment.ts'
+import type { GivenUpNodes } from './node-given-up.ts'
 import type { NodeLeadership } from './node-leadership.ts'
 import type { NodeMembers } from './node-members.ts'
 import type { PartitionDirectory } from './partition/partition-directory.ts'
@@ -28,6 +29,7 @@ export interface MeshWiring {
   readonly system: ActorSystem
   readonly opened: Pick<OpenedStorage, 'identity' | 'secret'>
   readonly members: NodeMembers
+  readonly givenUp: GivenUpNodes
   /** What others are told. */
   readonly address: string
   /** Addresses that replace what is known of peers. */
@@ -49,7 +51,9 @@ export function createNodeMesh(wiring: MeshWiring): Mesh {
   const { identity, secret } = opened
   const { network, host, session } = environment
   const { nodeId, incarnation, clusterId } = identity
-  const others = members.all().nodes.filter((node) => node.nodeId !== nodeId)
+  const others = members
+    .all()
+    .nodes.filter((node) => node.nodeId !== nodeId && !wiring.givenUp.has(node.nodeId))
   const peers = new Map(
     others.map((node) => {
       const given = pinned.get(node.nodeId)

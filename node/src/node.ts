@@ -15,6 +15,7 @@ import type { MetadataMachine } from './metadata/machine.ts'
 import type { MetadataMessage } from './metadata/metadata-message.ts'
 import { NodeBroker } from './node-broker.ts'
 import type { NodeEnvironment, NodeOptions } from './node-environment.ts'
+import { type GivenUpNodes, givenUpByNode } from './node-given-up.ts'
 import { NodeHealth } from './node-health.ts'
 import { NodeLeadership } from './node-leadership.ts'
 import { membersOfNode, type NodeMembers } from './node-members.ts'
@@ -65,6 +66,7 @@ export class BrokerNode {
   readonly #storage: Storage
   readonly #directory = new PartitionDirectory()
   readonly #members: NodeMembers
+  readonly #givenUp: GivenUpNodes
   readonly #leadership: NodeLeadership
   readonly #health: NodeHealth
   readonly #later: ActorRef<LaterMessage>
@@ -111,6 +113,7 @@ export class BrokerNode {
       holeFound: (group, hole) => this.#holeFound(group, hole),
     })
     this.#members = membersOfNode(environment, options, opened.identity, () => this.#mesh)
+    this.#givenUp = givenUpByNode(environment, options, this.#members, nodeId, () => this.#mesh)
     this.#leadership = new NodeLeadership({
       node: nodeId,
       clock: host,
@@ -277,6 +280,7 @@ export class BrokerNode {
       system: this.#system,
       opened: this.#opened,
       members: this.#members,
+      givenUp: this.#givenUp,
       address: this.#address,
       pinned: this.#options.peers,
       limits: this.#options.mesh,
@@ -315,7 +319,8 @@ export class BrokerNode {
       admitsSnapshot: (bytes) => pacer.admits(bytes),
       fetchEntries: fetchOver(this.#mesh, entriesQuestion, decodeEntries),
       fetchState: fetchOver(this.#mesh, stateQuestion, decodeStatePiece),
-      isGone: (group, replica) => this.#machine.isBuried(group, replica),
+      isGone: (group, replica, node) =>
+        this.#machine.isBuried(group, replica) || this.#givenUp.has(node),
       system: this.#system,
       storage: this.#storage,
       probe: this.#probe,
@@ -354,6 +359,7 @@ export class BrokerNode {
       directory: this.#directory,
       mesh: this.#mesh,
       metadataActor: this.#metadataActor,
+      givenUp: this.#givenUp,
       later: this.#later,
       metadata: () => this.#machine,
       addressOf: (node) => this.#addressOf(node),

@@ -292,6 +292,17 @@ export interface RebalanceReply {
   readonly moves: readonly PartitionMove[]
 }
 
+/** The node is refused from now on, until it is replaced, and no group waits for it. */
+export interface GiveUpReply {
+  readonly node: string
+  /** That was given up, 16 hex digits. */
+  readonly incarnation: string
+  /** Nodes that have it on disk. */
+  readonly by: readonly string[]
+  /** Nodes that could not be reached, and do not know of it. */
+  readonly unreached: readonly string[]
+}
+
 export interface CanStopReply {
   readonly node: string
   readonly canStop: boolean

@@ -163,6 +163,7 @@ const rows = {
     'none',
     'earlier moves of the partition are not finished',
   ],
+  QUORATE_NODE_ALIVE: [115, 'final', 'none', 'the node is not gone'],
 } as const
 
 export type ErrorCode = keyof typeof rows

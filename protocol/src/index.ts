@@ -21,6 +21,7 @@ export type {
   CriticalGroup,
   DeleteReply,
   ErrorBody,
+  GiveUpReply,
   GroupName,
   LeaderEvent,
   LeaderHint,

@@ -28,6 +28,7 @@ export type Verb =
   | 'move'
   | 'rebalance'
   | 'can-stop'
+  | 'node-give-up'
 
 /** `leader`: only the partition's leader serves it; `any`: any node does, forwarding if need be. */
 export interface VerbRow {
@@ -165,6 +166,14 @@ export const verbTable: readonly VerbRow[] = [
     'JSON NodeRequest',
     'JSON CanStopReply',
     'which groups would lose their quorum without a node',
+  ),
+  verb(
+    'node-give-up',
+    false,
+    'any',
+    'JSON NodeRequest',
+    'JSON GiveUpReply',
+    'the disk of a node is gone for good; needs no metadata leader',
   ),
 ]
 

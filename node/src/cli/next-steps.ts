@@ -63,6 +63,7 @@ export const nextSteps: Readonly<Record<ErrorCode, string>> = {
 
   QUORATE_UNKNOWN_NODE: status,
   QUORATE_NODE_EXISTS: 'choose another id, or see quorate cluster replace-node --help',
+  QUORATE_NODE_ALIVE: `leave it as it is, or stop it first: ${status}`,
   QUORATE_NODE_LEAVING: `choose a node that stays: ${status}`,
   QUORATE_NODE_IN_USE: 'quorate cluster remove-node --help',
   QUORATE_MOVE_IN_FLIGHT: `wait for earlier moves: ${status}`,

@@ -10,6 +10,13 @@ export function addCluster(program: Command, server: string): void {
     .action(async (options) => (await import('./cluster.ts')).runStatus(options))
   example(status, 'quorate cluster status -o json')
   addNodes(cluster, server)
+  const giveUp = client(cluster.command('give-up-node <node>'), server)
+    .description('say that the disk of a node is gone for good, when nobody can replace the node')
+    .option('--yes', 'do not ask')
+    .action(async (node, options) =>
+      (await import('./cluster-give-up.ts')).runGiveUp(node, options),
+    )
+  example(giveUp, 'quorate cluster give-up-node n2')
   addMoves(cluster, server)
   const canStop = client(cluster.command('can-stop <node>'), server)
     .description('tell whether every group keeps a quorum without a node; exit code 1: not')

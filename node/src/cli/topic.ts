@@ -1,5 +1,5 @@
 // `quorate topic`: create, ls, describe, rm.
-import { createInterface } from 'node:readline/promises'
+
 import type {
   CallSettings,
   CreateTopicOptions,
@@ -8,6 +8,7 @@ import type {
 } from '@quorate/client'
 import { QuorateError, validTopicName } from '@quorate/protocol'
 import { durationMs, durationText, optionalWholeNumber, sizeBytes, sizeText } from './arguments.ts'
+import { confirmed } from './confirmed.ts'
 import { type OutputFormat, outputFormat, printRows, type Row } from './output.ts'
 import { type ClientOptions, withClient } from './session.ts'
 import { UsageError } from './usage-error.ts'
@@ -123,22 +124,11 @@ interface RemoveOptions extends ClientOptions {
 export async function runRemove(name: string, options: RemoveOptions): Promise<void> {
   const format = outputFormat(options.output, formats)
   checkName(name)
-  if (options.yes !== true && !(await confirmed(name))) {
-    throw new UsageError(`topic ${name} was not removed: that is not its name`)
+  const undone = `topic ${name} was not removed`
+  const question = `remove topic ${name} and all its records?`
+  if (options.yes !== true && !(await confirmed(question, name, undone))) {
+    throw new UsageError(`${undone}: that is not its name`)
   }
   const removed = await withClient(options, (client) => client.admin.deleteTopic(name))
   printRows(format, [{ ...removed }], removed)
-}
-
-async function confirmed(name: string): Promise<boolean> {
-  if (!process.stdin.isTTY) {
-    throw new UsageError(`topic ${name} was not removed: without a terminal it takes --yes`)
-  }
-  const lines = createInterface({ input: process.stdin, output: process.stderr })
-  try {
-    const answer = await lines.question(`remove topic ${name} and all its records? Type its name: `)
-    return answer.trim() === name
-  } finally {
-    lines.close()
-  }
 }

@@ -5,6 +5,7 @@ import type { ApiHandler, ApiRequest } from '../doors/api.ts'
 import type { Broker } from './broker.ts'
 import { handleDescribe } from './describe.ts'
 import { handleFetch } from './fetch.ts'
+import { handleGiveUp } from './give-up.ts'
 import {
   handleCanStop,
   handleMove,
@@ -42,6 +43,7 @@ export function apiHandlers(broker: Broker, wallMs: () => number): ApiHandler {
     move: (request) => handleMove(broker, request),
     rebalance: (request) => handleRebalance(broker, request),
     'can-stop': (request) => handleCanStop(broker, request),
+    'node-give-up': (request) => handleGiveUp(broker, request),
   }
   return (request) => {
     if (request.topic !== undefined && !validTopicName(request.topic)) {

@@ -8,6 +8,7 @@ import type { Outcome, ProposalResult } from '../metadata/metadata-message.ts'
 import type { MetadataRequest } from '../metadata/metadata-request.ts'
 import type { PartitionMessage } from '../partition/partition-message.ts'
 import type { LeaderTable } from '../replication/leader-table.ts'
+import type { GivenUpNode } from '../storage/given-up-file.ts'
 import type { GroupId } from '../storage/log-entry.ts'
 import type { Members } from '../storage/plan.ts'
 import type { LedGroup } from './groups.ts'
@@ -62,6 +63,10 @@ export interface Broker {
   ): void
   /** False when a node is known to be unreachable. */
   isUp(node: string): boolean
+  /** Why this node cannot give up a node whose disk is gone; undefined when it can. */
+  givingUpProblem(node: GivenUpNode): QuorateError | undefined
+  /** Keeps on disk that it is gone for good; see node-given-up.ts. */
+  giveUp(node: GivenUpNode, done: (error: QuorateError | undefined) => void): void
   /** How the groups stand that this node leads; `done` is called once, on a later turn. */
   ledGroups(done: (groups: readonly LedGroup[]) => void): void
   status(): NodeStatus

@@ -10,6 +10,7 @@ import type { MetadataMessage, Outcome } from '../metadata/metadata-message.ts'
 import { parseMetadataRequest } from '../metadata/metadata-request.ts'
 import type { Broker } from './broker.ts'
 import { describeHere, describeQuestion } from './describe.ts'
+import { giveUpHere, giveUpQuestion } from './give-up.ts'
 import { groupsHere, groupsQuestion } from './groups.ts'
 import { invalidRequest, type JsonBody, wholeNumber } from './json-body.ts'
 import { membersQuestion } from './members.ts'
@@ -46,6 +47,9 @@ export function answerNode(
       )
       return
     }
+    case giveUpQuestion:
+      giveUpHere(broker, body, answer)
+      return
     case membersQuestion:
       answer({ value: broker.members() })
       return

@@ -66,6 +66,8 @@ export interface Mesh {
   /** In order of all kinds together. When something is lost, `peerDown` follows. */
   send(toNode: string, kind: MeshMessageKind, bytes: Chunks): void
   peerState(nodeId: string): 'up' | 'down'
+  /** Some link to or from the node stands, though perhaps not all that make it up. */
+  isLinked(nodeId: string): boolean
   /** Adds a node, or changes its address or incarnation. */
   setPeer(nodeId: string, peer: MeshPeer): void
   setPeerAddress(nodeId: string, address: string): void
@@ -172,6 +174,10 @@ class NodeMesh implements Mesh {
 
   peerState(nodeId: string): 'up' | 'down' {
     return this.#peers.get(nodeId)?.state.up === true ? 'up' : 'down'
+  }
+
+  isLinked(nodeId: string): boolean {
+    return this.#peers.get(nodeId)?.state.linked === true
   }
 
   setPeer(nodeId: string, peer: MeshPeer): void {

@@ -39,6 +39,11 @@ export class PeerState {
     this.#sessions.delete(place)
   }
 
+  /** At least one link stands. */
+  get linked(): boolean {
+    return this.#sessions.size > 0
+  }
+
   /** Invariant: after it `up` says how things are. */
   judge(): 'up' | 'down' | undefined {
     const now = places.every((place) => this.#sessions.get(place) === this.session)

@@ -12,6 +12,7 @@ import type { Outcome, ProposalResult, Respond } from '../../src/metadata/metada
 import type { MetadataRequest } from '../../src/metadata/metadata-request.ts'
 import type { PartitionMessage } from '../../src/partition/partition-message.ts'
 import { LeaderTable } from '../../src/replication/leader-table.ts'
+import type { GivenUpNode } from '../../src/storage/given-up-file.ts'
 import { type GroupId, groupKey } from '../../src/storage/log-entry.ts'
 import type { Members } from '../../src/storage/plan.ts'
 import { MetadataBuilder } from '../metadata/metadata-builder.ts'
@@ -49,6 +50,10 @@ export class FakeBroker implements Broker {
   /** Groups this node leads. */
   readonly led: LedGroup[] = []
   readonly down = new Set<string>()
+  /** Of the metadata group. */
+  leader: string | undefined = 'n2'
+  readonly givenUp: GivenUpNode[] = []
+  givingUpRefusal: QuorateError | undefined
   /** Mailboxes take nothing. */
   full = false
   #ids = 0
@@ -101,6 +106,13 @@ export class FakeBroker implements Broker {
   isUp(node: string): boolean {
     return !this.down.has(node)
   }
+  givingUpProblem(): QuorateError | undefined {
+    return this.givingUpRefusal
+  }
+  giveUp(node: GivenUpNode, done: (error: QuorateError | undefined) => void): void {
+    this.givenUp.push(node)
+    done(undefined)
+  }
   ledGroups(done: (groups: readonly LedGroup[]) => void): void {
     done(this.led)
   }
@@ -127,7 +139,7 @@ export class FakeBroker implements Broker {
     this.defects.push(error)
   }
   metadataLeader(): { readonly node: string | undefined; readonly term: number } {
-    return { node: 'n2', term: 3 }
+    return { node: this.leader, term: 3 }
   }
 
   partition(group: GroupId): ActorRef<PartitionMessage> | undefined {

@@ -83,6 +83,11 @@ export class SimulatedCluster implements Aim {
   away: ReadonlySet<string> = new Set()
   /** Whether a node may end, or stop a replica, over damage; set by what does the damage. */
   mayStop: (node: string) => boolean = () => false
+  /** The last word of a replica of each group that has no leader since. */
+  readonly openWaits = {
+    byGroup: new Map<string, readonly string[]>(),
+    changed: (): void => {},
+  }
   /** Called when a replica that had lost its end has all of it again, on disk. */
   tailKnown: ((node: string, group: string) => void) | undefined
   /** Id of the topic under test, and nodes of each of its partitions; set once it exists. */
@@ -257,6 +262,7 @@ export class SimulatedCluster implements Aim {
     this.simulation.note(`${node} ${event} ${hashedTextOf(fields)}`)
     if (event === 'raft.leader-elected') {
       const { group, term } = fields as { group: string; term: number }
+      this.openWaits.byGroup.delete(group)
       this.ledger.elected(node, group, term)
       this.roles.observe({ group, term, node, atMs: this.simulation.nowMs })
     }
@@ -266,7 +272,10 @@ export class SimulatedCluster implements Aim {
     if (event === 'replica.tail-known') this.tailKnown?.(node, (fields as { group: string }).group)
     if (event === 'storage.damaged') this.damageEvents.push(fields)
     if (event === 'replica.waits-for') {
-      this.waits.push({ atMs: this.simulation.nowMs, ...(fields as Omit<GroupWait, 'atMs'>) })
+      const wait = fields as Omit<GroupWait, 'atMs'>
+      this.waits.push({ atMs: this.simulation.nowMs, ...wait })
+      this.openWaits.byGroup.set(wait.group, wait.nodes)
+      this.openWaits.changed()
     }
     if (naming.has(event)) this.reports.push({ node, text: `${event} ${textOf(fields)}` })
     if (!alarming.has(event)) return

@@ -4,6 +4,7 @@
 // brings. Keeps book of what must be true in the end. Decides nothing about when: faults.ts does.
 import {
   type ClusterStatus,
+  type GiveUpReply,
   type MoveReply,
   type NodeAddReply,
   type NodeRequest,
@@ -17,6 +18,9 @@ import type { SimulatedClient } from './simulated-client.ts'
 import type { SimulatedNode } from './simulated-node.ts'
 import { nothingToUndo, type Struck } from './struck.ts'
 import { topicName } from './workload.ts'
+
+/** What a person asks for: changes that plans draw, and one that healing may need. */
+type Request = MembershipChange | 'give-up-node'
 
 export type MembershipChange =
   | 'add-node'
@@ -46,12 +50,13 @@ const nodesMax = 7
 
 export class Membership {
   /** Changes that the cluster has agreed to, by kind. */
-  readonly agreed: Record<MembershipChange, number> = {
+  readonly agreed: Record<Request, number> = {
     'add-node': 0,
     'remove-node': 0,
     'replace-node': 0,
     'move-partition': 0,
     rebalance: 0,
+    'give-up-node': 0,
   }
   /** Nodes that were told to leave. */
   readonly leaving = new Set<string>()
@@ -62,6 +67,8 @@ export class Membership {
   readonly #waiting = new Set<string>()
   /** Nodes somebody is asking the cluster to take: a second one would start it twice. */
   readonly #asking = new Set<string>()
+  /** Nodes that are being given up. */
+  readonly #givingUp = new Set<string>()
   #open = 0
 
   constructor(cluster: SimulatedCluster, damages: Damages, client: SimulatedClient) {
@@ -111,6 +118,29 @@ export class Membership {
       ...leaving.map(({ node, replicas }) => `${node} leaves with ${replicas} replicas`),
       ...moves.map(({ topic, partition }) => `${topic}/${partition} moves`),
     ]
+  }
+
+  /** Runs after so long, if the client has not died by then. */
+  later(delayMs: number, run: () => void): void {
+    this.#client.host.setTimer(run, delayMs)
+  }
+
+  /** Nodes that wait for its disk may stop waiting; a refusal ends it. */
+  giveUp(node: string): void {
+    if (this.#givingUp.has(node)) return
+    this.#givingUp.add(node)
+    this.#ask<GiveUpReply>('give-up-node', 'node-give-up', undefined, { node }, () =>
+      this.#givingUp.delete(node),
+    )
+  }
+
+  /** A node that was to stay away, since its disk is gone, comes back empty. */
+  bringBack(node: SimulatedNode): void {
+    if (this.#asking.has(node.name) || this.#waiting.has(node.name)) return
+    const { away } = this.#cluster
+    this.#cluster.away = new Set([...away].filter((name) => name !== node.name))
+    node.callBack()
+    this.#bring('replace-node', 'node-replace', node)
   }
 
   #add(): boolean {
@@ -194,7 +224,7 @@ export class Membership {
   }
 
   #ask<Reply>(
-    kind: MembershipChange,
+    kind: Request,
     verb: Verb,
     topic: string | undefined,
     body: object,

@@ -15,6 +15,7 @@ import { Damages } from './damage.ts'
 import { Faults } from './faults.ts'
 import { type Bridge, bridgeOf, groupsWaiting, healthProblems, staysAway } from './healing.ts'
 import { isChange, Membership } from './membership.ts'
+import { Operator } from './operator.ts'
 import type { RunResult } from './run-result.ts'
 import { dataFolder } from './simulated-node.ts'
 import { TopicChurn } from './topic-churn.ts'
@@ -54,6 +55,7 @@ class Run {
   readonly #workload: Workload
   readonly #churn: TopicChurn
   readonly #membership: Membership
+  readonly #operator: Operator
   readonly #topic: TopicUnderTest
   readonly #violations: string[] = []
   #differences: readonly string[] = []
@@ -70,6 +72,7 @@ class Run {
     this.#workload = new Workload(this.#cluster)
     this.#topic = new TopicUnderTest(this.#cluster, this.#workload.reader)
     this.#membership = new Membership(this.#cluster, this.#damages, this.#workload.reader)
+    this.#operator = new Operator(this.#cluster, this.#damages.atlas, this.#membership)
     this.#faults = new Faults(this.#cluster, this.#damages, this.#membership, this.#workload)
     this.#churn = new TopicChurn(this.#cluster, this.#workload)
     this.#cluster.roles.elected = ({ group }) => this.#faults.elected(group)
@@ -179,6 +182,7 @@ class Run {
     this.#cluster.away = away
     this.#healedAtMs = this.#cluster.simulation.nowMs
     this.#faults.healAll(away, this.#chooseBridge(away))
+    if (this.#damages.beyond.length === 0) this.#operator.begin()
     this.#cluster.probes.stop()
     const { deliveryTimeoutMs } = this.#plan.settings
     const settled = () =>

@@ -115,6 +115,7 @@ export class SimulatedNode {
     this.crash('power')
   }
 
+  /** The machine is there again, or another one in its place. */
   callBack(): void {
     this.#left = false
   }
