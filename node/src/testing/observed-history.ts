@@ -1,11 +1,12 @@
 // What the clients of a test cluster were promised and what they read, as a history for the checkers of
 // the laboratory. A send is known by its place once it is acknowledged: values of users may repeat. Only
 // what holds of any program is judged: nobody must read everything, and many readers begin anywhere.
-import { QuorateError } from '@quorate/protocol'
+import { QuorateError, type TopicSummary } from '@quorate/protocol'
 import type { AnomalyName } from '../laboratory/history/anomaly.ts'
 import { checkHistory } from '../laboratory/history/check-history.ts'
 import type { History } from '../laboratory/history/event.ts'
 import { HistoryRecorder } from '../laboratory/history/recorder.ts'
+import type { PromisedTopic } from './kept-promises.ts'
 
 interface Place {
   readonly topic: string
@@ -32,16 +33,20 @@ interface Send {
   outcome: 'acked' | 'failed' | 'unknown'
   partition: number
   offset: number
+  /** See `contentOf`; undefined until its bytes are made. */
+  content: string | undefined
 }
 
-/** True only of readers that read everything. */
+/** True only of readers that read everything; kept-promises.ts judges the same by the disks. */
 const notJudged: ReadonlySet<AnomalyName> = new Set(['lost-write', 'unseen'])
 
 export class ObservedHistory {
   readonly #nowMs: () => number
   readonly #observed: Observed[] = []
-  readonly #partitions = new Map<string, number>()
-  readonly #created = new Set<string>()
+  /** Topics that are judged. */
+  readonly #topics = new Map<string, TopicSummary>()
+  /** Names that were ever used, with the id of the first topic of that name. */
+  readonly #created = new Map<string, number>()
   #sends = 0
   #names = 0
 
@@ -56,10 +61,17 @@ export class ObservedHistory {
   }
 
   /** A name that is used again is not judged: the offsets of two topics cannot be told apart. */
-  topicCreated(topic: string, partitions: number): void {
-    if (this.#created.has(topic)) this.#partitions.delete(topic)
-    else this.#partitions.set(topic, partitions)
-    this.#created.add(topic)
+  topicCreated(summary: TopicSummary): void {
+    const { topic, topicId } = summary
+    const first = this.#created.get(topic)
+    if (first === undefined) this.#topics.set(topic, summary)
+    else if (first !== topicId) this.#topics.delete(topic)
+    this.#created.set(topic, first ?? topicId)
+  }
+
+  /** Somebody wants it deleted: what it held may be gone from now on. */
+  topicDeleted(topic: string): void {
+    this.#topics.delete(topic)
   }
 
   send(producer: string, topic: string): Send {
@@ -72,6 +84,7 @@ export class ObservedHistory {
       outcome: 'unknown',
       partition: -1,
       offset: -1,
+      content: undefined,
     }
     this.#observed.push({ kind: 'send', send })
     return send
@@ -102,9 +115,27 @@ export class ObservedHistory {
       .map(({ name, text }) => `${name}: ${text}`)
   }
 
+  /** What clients were promised about the records of each topic. */
+  promises(): readonly PromisedTopic[] {
+    return [...this.#topics.values()].map(({ topic, topicId, replicas }) => {
+      const known = new Map<number, number>()
+      const sends: Send[] = []
+      const learn = ({ partition, offset }: Omit<Place, 'topic'>): void => {
+        known.set(partition, Math.max(offset, known.get(partition) ?? -1))
+      }
+      for (const each of this.#observed) {
+        if (each.kind === 'read' && each.place.topic === topic) learn(each.place)
+        if (each.kind !== 'send' || each.send.topic !== topic) continue
+        sends.push(each.send)
+        if (each.send.outcome === 'acked') learn(each.send)
+      }
+      return { topic, topicId, replicas, sends, known }
+    })
+  }
+
   /** Topics that were made by a client, with all that was observed of them. */
   #history(): History {
-    const topics = [...this.#partitions].map(([topic, partitions]) => ({
+    const topics = [...this.#topics.values()].map(({ topic, partitions }) => ({
       topic,
       partitions,
       dense: true,
@@ -118,7 +149,7 @@ export class ObservedHistory {
     const indexes = new Map<Send, number>()
     for (const each of this.#observed) {
       const topic = each.kind === 'read' ? each.place.topic : each.send.topic
-      if (this.#partitions.has(topic)) this.#add(recorder, each, indexes, values)
+      if (this.#topics.has(topic)) this.#add(recorder, each, indexes, values)
     }
     return recorder
   }
@@ -126,7 +157,7 @@ export class ObservedHistory {
   /** A record that was read and whose send nobody saw acknowledged: somebody has sent it. */
   #addUnknown(recorder: HistoryRecorder, key: string, value: string): void {
     const topic = key.slice(0, key.indexOf('/'))
-    if (this.#partitions.has(topic)) recorder.invoke('send', `of ${value}`, 0, { topic, value })
+    if (this.#topics.has(topic)) recorder.invoke('send', `of ${value}`, 0, { topic, value })
   }
 
   #add(

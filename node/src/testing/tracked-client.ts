@@ -5,11 +5,14 @@ import {
   Client,
   Producer,
   RecordStream,
+  type SendOptions,
   type SendResult,
   type StreamRecord,
+  type Topic,
   type TopicSummary,
 } from '@quorate/client'
 import type { ObservedHistory } from './observed-history.ts'
+import { contentOf } from './stored-records.ts'
 
 export interface ClientWatch {
   track<Result>(what: string, promise: Promise<Result>): Promise<Result>
@@ -17,6 +20,9 @@ export interface ClientWatch {
   topic(topic: TopicSummary): void
   readonly history: ObservedHistory
 }
+
+/** Values of any topic. */
+type SendCall = [topic: Topic<unknown>, value: unknown, options?: SendOptions]
 
 const parts = [Client, Admin, Producer, RecordStream] as const
 
@@ -35,16 +41,9 @@ export function trackedClient(client: Client, name: string, watch: ClientWatch):
 
   /** Notes what the client is promised and what it reads. */
   const observe = (part: object, key: PropertyKey, given: unknown[], result: unknown): void => {
-    const topicName = (given[0] as { readonly name?: string } | undefined)?.name ?? ''
-    if (result instanceof RecordStream) topics.set(result, topicName)
+    if (result instanceof RecordStream) topics.set(result, nameOfTopic(given[0]))
     else if (part instanceof Admin && key === 'createTopic') {
       ;(result as Promise<TopicSummary>).then(watch.topic, () => {})
-    } else if (part instanceof Producer && key === 'send') {
-      const send = history.send(nameOf(part), topicName)
-      ;(result as Promise<SendResult>).then(
-        ({ partition, offset }) => history.acked(send, partition, offset),
-        (error: unknown) => history.refused(send, error),
-      )
     } else if (part instanceof RecordStream && key === 'next') {
       ;(result as Promise<IteratorResult<StreamRecord<unknown>, undefined>>).then(
         ({ value }) => {
@@ -58,6 +57,20 @@ export function trackedClient(client: Client, name: string, watch: ClientWatch):
     }
   }
 
+  /** A send, noted with the bytes that it stores. */
+  const send = (part: Producer, [topic, value, options]: SendCall): Promise<SendResult> => {
+    const noted = history.send(nameOf(part), nameOfTopic(topic))
+    const shown = withCodec(topic, (bytes) => {
+      noted.content = contentOf(bytes)
+    })
+    const result = part.send(shown, value, options)
+    result.then(
+      ({ partition, offset }) => history.acked(noted, partition, offset),
+      (error: unknown) => history.refused(noted, error),
+    )
+    return result
+  }
+
   const tracked = <Part extends object>(part: Part, path: string): Part => {
     const known = proxies.get(part) as Part | undefined
     if (known !== undefined) return known
@@ -68,6 +81,12 @@ export function trackedClient(client: Client, name: string, watch: ClientWatch):
         const call = `${path}.${String(key)}`
         if (typeof value !== 'function') return wrapped(value, call)
         return (...given: unknown[]): unknown => {
+          if (target instanceof Producer && key === 'send') {
+            return wrapped(send(target, given as SendCall), call)
+          }
+          if (target instanceof Admin && key === 'deleteTopic') {
+            history.topicDeleted(nameOfTopic(given[0]))
+          }
           const result: unknown = value.apply(target, given)
           observe(target, key, given, result)
           return wrapped(result, call)
@@ -85,4 +104,23 @@ export function trackedClient(client: Client, name: string, watch: ClientWatch):
   }
 
   return tracked(client, name)
+}
+
+function nameOfTopic(given: unknown): string {
+  return typeof given === 'string' ? given : ((given as { name?: string } | null)?.name ?? '')
+}
+
+/** The same topic, whose codec shows what it makes of a value. */
+function withCodec(topic: Topic<unknown>, show: (bytes: Uint8Array) => void): Topic<unknown> {
+  const codec = (topic as Topic<unknown> | undefined)?.codec
+  if (codec === undefined) return topic
+  const showing: typeof codec = {
+    encode: (value) => {
+      const bytes = codec.encode(value)
+      show(bytes)
+      return bytes
+    },
+    decode: (bytes) => codec.decode(bytes),
+  }
+  return Object.create(topic, { codec: { value: showing } }) as Topic<unknown>
 }

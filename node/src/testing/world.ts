@@ -5,14 +5,16 @@ import { eventClass, type SimulatedHost } from '@quorate/actors/testing'
 import type { TopicSummary } from '@quorate/client'
 import { SimulatedCluster } from '../laboratory/cluster/cluster.ts'
 import { Damages } from '../laboratory/cluster/damage.ts'
-import type { SimulatedNode } from '../laboratory/cluster/simulated-node.ts'
+import { dataFolder, type SimulatedNode } from '../laboratory/cluster/simulated-node.ts'
 import type { FileKind } from '../laboratory/plan/fault-table.ts'
 import type { Plan } from '../laboratory/plan/plan.ts'
 import { deliveries, usualTiming } from '../laboratory/plan/plan-menu.ts'
 import { groupKey, metadataGroup, parseGroupKey } from '../storage/log-entry.ts'
 import { invalid } from './invalid.ts'
+import { brokenPromises } from './kept-promises.ts'
 import { ObservedHistory } from './observed-history.ts'
 import { Partitions } from './partitions.ts'
+import { storedRecords } from './stored-records.ts'
 import { TestClusterError } from './test-cluster-error.ts'
 import { Timeline } from './timeline.ts'
 import { type ProcessFunction, type ProcessOptions, UserProcess } from './user-process.ts'
@@ -73,7 +75,19 @@ export class World {
 
   /** Guarantees that the cluster has broken, by its disks and logs and by what its clients saw. */
   violations(): readonly string[] {
-    return [...this.cluster.violations, ...this.history.violations()]
+    const { cluster, history } = this
+    return [...cluster.violations, ...history.violations(), ...this.#brokenPromises()]
+  }
+
+  #brokenPromises(): readonly string[] {
+    const topics = this.history.promises().filter(({ sends }) => sends.length > 0)
+    if (topics.length === 0) return []
+    const stored = storedRecords(
+      this.cluster.nodes.map(({ disk }) => disk),
+      dataFolder,
+    )
+    const damaged = new Set(this.#damages.done.map(({ node }) => node))
+    return brokenPromises(topics, stored, damaged.size)
   }
 
   // ── who is there ───────────────────────────────────────────────────────────────────────────
@@ -111,9 +125,9 @@ export class World {
     return added
   }
 
-  topicKnown({ topic, topicId, partitions }: TopicSummary): void {
-    this.#topicIds.set(topic, topicId)
-    this.history.topicCreated(topic, partitions)
+  topicKnown(summary: TopicSummary): void {
+    this.#topicIds.set(summary.topic, summary.topicId)
+    this.history.topicCreated(summary)
   }
 
   /** Who was elected last; undefined before the first election. */

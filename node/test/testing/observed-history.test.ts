@@ -1,6 +1,12 @@
-import { QuorateError } from '@quorate/protocol'
+import { QuorateError, type TopicSummary } from '@quorate/protocol'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { ObservedHistory } from '../../src/testing/observed-history.ts'
+
+const unbounded = { retentionMs: -1, retentionBytes: -1, segmentBytes: 65_536, segmentMs: -1 }
+
+function summary(topicId: number): TopicSummary {
+  return { topic: 't', topicId, partitions: 1, replicas: 3, ...unbounded }
+}
 
 let nowMs = 0
 let history: ObservedHistory
@@ -8,7 +14,7 @@ let history: ObservedHistory
 beforeEach(() => {
   nowMs = 0
   history = new ObservedHistory(() => nowMs)
-  history.topicCreated('t', 1)
+  history.topicCreated(summary(1))
 })
 
 function acked(producer: string, offset: number): void {
@@ -68,7 +74,10 @@ describe('what clients observe', () => {
     history.refused(refused, new QuorateError('QUORATE_CLOSED', 'x', { outcome: 'not-applied' }))
     acked('p', 0)
     acked('q', 0)
-    history.topicCreated('t', 1)
+    expect(history.violations()).not.toEqual([])
+    history.topicCreated(summary(1))
+    expect(history.violations()).not.toEqual([])
+    history.topicCreated(summary(2))
     expect(history.violations()).toEqual([])
   })
 })
