@@ -4,12 +4,12 @@
 import type { Duration } from '@quorate/client'
 import { durationMs } from '@quorate/client/testing'
 import { ChaosFailure, type ChaosFailureParts } from './chaos-failure.ts'
+import { failureKind } from './failure-kind.ts'
 import { type Fault, type FaultPlan, parseFaultPlan } from './fault.ts'
 import { type FaultOptions, planOfSeed } from './fault-arbitrary.ts'
 import { firstFaultCursor, simplerFaults } from './fault-shrink.ts'
 import { invalid } from './invalid.ts'
 import { TestCluster } from './test-cluster.ts'
-import { TestClusterError } from './test-cluster-error.ts'
 import type { TimelineEntry } from './timeline.ts'
 import { drawSeed, nodeTurns } from './turns-node.ts'
 
@@ -120,6 +120,7 @@ async function shrink(
   limitMs: number,
 ): Promise<{ outcome: Outcome; runs: number; done: boolean }> {
   const deadlineMs = nodeTurns.realMs() + limitMs
+  const kind = failureKind(failing.error)
   let smallest = failing
   let cursor = firstFaultCursor
   let runs = 0
@@ -129,17 +130,11 @@ async function shrink(
       if (nodeTurns.realMs() >= deadlineMs) return { outcome: smallest, runs, done: false }
       const outcome = await runOnce(scenario, { ...before.plan, faults })
       runs += 1
-      if (!outcome.failed || kindOf(outcome.error) !== kindOf(failing.error)) continue
+      if (!outcome.failed || failureKind(outcome.error) !== kind) continue
       smallest = outcome
       cursor = next
       break
     }
     if (smallest === before) return { outcome: smallest, runs, done: true }
   }
-}
-
-/** A smaller plan must not fail for another reason. */
-function kindOf(error: unknown): string {
-  if (error instanceof TestClusterError) return error.reason
-  return error instanceof Error ? error.name : typeof error
 }

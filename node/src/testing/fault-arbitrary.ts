@@ -48,6 +48,7 @@ const kindWeights: Readonly<Record<FaultKind, number>> = {
   partition: 2,
   skewClock: 1,
   corrupt: 1,
+  fillDisk: 1,
 }
 
 /** How often each role is hit, by a fault that can hit it. */

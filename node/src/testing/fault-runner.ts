@@ -77,6 +77,10 @@ export class FaultRunner {
       case 'corrupt':
         world.corrupt(name, 'any', `${fault.atMs}/${fault.target}`)
         break
+      case 'fillDisk':
+        world.fillDisk(name)
+        this.#undoLater(fault, () => world.freeDisk(name))
+        break
     }
   }
 

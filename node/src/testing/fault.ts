@@ -40,6 +40,10 @@ export const faultTable = {
     targets: ['node', 'leader'],
     meaning: 'one bit of one of its files changes, within what the cluster survives',
   },
+  fillDisk: {
+    targets: ['node', 'leader'],
+    meaning: 'its disk is full for `forMs`: its files cannot grow',
+  },
 } as const satisfies Readonly<Record<string, FaultRow>>
 
 /** What can happen. */

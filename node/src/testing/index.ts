@@ -13,6 +13,7 @@ export { TestClusterError, type TestClusterReason } from './test-cluster-error.t
 export type {
   CorruptOptions,
   CrashOptions,
+  FillDiskOptions,
   PauseOptions,
   ProcessHandle,
   TestClusterOptions,

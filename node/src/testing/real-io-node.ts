@@ -1,7 +1,10 @@
-// Notices a process of the user that waits for something outside the simulation: a real timer, a
-// socket, a file. Its run would depend on the machine then. Node tells of each such resource when it
-// is made; the process it belongs to is known by the asynchronous context it was made in.
+// Notices a process of the user that uses something outside the simulation: a real timer, a socket, a
+// file, a clock, randomness. Its run would depend on the machine then. Node tells of each such resource
+// when it is made, real-entropy-node.ts of looks at clocks; the process it belongs to is known by the
+// asynchronous context.
 import { AsyncLocalStorage, createHook } from 'node:async_hooks'
+import { watchEntropy } from './real-entropy-node.ts'
+import { isOfPackage, nearestPlace } from './stack-place.ts'
 
 /** Kinds of resources as Node names them, and what to say about each. */
 const kinds: Readonly<Record<string, string>> = {
@@ -38,22 +41,26 @@ let enabled = false
 export function watchRealIo(start: () => void, used: Watched['used']): void {
   if (!enabled) {
     enabled = true
-    createHook({ init: (_id, kind) => noteUse(kind) }).enable()
+    createHook({ init: (_id, kind) => noteResource(kind) }).enable()
   }
+  watchEntropy(noteEntropy)
   watched.run({ used }, start)
 }
 
-function noteUse(kind: string): void {
-  const watch = watched.getStore()
-  if (watch === undefined) return
+function noteResource(kind: string): void {
   const what = kinds[kind]
-  // The place of the call, without this function and the hook.
-  if (what !== undefined) watch.used(what, placeOf(new Error().stack ?? ''))
+  if (what === undefined) return
+  watched.getStore()?.used(what, placeOfCall() ?? 'an unknown place')
 }
 
-/** The first line of a stack that is no part of Node or of this file. */
-function placeOf(stack: string): string {
-  const lines = stack.split('\n').slice(1)
-  const own = lines.find((line) => !/node:|real-io-node/.test(line))
-  return own?.trim().replace(/^at /, '') ?? 'an unknown place'
+/** Packages look at clocks for their logs: only code of the user itself counts. */
+function noteEntropy(what: string): void {
+  const watch = watched.getStore()
+  if (watch === undefined) return
+  const where = placeOfCall()
+  if (where !== undefined && !isOfPackage(where)) watch.used(what, where)
+}
+
+function placeOfCall(): string | undefined {
+  return nearestPlace(new Error().stack ?? '')
 }

@@ -5,7 +5,7 @@ export const testClusterReasons = {
   'not-true': 'the condition of `until` was not true in time',
   'process-failed': 'the function of a process threw; `cause` is what',
   'not-simulated':
-    'a process used a timer, a socket, a file or something else that is not simulated',
+    'a process used a timer, a socket, a file, a clock or something else that is not simulated',
   violated: 'the cluster broke a guarantee: a defect of quorate; please report it with the seed',
 } as const
 

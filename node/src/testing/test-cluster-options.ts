@@ -38,6 +38,12 @@ export interface CorruptOptions {
   readonly file?: FileKind
 }
 
+/** Options of `fillDisk`. */
+export interface FillDiskOptions {
+  /** Has room again by itself after that much virtual time. Default: when `freeDisk` is called. */
+  readonly for?: Duration
+}
+
 /** Options of `until`. */
 export interface UntilOptions {
   /** Virtual time it may take. Default `'30s'`. */

@@ -1,13 +1,10 @@
 // A whole cluster in the process of a test, with the user's own programs beside it, on
 // simulated time, network and disks. This file gives world.ts its promises: each verb happens at once
-// in virtual time, and time passes only while the test waits (driver.ts).
+// in virtual time, and time passes only while the test waits (test-waits.ts).
 import type { Host, Random } from '@quorate/actors'
-import { eventClass } from '@quorate/actors/testing'
 import type { Client, Duration } from '@quorate/client'
 import { durationMs } from '@quorate/client/testing'
-import { QuorateError } from '@quorate/protocol'
 import { fileKinds } from '../laboratory/plan/fault-table.ts'
-import { Driver, stuckMs } from './driver.ts'
 import { type Fault, parseFault } from './fault.ts'
 import { FaultRunner } from './fault-runner.ts'
 import { invalid } from './invalid.ts'
@@ -17,16 +14,16 @@ import { TestClusterError } from './test-cluster-error.ts'
 import type {
   CorruptOptions,
   CrashOptions,
+  FillDiskOptions,
   PauseOptions,
   ProcessHandle,
   TestClusterOptions,
   UntilOptions,
 } from './test-cluster-options.ts'
+import { TestWaits } from './test-waits.ts'
 import type { TimelineEntry } from './timeline.ts'
-import { nodeTurns } from './turns-node.ts'
 import { userHost, userNetwork } from './user-host.ts'
 import type { ProcessFunction, ProcessOptions } from './user-process.ts'
-import { Waits } from './waits.ts'
 import { World } from './world.ts'
 
 const untilEveryMs = 10
@@ -37,13 +34,9 @@ export class TestCluster implements AsyncDisposable {
   /** Gives every random choice of the run. */
   readonly seed: number
   readonly #world: World
-  readonly #driver: Driver
-  readonly #waits: Waits
+  readonly #waits: TestWaits
   readonly #host: Host
   readonly #random: Random
-  /** Something that failed while the test did not wait. */
-  #failure: unknown
-  #closed = false
   #clients = 0
   #damages = 0
   #wasUnderFaults = false
@@ -53,31 +46,17 @@ export class TestCluster implements AsyncDisposable {
     const { nodes, seed, time } = options
     this.seed = seed
     this.#world = new World(nodes, seed, {
-      touch: () => this.#driver.touch(),
+      touch: () => this.#waits.touch(),
       guard: (process, start) => {
         if (time === 'real') start()
-        else watchRealIo(start, (what, where) => this.#usedReal(process, what, where))
+        else watchRealIo(start, (what, where) => this.#waits.usedReal(process, what, where))
       },
-      failed: (error) => this.#fail(error),
+      failed: (error) => this.#waits.fail(error),
     })
     this.#world.form()
     const { simulation } = this.#world.cluster
-    this.#waits = new Waits({
-      nowMs: () => simulation.nowMs,
-      began: () => this.#driver.wake(),
-      settled: () => {
-        this.#driver.progress()
-        return true
-      },
-    })
-    this.#driver = new Driver(simulation, nodeTurns, time, {
-      waiting: () => this.#waits.waiting,
-      timed: () => this.#waits.timed,
-      stuck: () => this.#fail(this.#stuck()),
-      broke: (error) => this.#fail(error),
-    })
-    const touch = () => this.#driver.touch()
-    this.#host = userHost(simulation.host('test'), touch)
+    this.#waits = new TestWaits(this.#world, time)
+    this.#host = userHost(simulation.host('test'), this.#waits.touch)
     const { random } = simulation
     this.#random = { integer: (purpose, bound) => random.integer(`test/${purpose}`, bound) }
   }
@@ -104,19 +83,19 @@ export class TestCluster implements AsyncDisposable {
    * is for `partition`. Rejects with QUORATE_CONNECTION_FAILED when no node can be reached.
    */
   connect(name?: string): Promise<Client> {
-    return this.#track('connect', async () => {
+    return this.#waits.track('connect', async () => {
       this.#clients += 1
       const own = name ?? `client${this.#clients}`
       const { network, addresses: servers } = this.#world.cluster
       const machine = this.#world.addClient(own)
-      const touch = () => this.#driver.touch()
+      const { touch } = this.#waits
       const { random } = this.#world.cluster.simulation
       return simulatedClient(own, {
         servers,
         host: userHost(machine, touch),
         random: { integer: (purpose, bound) => random.integer(`${own}/${purpose}`, bound) },
         links: userNetwork(network.host(own, machine), touch),
-        track: (what, promise) => this.#track(what, () => promise),
+        track: (what, promise) => this.#waits.track(what, () => promise),
         topic: (topic) => this.#world.topicKnown(topic),
         history: this.#world.history,
       })
@@ -129,7 +108,7 @@ export class TestCluster implements AsyncDisposable {
    * is given.
    */
   process(name: string, run: ProcessFunction, options: ProcessOptions = {}): ProcessHandle {
-    if (this.#closed) throw closed()
+    this.#waits.refuseClosed()
     const added = this.#world.addProcess(name, run, options)
     const { values } = added
     return {
@@ -157,7 +136,7 @@ export class TestCluster implements AsyncDisposable {
    * group is cut off from everybody else. Groups are names of nodes, processes and clients.
    */
   partition(group: string | readonly string[], others?: string | readonly string[]): Promise<void> {
-    return this.#act('partition', () => {
+    return this.#waits.act('partition', () => {
       const known = (names: string | readonly string[]) =>
         [names].flat().map((name) => this.#world.known(name))
       const rest = others === undefined ? undefined : known(others)
@@ -169,7 +148,7 @@ export class TestCluster implements AsyncDisposable {
 
   /** Ends all partitions. */
   heal(): Promise<void> {
-    return this.#act('heal', () => {
+    return this.#waits.act('heal', () => {
       this.#world.partitions.heal()
       this.#world.note('the network is whole')
     })
@@ -178,7 +157,7 @@ export class TestCluster implements AsyncDisposable {
   /** Kills a node or a process. What does not run is left as it is. */
   crash(name: string, options: CrashOptions = {}): Promise<void> {
     const how = options.power === true ? 'power' : 'kill'
-    return this.#act('crash', () => this.#world.crash(name, how))
+    return this.#waits.act('crash', () => this.#world.crash(name, how))
   }
 
   /**
@@ -186,7 +165,7 @@ export class TestCluster implements AsyncDisposable {
    * signal aborted. Resolves when it has ended.
    */
   async stop(name: string): Promise<void> {
-    const stopping = this.#track('stop', async () => {
+    const stopping = this.#waits.track('stop', async () => {
       const machine = this.#world.machine(name)
       if (!machine.running) return
       this.#world.note(`${name} is told to stop`)
@@ -198,12 +177,12 @@ export class TestCluster implements AsyncDisposable {
 
   /** Starts a node or a process; one that still runs is killed before. Does not wait for it. */
   restart(name: string): Promise<void> {
-    return this.#act('restart', () => this.#world.restart(name))
+    return this.#waits.act('restart', () => this.#world.restart(name))
   }
 
   /** A node or a process stands still, as under SIGSTOP, while all clocks go on. */
   pause(name: string, options: PauseOptions = {}): Promise<void> {
-    return this.#act('pause', () => {
+    return this.#waits.act('pause', () => {
       const forMs = options.for === undefined ? undefined : durationMs('for', options.for)
       this.#world.pause(name)
       if (forMs !== undefined) this.#world.after(forMs, () => this.#world.resume(name))
@@ -212,7 +191,7 @@ export class TestCluster implements AsyncDisposable {
 
   /** Ends a pause: what waited meanwhile happens at once. */
   resume(name: string): Promise<void> {
-    return this.#act('resume', () => this.#world.resume(name))
+    return this.#waits.act('resume', () => this.#world.resume(name))
   }
 
   /**
@@ -220,7 +199,7 @@ export class TestCluster implements AsyncDisposable {
    * when every such change would lose what no other node holds: that no cluster survives.
    */
   corrupt(node: string, options: CorruptOptions = {}): Promise<string> {
-    return this.#act('corrupt', () => {
+    return this.#waits.act('corrupt', () => {
       const { file = 'any' } = options
       if (!fileKinds.includes(file)) throw invalid(`file ${String(file)}: ${fileKinds.join(', ')}`)
       this.#damages += 1
@@ -230,9 +209,23 @@ export class TestCluster implements AsyncDisposable {
     })
   }
 
+  /** The disk of a node takes no more: whatever would make its files larger fails, until `freeDisk`. */
+  fillDisk(node: string, options: FillDiskOptions = {}): Promise<void> {
+    return this.#waits.act('fillDisk', () => {
+      const forMs = options.for === undefined ? undefined : durationMs('for', options.for)
+      this.#world.fillDisk(node)
+      if (forMs !== undefined) this.#world.after(forMs, () => this.#world.freeDisk(node))
+    })
+  }
+
+  /** The disk of a node has room again. */
+  freeDisk(node: string): Promise<void> {
+    return this.#waits.act('freeDisk', () => this.#world.freeDisk(node))
+  }
+
   /** The calendar of a node, process or client jumps, ahead or (`-5_000`) back, and stays so. */
   skewClock(name: string, byMs: number): Promise<void> {
-    return this.#act('skewClock', () => {
+    return this.#waits.act('skewClock', () => {
       if (!Number.isSafeInteger(byMs)) throw invalid(`byMs is ${byMs}, no whole milliseconds`)
       this.#world.skewClock(name, byMs)
     })
@@ -249,10 +242,10 @@ export class TestCluster implements AsyncDisposable {
     const checked = faults.map((fault, position) => parseFault(fault, `faults[${position}]`))
     this.#wasUnderFaults = true
     const runner = new FaultRunner(this.#world)
-    await this.#act('underFaults', () => runner.start(checked))
+    await this.#waits.act('underFaults', () => runner.start(checked))
     const result = await work()
     while (!runner.over) await this.advance(untilEveryMs)
-    await this.#act('underFaults', () => runner.end())
+    await this.#waits.act('underFaults', () => runner.end())
     return result
   }
 
@@ -265,7 +258,7 @@ export class TestCluster implements AsyncDisposable {
 
   /** Lets virtual time pass: milliseconds, or a text such as `'10s'`. */
   advance(time: Duration): Promise<void> {
-    return this.#track(
+    return this.#waits.track(
       'advance',
       () => {
         const ms = durationMs('time', time)
@@ -297,7 +290,7 @@ export class TestCluster implements AsyncDisposable {
     for (;;) {
       if (await condition()) return
       if (this.#world.nowMs >= untilMs) {
-        const message = `until: not true after ${within}${this.#whoWaits()}`
+        const message = `until: not true after ${within}${this.#waits.whoWaits()}`
         throw new TestClusterError('not-true', message)
       }
       await this.advance(untilEveryMs)
@@ -323,13 +316,9 @@ export class TestCluster implements AsyncDisposable {
 
   /** Ends everything at once. Rejects with a failure nobody has heard of yet. Again is fine. */
   async close(): Promise<void> {
-    if (this.#closed) return
-    this.#closed = true
-    this.#driver.stop()
-    this.#waits.silence()
+    if (this.#waits.closed) return
+    const failure = this.#waits.close()
     for (const each of this.#world.processes) each.crash()
-    const failure = this.#failure
-    this.#failure = undefined
     if (failure !== undefined) throw failure
     this.check()
   }
@@ -338,63 +327,4 @@ export class TestCluster implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
-
-  /** Does something in the simulation, as its next event. */
-  #act<Result>(what: string, run: () => Result): Promise<Result> {
-    const { simulation } = this.#world.cluster
-    const event = () =>
-      new Promise<Result>((resolve, reject) => {
-        const act = (): void => {
-          this.#driver.touch()
-          try {
-            resolve(run())
-          } catch (error) {
-            reject(error)
-          }
-        }
-        simulation.at(simulation.nowMs, eventClass.fault, act)
-      })
-    return this.#track(what, event)
-  }
-
-  #track<Result>(
-    what: string,
-    start: () => Promise<Result>,
-    options: { readonly timed?: boolean } = {},
-  ): Promise<Result> {
-    if (this.#closed) return Promise.reject(closed())
-    const failure = this.#failure
-    this.#failure = undefined
-    if (failure !== undefined) return Promise.reject(failure)
-    try {
-      return this.#waits.track(what, start(), options)
-    } catch (error) {
-      return Promise.reject(error)
-    }
-  }
-
-  #fail(error: unknown): void {
-    if (this.#waits.waiting) this.#waits.fail(error)
-    else this.#failure ??= error
-  }
-
-  #usedReal(process: string, what: string, where: string): void {
-    if (this.#closed) return
-    const message = `process ${process} used ${what}, which is not simulated, at ${where}`
-    this.#fail(new TestClusterError('not-simulated', message))
-  }
-
-  #stuck(): TestClusterError {
-    const message = `nothing the test waits for (${this.#waits.text}) has happened for ${stuckMs / 60_000} minutes of virtual time`
-    return new TestClusterError('stuck', message + this.#whoWaits())
-  }
-
-  #whoWaits(): string {
-    const lines = this.#world.processes.map(({ name, state }) => `\n  ${name} ${state}`)
-    return `; seed ${this.seed}${lines.join('')}`
-  }
-}
-
-function closed(): QuorateError {
-  return new QuorateError('QUORATE_CLOSED', 'test cluster')
 }

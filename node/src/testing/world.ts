@@ -231,6 +231,17 @@ export class World {
     return undefined
   }
 
+  fillDisk(name: string): void {
+    const { disk } = this.node(name)
+    disk.capacityBytes = disk.usedBytes()
+    this.note(`the disk of ${name} is full`)
+  }
+
+  freeDisk(name: string): void {
+    this.node(name).disk.capacityBytes = Number.POSITIVE_INFINITY
+    this.note(`the disk of ${name} has room`)
+  }
+
   /** Runs something after that much virtual time. */
   after(ms: number, run: () => void): void {
     const { simulation } = this.cluster
@@ -283,7 +294,8 @@ function planOf(nodes: 1 | 3 | 5, seed: number): Plan {
       splitPerMille: 0,
       diskMinMs: 0,
       diskMaxMs: 1,
-      walFileBytes: 256 * 1024,
+      // The largest batch a client may send fits in.
+      walFileBytes: 1_152 * 1024,
       segmentBytes: 64 * 1024,
       retentionBytes: 0,
       cacheBytesMax: 1024 * 1024,

@@ -17,6 +17,7 @@ const files: Readonly<Record<string, string>> = {
   CrashOptions: 'test-cluster-options',
   PauseOptions: 'test-cluster-options',
   CorruptOptions: 'test-cluster-options',
+  FillDiskOptions: 'test-cluster-options',
   UntilOptions: 'test-cluster-options',
   ProcessContext: 'user-process',
   ProcessOptions: 'user-process',

@@ -88,6 +88,16 @@ describe('a chaos run', () => {
     expect(failure.cause).toMatchObject({ message: 'always' })
   })
 
+  test('made smaller does not slip from one assertion to another', async () => {
+    const scenario: Scenario = async (c, list) => {
+      await c.underFaults(list, () => {})
+      if (list.length > 1) expect(list.length).toBe(0)
+      expect(list.length).toBe(0)
+    }
+    const failure = await failureOf(scenario, { seed: 5, nodes: 1, faults: { kinds: ['pause'] } })
+    expect(failure.plan.faults).toHaveLength(2)
+  })
+
   test('of a scenario that does nothing under faults is refused', async () => {
     await expect(runChaos('idle', async () => {}, { seed: 1, nodes: 1 })).rejects.toThrow(
       /has not called c.underFaults/,
@@ -119,6 +129,7 @@ const expected: Readonly<
   partition: ['client:0', /^client1 cut off from everybody$/, /^client1 is reached again$/],
   skewClock: ['process:3', /^the clock of worker jumps by 7000 ms$/, /jumps by -7000 ms$/],
   corrupt: ['leader:metadata', /^a bit of \/data\/.* of n\d changes$/, /./],
+  fillDisk: ['node:0', /^the disk of n1 is full$/, /^the disk of n1 has room$/],
 }
 
 describe('faults', () => {

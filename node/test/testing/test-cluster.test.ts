@@ -101,6 +101,40 @@ describe('a fault', () => {
     await expect(c.crash('me')).rejects.toThrow(/a client of the test itself/)
   })
 
+  test('fills a disk: what the node leads takes no records until there is room', async () => {
+    await using c = await testCluster({ seed: 17 })
+    const q = await withOrders(c)
+    const producer = q.producer()
+    await c.fillDisk(await c.leader(orders, 0))
+    await c.advance('2s')
+    let stored = false
+    const send = producer.send(orders, { id: 'x', amount: 1 }, { partition: 0 }).then(() => {
+      stored = true
+    })
+    await c.advance('10s')
+    expect(stored).toBe(false)
+    await c.freeDisk(await c.leader(orders, 0))
+    await send
+    await expect(c.fillDisk('client1')).rejects.toThrow(/client1 is no node/)
+  })
+
+  test('that fills a disk for a while ends by itself', async () => {
+    await using c = await testCluster({ seed: 18, nodes: 1 })
+    await c.fillDisk('n1', { for: '5s' })
+    const q = await withOrders(c)
+    await c.advance('2s')
+    const before = c.now()
+    await q.producer().send(orders, { id: 'x', amount: 1 })
+    expect(c.now() - before).toBeGreaterThan(2_000)
+  })
+
+  test('does not come of the largest record there may be', async () => {
+    await using c = await testCluster({ seed: 19, nodes: 1 })
+    const q = await withOrders(c)
+    await q.producer().send(topic<string>('orders'), 'x'.repeat(982_000))
+    c.check()
+  })
+
   test('changes a bit of a file: the node finds it and everything can still be read', async () => {
     await using c = await testCluster({ seed: 5 })
     const q = await withOrders(c)
@@ -168,6 +202,40 @@ describe('a process', () => {
     await expect(c.advance('5s')).rejects.toThrow(
       /process impatient used a timer: use `sleep` of its context, which is not simulated, at .*test-cluster\.test\.ts/,
     )
+  })
+
+  test.each([
+    ['Date.now()', 'now', () => Date.now()],
+    ['new Date()', 'now', () => new Date()],
+    ['performance.now()', 'now', () => performance.now()],
+    ['Math.random()', 'random', () => Math.random()],
+    ['crypto.randomUUID()', 'random', () => crypto.randomUUID()],
+  ])('that uses %s is named, with the place', async (call, instead, use) => {
+    await using c = await testCluster({ seed: 8, nodes: 1 })
+    use()
+    c.process('timely', async ({ connect, sleep, now }) => {
+      const q = await connect()
+      await q.admin.createTopic('t')
+      await sleep('1s')
+      await Promise.resolve()
+      expect(new Date(now())).toBeInstanceOf(Date)
+      use()
+    })
+    await expect(c.advance('5s')).rejects.toMatchObject({
+      reason: 'not-simulated',
+      message: expect.stringMatching(
+        `process timely used ${call.replace('()', '\\(\\)')}: use \`${instead}\` of its context, which is not simulated, at .*test-cluster\\.test\\.ts`,
+      ),
+    })
+  })
+
+  test('may look at real clocks at the pace of the real clock', async () => {
+    await using c = await testCluster({ seed: 8, nodes: 1, time: 'real' })
+    let looked = 0
+    c.process('real', async () => {
+      looked = Date.now()
+    })
+    await c.until(() => looked > 0)
   })
 
   test('has its signal aborted by stop, and time to end', async () => {
