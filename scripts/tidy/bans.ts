@@ -36,8 +36,8 @@ export const bans: readonly Ban[] = [
     name: 'globalThis',
     pattern: /\bglobalThis\b/g,
     files: /\/src\//,
-    // It puts others in the place of clocks and timers.
-    except: /^cluster-tests\/src\/entropy\//,
+    // They put others in the place of clocks and timers.
+    except: /^(?:cluster-tests\/src\/entropy\/|node\/src\/testing\/real-entropy-node\.ts$)/,
     use: 'the interface that was passed in',
   },
   {

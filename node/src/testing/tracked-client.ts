@@ -57,20 +57,6 @@ export function trackedClient(client: Client, name: string, watch: ClientWatch):
     }
   }
 
-  /** A send, noted with the bytes that it stores. */
-  const send = (part: Producer, [topic, value, options]: SendCall): Promise<SendResult> => {
-    const noted = history.send(nameOf(part), nameOfTopic(topic))
-    const shown = withCodec(topic, (bytes) => {
-      noted.content = contentOf(bytes)
-    })
-    const result = part.send(shown, value, options)
-    result.then(
-      ({ partition, offset }) => history.acked(noted, partition, offset),
-      (error: unknown) => history.refused(noted, error),
-    )
-    return result
-  }
-
   const tracked = <Part extends object>(part: Part, path: string): Part => {
     const known = proxies.get(part) as Part | undefined
     if (known !== undefined) return known
@@ -82,7 +68,8 @@ export function trackedClient(client: Client, name: string, watch: ClientWatch):
         if (typeof value !== 'function') return wrapped(value, call)
         return (...given: unknown[]): unknown => {
           if (target instanceof Producer && key === 'send') {
-            return wrapped(send(target, given as SendCall), call)
+            const noted = history.send(nameOf(target), nameOfTopic(given[0]))
+            return wrapped(observedSend(target, given as SendCall, history, noted), call)
           }
           if (target instanceof Admin && key === 'deleteTopic') {
             history.topicDeleted(nameOfTopic(given[0]))
@@ -104,6 +91,24 @@ export function trackedClient(client: Client, name: string, watch: ClientWatch):
   }
 
   return tracked(client, name)
+}
+
+/** A send, noted with the bytes that it stores and with what becomes of it. */
+function observedSend(
+  producer: Producer,
+  [topic, value, options]: SendCall,
+  history: ObservedHistory,
+  noted: ReturnType<ObservedHistory['send']>,
+): Promise<SendResult> {
+  const shown = withCodec(topic, (bytes) => {
+    noted.content = contentOf(bytes)
+  })
+  const result = producer.send(shown, value, options)
+  result.then(
+    ({ partition, offset }) => history.acked(noted, partition, offset),
+    (error: unknown) => history.refused(noted, error),
+  )
+  return result
 }
 
 function nameOfTopic(given: unknown): string {
