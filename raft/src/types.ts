@@ -310,10 +310,7 @@ export type RaftInput<Entry extends RaftEntry> =
     }
   /** Missing entries that are readable again, verified against term and chain. */
   | { readonly type: 'repaired'; readonly entries: readonly Entry[] }
-  /**
-   * These replicas are gone for good: no process will ever run under their ids again, nor be heard.
-   * Adds to those named before; a restarted replica must be told again.
-   */
+  /** Gone for good: nobody will ever speak for them again. Adds to those named before (duty 41). */
   | { readonly type: 'lost'; readonly replicas: readonly ReplicaId[] }
 
 export interface Outgoing<Entry extends RaftEntry> {
