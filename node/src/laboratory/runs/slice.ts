@@ -1,7 +1,15 @@
 // The laboratory's report: a file with one JSON line for each slice, a range of seeds that was run in
 // one go. A slice goes on behind the last seed of its kind, so a long run is made of many short ones.
 // Each line has what runs its seeds again: the commit, and the hash of each.
-import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  unlinkSync,
+} from 'node:fs'
 import { dirname } from 'node:path'
 import { isPlanKind, type PlanKind } from '../plan/plan-kinds.ts'
 import type { Frequency, Tally } from './tally.ts'
@@ -90,14 +98,45 @@ export function nextSeed(slices: readonly Slice[], kind: PlanKind): number {
   return Math.max(1, ...ends)
 }
 
-/** Throws when another run has added some of its seeds meanwhile. */
+/** Throws when another run has added some of its seeds meanwhile: of two runs one gets them. */
 export function appendSlice(file: string, slice: Slice): void {
-  const next = nextSeed(readSlices(file), slice.kind)
-  if (slice.firstSeed < next) {
-    throw new Error(`${file} has ${slice.kind} seeds up to ${next - 1} by now`)
-  }
   mkdirSync(dirname(file), { recursive: true })
-  appendFileSync(file, `${JSON.stringify(slice)}\n`)
+  alone(file, () => {
+    const next = nextSeed(readSlices(file), slice.kind)
+    if (slice.firstSeed < next) {
+      throw new Error(`${file} has ${slice.kind} seeds up to ${next - 1} by now`)
+    }
+    appendFileSync(file, `${JSON.stringify(slice)}\n`)
+  })
+}
+
+const lockEveryMs = 20
+const lockAttemptsMax = 500
+
+/** Runs it while no other process does so with the file; a lock that outlived its run is named. */
+function alone(file: string, run: () => void): void {
+  const lock = `${file}.lock`
+  for (let attempt = 1; !taken(lock); attempt += 1) {
+    if (attempt === lockAttemptsMax) {
+      throw new Error(`${lock} is held by another run; delete it when there is none`)
+    }
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, lockEveryMs)
+  }
+  try {
+    run()
+  } finally {
+    unlinkSync(lock)
+  }
+}
+
+function taken(lock: string): boolean {
+  try {
+    closeSync(openSync(lock, 'wx'))
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    throw error
+  }
 }
 
 export interface Recorded {
