@@ -88,6 +88,22 @@ export const raftMutants: readonly Mutant[] = [
     says: /^(stale-end|end-went-back)/,
   },
   {
+    name: 'late-answer-confirms-reads',
+    bug: 7,
+    harm: 'a late answer to an old heartbeat confirms reads that were asked after it: they are stale',
+    patches: [
+      {
+        file: 'raft/src/leader.ts',
+        find: '  if (message.read > progress.read) {\n    progress.read = message.read\n',
+        replace:
+          '  if (leadership.reads.position > progress.read) {\n' +
+          '    progress.read = leadership.reads.position\n',
+      },
+    ],
+    budget: { plans: 150, cpuSeconds: 300 },
+    says: /^(stale-end|end-went-back)/,
+  },
+  {
     name: 'older-log-elected',
     harm: 'a replica with an older log is elected over those that have what was acked',
     patches: [

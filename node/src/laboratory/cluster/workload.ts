@@ -269,7 +269,8 @@ export class Workload {
     if (!this.#sending) return
     const { simulation, plan } = this.#cluster
     const { partitions } = plan.workload
-    const asked = Math.floor(simulation.nowMs / positionEveryMs)
+    const { endsEveryMs = positionEveryMs } = plan.workload
+    const asked = Math.floor(simulation.nowMs / endsEveryMs)
     const partition = (asked + number) % partitions
     const asking = { topic: topicName, partition }
     const of = this.history.invoke('end', `client-${number}`, simulation.nowMs, asking)
@@ -284,7 +285,7 @@ export class Workload {
         else this.history.ok('end', of, nowMs, { offset: reply.offset })
       },
     )
-    client.host.setTimer(() => this.#askPosition(client, number), positionEveryMs)
+    client.host.setTimer(() => this.#askPosition(client, number), endsEveryMs)
   }
 
   /** Follows one partition; a reader that ends is followed by a new one from the beginning. */

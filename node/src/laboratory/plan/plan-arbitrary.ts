@@ -194,6 +194,13 @@ const linkSteps: { readonly [Kind in LinkKind]: (drawn: Link, atMs: number) => r
         forMs: nextMs,
         detail: 'heartbeat-replies',
       },
+      {
+        atMs,
+        fault: 'replay-messages',
+        target: 'leader:0',
+        forMs: nextMs,
+        detail: 'heartbeat-replies',
+      },
       { atMs: cutMs, fault: 'isolate-peers', target: 'leader:0', forMs: endMs },
       { atMs: cutMs, fault: 'cut', target: 'client:0/leader:0', forMs: endMs },
       { atMs: cutMs, fault: 'reset', target: 'client:0/leader:0', forMs: 0 },

@@ -135,6 +135,8 @@ export const oneBusyPartition: Partial<Workload> = {
   producers: 4,
   everyMs: 25,
   burst: 1,
+  // Often enough that some ask a leader that is none any more, and does not know it yet.
+  endsEveryMs: 50,
 }
 
 /** How long after an election a fault strikes. */

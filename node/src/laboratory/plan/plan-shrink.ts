@@ -1,6 +1,7 @@
 // Makes a failing plan smaller, stage by stage: a shorter run, then fewer steps (none, halves,
 // quarters, … single ones), then a tamer world around them, then fewer steps once more, as what was
-// needed in a wild world may not be in a tame one, and at last simpler steps. Each candidate says
+// needed in a wild world may not be in a tame one, also under other seeds where many are left, and at
+// last simpler steps. Each candidate says
 // where to go on when it fails too, so that no stage is entered twice. Knows nothing of running
 // plans. What is tame is plan-taming.ts; the caller is smallest-plan.ts or fast-check.
 import { fewer, type Piece } from './fewer.ts'
@@ -27,6 +28,7 @@ const stages: readonly Stage[] = [
   fewerSteps,
   tamer,
   (plan, from) => fewerSteps(plan, { ...from, chunk: Math.min(from.chunk, 1) }),
+  fewerStepsOfOtherSeeds,
   (plan, from) => each(plan, from, easedSteps),
 ]
 
@@ -54,6 +56,20 @@ function* fewerSteps(plan: Plan, { stage, ...from }: Cursor): Generator<Candidat
   }
   for (const { left, next } of fewer(steps, from)) {
     yield { plan: { ...plan, steps: left }, next: { stage, ...next } }
+  }
+}
+
+/** So many steps may be there only because of the numbers of this seed. */
+const manySteps = 4
+const otherSeeds = [1, 2, 3] as const
+
+/** What needs all of many steps may need few of them under another seed. */
+function* fewerStepsOfOtherSeeds(plan: Plan, { stage, ...from }: Cursor): Generator<Candidate> {
+  if (plan.steps.length <= manySteps) return
+  for (const { left, next } of fewer(plan.steps, from)) {
+    for (const more of otherSeeds) {
+      yield { plan: { ...plan, seed: plan.seed + more, steps: left }, next: { stage, ...next } }
+    }
   }
 }
 

@@ -24,6 +24,11 @@ const knobs =
   (change: Partial<PlanSettings>) =>
   (plan: Plan): Plan => ({ ...plan, settings: { ...plan.settings, ...change } })
 
+function usualEnds(plan: Plan): Plan {
+  const { endsEveryMs: _, ...workload } = plan.workload
+  return { ...plan, workload }
+}
+
 /** One site less; the others go on as they did. */
 const without =
   (site: ProvokeSite) =>
@@ -46,6 +51,7 @@ export const tamings: readonly ((plan: Plan) => Plan)[] = [
   ({ heal: _, ...plan }) => plan,
   (plan) => (plan.nodes === 5 ? { ...work({ replicas: 3 })(plan), nodes: 3 } : plan),
   work({ churnEveryMs: 0 }),
+  usualEnds,
   work({ partitions: 1 }),
   work({ producers: 1 }),
   work({ keys: 0 }),

@@ -72,6 +72,8 @@ export interface Workload {
   readonly keys: number
   /** Pause between requests that create and delete other topics; 0 leaves them out. */
   readonly churnEveryMs: number
+  /** Each client asks every so many milliseconds where a partition ends. Default 350. */
+  readonly endsEveryMs?: number
 }
 
 export interface Step {
@@ -114,9 +116,9 @@ const settingRanges: { readonly [Name in keyof Required<PlanSettings>]: Range } 
 const recordOverheadBytes = 128
 
 /** Settings that plans of earlier versions do not have. */
-const optionalSettings: ReadonlySet<string> = new Set(limitNames)
+const optionalSettings: ReadonlySet<string> = new Set<string>([...limitNames, 'endsEveryMs'])
 
-const workloadRanges: { readonly [Name in keyof Workload]: Range } = {
+const workloadRanges: { readonly [Name in keyof Required<Workload>]: Range } = {
   durationMs: [1, durationMsMax],
   partitions: [1, 100],
   replicas: [1, 5],
@@ -126,6 +128,7 @@ const workloadRanges: { readonly [Name in keyof Workload]: Range } = {
   valueBytes: [1, 100_000],
   keys: [0, 10_000],
   churnEveryMs: [0, 60_000],
+  endsEveryMs: [1, 60_000],
 }
 
 /** Throws an Error that names the first field that is wrong. */
