@@ -228,8 +228,11 @@ function fill(nodes: readonly SimulatedNode[]): Struck {
   const refusals = (): number => disks.reduce((sum, { counters }) => sum + counters.full, 0)
   const before = refusals()
   for (const disk of disks) disk.capacityBytes = disk.usedBytes()
+  let atEnd: number | undefined
   const undo = (): void => {
+    atEnd = refusals()
     for (const disk of disks) disk.capacityBytes = Number.POSITIVE_INFINITY
   }
-  return { undo, met: () => refusals() > before }
+  // What a later fill refuses is not this one's.
+  return { undo, met: () => (atEnd ?? refusals()) > before }
 }
