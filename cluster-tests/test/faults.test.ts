@@ -1,4 +1,11 @@
-import { faultTable, type Plan, runPlan, type Step } from 'quorate/laboratory'
+import {
+  faultTable,
+  type Plan,
+  runPlan,
+  SimulatedCluster,
+  type SimulatedNode,
+  type Step,
+} from 'quorate/laboratory'
 import { describe, expect, test } from 'vitest'
 import { smallPlan } from './support/small-plan.ts'
 
@@ -61,6 +68,7 @@ const steps: Readonly<
   stale: { step: { target: 'follower:0:0', detail: 'manifest.A' } },
   swap: { step: { target: 'follower:0:0', detail: 'segment' } },
   'flip-read': { step: { target: 'follower:0:0', detail: 'segment' } },
+  'misdirect-read': { step: { target: 'follower:0:0', detail: 'segment' } },
   'lose-disk': { step: { target: 'follower:0:0' } },
   'fail-read': { step: { detail: 'any' } },
   'fail-write': { step: { target: 'leader:0', detail: 'wal' } },
@@ -87,5 +95,45 @@ describe('every fault of a plan takes effect, and is over when it is healed', ()
     expect(result.applied).toMatchObject({ [fault]: 1 })
     const others = Object.entries(result.applied).filter(([name]) => name !== fault)
     expect(others.filter(([, count]) => count > 0)).toEqual([])
+  })
+})
+
+// run-plan.ts asks what is still wrong when all is healed, and then for writes, health and equal replicas.
+describe('every fault that is in force when all is healed ends with that', () => {
+  test.each(Object.entries(steps))('%s', { timeout: 60_000 }, (fault, { step, plan }) => {
+    const small = smallPlan([{ ...step, fault, forMs: 600_000 } as Partial<Step>], plan)
+    const workload = { ...small.workload, durationMs: 1_700, everyMs: 100 }
+    const result = runPlan({ ...small, workload })
+    expect(result.violations).toEqual([])
+    // Nothing waited for its ten minutes to pass.
+    expect(result.simulatedMs).toBeLessThan(200_000)
+  })
+})
+
+describe('what lasts is named', () => {
+  const named: Readonly<Record<string, (node: SimulatedNode) => void>> = {
+    'is paused': (node) => node.pause(),
+    'has another calendar': (node) => node.jumpClock(-5),
+    'has a calendar that stands still': (node) => node.freezeClock(true),
+    'has clocks that drift': (node) => node.driftClock(20),
+    'has a disk that stalls': ({ disk }) => disk.stall(60_000),
+    'has a disk that is slow': ({ disk }) => disk.slow(10),
+    'has a disk that has no room': ({ disk }) => {
+      disk.capacityBytes = disk.usedBytes()
+    },
+    'has a disk that fails operations': ({ disk }) =>
+      disk.fail({ operation: 'read', path: /^/, code: 'EIO' }),
+    'has a disk that damages what is read or written': ({ disk }) =>
+      disk.damage.apply({ kind: 'misdirect', path: '/data/hard.A' }),
+    'has a disk that crashes at an operation': ({ disk }) =>
+      disk.crashPoints.set({ operation: 1_000, when: 'after' }, () => {}),
+  }
+
+  test.each(Object.entries(named))('%s', (text, begin) => {
+    const node = new SimulatedCluster(smallPlan([])).node('n1')
+    node.start()
+    expect(node.lasting).toEqual([])
+    begin(node)
+    expect(node.lasting).toEqual([text])
   })
 })

@@ -16,6 +16,6 @@ test('mixed plans are valid, and together have every fault that stays within the
   expect([...names]).toEqual(
     expect.arrayContaining(['ring', 'swap', 'crash-client', 'drift-clock']),
   )
-  expect(names.size).toBeGreaterThanOrEqual(59)
+  expect(names.size).toBeGreaterThanOrEqual(60)
   for (const menuMs of [5_000, 20_000, 60_000]) expect(pausesMs).toContain(menuMs)
 })

@@ -32,6 +32,11 @@ export class CrashPoints {
     this.#due = { at: this.#count + point.operation, point, crash }
   }
 
+  /** A point is set and not reached. */
+  get pending(): boolean {
+    return this.#due !== undefined
+  }
+
   /** False when the point was never reached. */
   clear(): boolean {
     const reached = this.#due === undefined

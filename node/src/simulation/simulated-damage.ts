@@ -30,6 +30,8 @@ export type DiskDamage =
   | { readonly kind: 'swap'; readonly path: string; readonly with: string }
   /** The next reads give one wrong bit each; what is at rest stays good. */
   | { readonly kind: 'flip-read'; readonly path: string; readonly times?: number }
+  /** The next read gives another block of the same file; what is at rest stays good. */
+  | { readonly kind: 'misdirect-read'; readonly path: string }
   /** The next write succeeds and lands at another block of the same file. */
   | { readonly kind: 'misdirect'; readonly path: string }
   /** No damage to what is synced: after a failed sync the cache forgets what it did not write. */
@@ -51,6 +53,7 @@ export class SimulatedDamage {
   readonly #remembered = new Map<string, Uint8Array>()
   readonly #readsToFlip = new Map<string, number>()
   readonly #misdirected = new Set<string>()
+  readonly #readsToMisdirect = new Set<string>()
 
   constructor(disk: SimulatedDisk) {
     this.#disk = disk
@@ -84,6 +87,25 @@ export class SimulatedDamage {
   forget(): void {
     this.#readsToFlip.clear()
     this.#misdirected.clear()
+    this.#readsToMisdirect.clear()
+  }
+
+  /** A read or a write is to go wrong. */
+  get pending(): boolean {
+    return this.#readsToFlip.size + this.#misdirected.size + this.#readsToMisdirect.size > 0
+  }
+
+  /** For the process disk: where a read really reads. */
+  placeOfRead(path: string, position: number, byteLength: number, size: number): number {
+    if (!this.#readsToMisdirect.has(path)) return position
+    const blocks = Math.floor(size / blockBytes)
+    const turn = 1 + this.#draw(Math.max(blocks - 1, 1))
+    const block = (Math.floor(position / blockBytes) + turn) % Math.max(blocks, 1)
+    const place = block * blockBytes + (position % blockBytes)
+    // The device gives as many bytes as it was asked for.
+    if (place === position || place + byteLength > size) return position
+    this.#readsToMisdirect.delete(path)
+    return place
   }
 
   /** For the process disk: damages what was read. */
@@ -118,6 +140,9 @@ export class SimulatedDamage {
         return
       case 'flip-read':
         this.#readsToFlip.set(damage.path, damage.times ?? 1)
+        return
+      case 'misdirect-read':
+        this.#readsToMisdirect.add(damage.path)
         return
       case 'misdirect':
         this.#misdirected.add(damage.path)

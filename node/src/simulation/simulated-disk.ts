@@ -84,6 +84,8 @@ export class SimulatedDisk {
   readonly counters = { stalled: 0, full: 0 }
   readonly #faults: { fault: DiskFault; left: number }[] = []
   #stalls: DiskStall[] = []
+  /** Completions that wait for the end of a stall, in order. */
+  readonly #stalled = new Map<() => void, EventOwner | undefined>()
   #slowness: DiskSlowness | undefined
   #underWay = new Set<UnderWay>()
   #listeners: SyncedListener[] = []
@@ -142,6 +144,28 @@ export class SimulatedDisk {
     const stall = { path, untilMs: this.#scheduler.nowMs + forMs, held: 0 }
     this.#stalls.push(stall)
     return stall
+  }
+
+  /** Ends every stall: what it held back completes now. */
+  endStalls(): void {
+    this.#stalls = []
+    for (const [complete, owner] of this.#stalled) {
+      this.#scheduler.at(this.#scheduler.nowMs, eventClass.disk, complete, owner)
+    }
+  }
+
+  /** What is wrong with it until somebody ends it. */
+  get lasting(): string[] {
+    const { nowMs } = this.#scheduler
+    const all: Readonly<Record<string, boolean>> = {
+      'has no room': this.capacityBytes !== Number.POSITIVE_INFINITY,
+      'fails operations': this.#faults.some(({ left }) => left > 0),
+      stalls: this.#stalls.some(({ untilMs }) => untilMs > nowMs),
+      'is slow': this.#slowness !== undefined,
+      'damages what is read or written': this.damage.pending,
+      'crashes at an operation': this.crashPoints.pending,
+    }
+    return Object.keys(all).filter((what) => all[what])
   }
 
   /** Every operation takes up to so much longer, until `quicken`. */
@@ -215,7 +239,10 @@ export class SimulatedDisk {
   ): void {
     const life = this.#life
     this.#underWay.add(operation)
+    const isStalled = this.#stalls.length > 0
     const run = (): void => {
+      // The end of the stall came first.
+      if (isStalled && !this.#stalled.delete(run)) return
       if (life !== this.#life) return
       if (operation.changes && this.crashPoints.before()) return
       this.#underWay.delete(operation)
@@ -223,6 +250,7 @@ export class SimulatedDisk {
       if (operation.changes && this.crashPoints.after()) return
       done(error)
     }
+    if (isStalled) this.#stalled.set(run, owner)
     this.#scheduler.at(this.#completionMs(path), eventClass.disk, run, owner)
   }
 

@@ -307,8 +307,10 @@ class SimulatedFile implements DiskFile {
   }
 
   #read(into: Uint8Array, position: number): number {
-    const read = this.#content.read(into, position)
-    this.#process.disk.damage.ofRead(this.path, into, read)
+    const { damage } = this.#process.disk
+    const place = damage.placeOfRead(this.path, position, into.byteLength, this.#content.size)
+    const read = this.#content.read(into, place)
+    damage.ofRead(this.path, into, read)
     return read
   }
 

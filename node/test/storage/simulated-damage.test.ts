@@ -169,6 +169,22 @@ describe('damage on the way', () => {
     expect(bytesOf(disk.syncedView(), '/a')).toEqual(filled(1000, 1))
   })
 
+  test('a read gives another block, once, and the file is good', () => {
+    const { disk, process } = made('misdirect-read')
+    const blocks = Uint8Array.from({ length: 4 * 4096 }, (_, at) => 1 + Math.floor(at / 4096))
+    const file = synced(process, '/a', blocks)
+    disk.damage.apply({ kind: 'misdirect-read', path: '/a' })
+    expect(disk.damage.pending).toBe(true)
+    const [first, second] = [new Uint8Array(100), new Uint8Array(100)]
+    file.readSync(first, 4096)
+    file.readSync(second, 4096)
+    expect(new Set(first).size).toBe(1)
+    expect(first[0]).not.toBe(2)
+    expect(second).toEqual(filled(100, 2))
+    expect(disk.damage.pending).toBe(false)
+    expect(bytesOf(disk.syncedView(), '/a')).toEqual(blocks)
+  })
+
   test('a write lands at another block and says it has succeeded', () => {
     const { disk, process, simulation } = made('misdirect')
     const file = synced(process, '/a', filled(4 * 4096, 1))

@@ -41,6 +41,10 @@ export class ClientLinkFaults {
     this.#active.set(fault, Math.max(0, (this.#active.get(fault) ?? 0) - 1))
   }
 
+  get active(): boolean {
+    return [...this.#active.values()].some((count) => count > 0)
+  }
+
   /** Ends all; what was to arrive again does not. */
   clear(): void {
     this.#active.clear()

@@ -68,6 +68,7 @@ export class ClientStrikes {
     for (const client of this.#workload.clients) {
       client.linkFaults.clear()
       client.host.resume()
+      client.healClock()
       this.#workload.startClient(client)
     }
     this.#workload.resumeReaders()

@@ -16,7 +16,7 @@ import { type EntryDamageName, type LostEntry, pickEntry } from './damage-entry.
 import { dataFolder, type SimulatedNode } from './simulated-node.ts'
 
 /** A read that goes wrong; the file is good. */
-export type ReadDamageName = 'flip-read' | 'fail-read'
+export type ReadDamageName = 'flip-read' | 'misdirect-read' | 'fail-read'
 
 /** Damages that a plan may name. */
 export type DamageName =

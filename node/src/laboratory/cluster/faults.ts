@@ -35,6 +35,7 @@ export class Faults {
   readonly #clients: ClientStrikes
   readonly #storage: StorageFaults
   readonly #membership: Membership
+  readonly #workload: Workload
   #waiting: Waiting[] = []
   readonly #struck: { readonly fault: FaultName; readonly struck: Struck }[] = []
   #healed = false
@@ -47,6 +48,7 @@ export class Faults {
   ) {
     this.#cluster = cluster
     this.#membership = membership
+    this.#workload = workload
     this.#network = new NetworkStrikes(cluster)
     this.#machines = new MachineStrikes(cluster)
     this.#clients = new ClientStrikes(workload)
@@ -116,6 +118,7 @@ export class Faults {
     for (const node of nodes) {
       node.disk.crashPoints.clear()
       node.disk.clearFaults()
+      node.disk.damage.forget()
       node.resume()
       if (away.has(node.name) && node.name !== bridge?.node) {
         node.leave()
@@ -131,6 +134,15 @@ export class Faults {
       if (bridge === undefined || other === bridge.node || other === bridge.peer) continue
       network.cut(bridge.node, other)
     }
+  }
+
+  /** What is still wrong with those that came back: nothing, once everything was healed. */
+  lasting(away: ReadonlySet<string>): string[] {
+    const back = this.#cluster.nodes.filter(({ name }) => !away.has(name))
+    const all = [...back, ...this.#workload.clients].flatMap(({ name, lasting }) =>
+      lasting.map((what) => `${name} ${what}`),
+    )
+    return this.#workload.readersPaused ? [...all, 'readers are paused'] : all
   }
 
   #apply(step: Step, target: Target): void {

@@ -132,14 +132,14 @@ export class MachineStrikes {
     }
   }
 
-  /** Stalls of disks end by themselves: what they hold completes at its time. */
+  /** What stalled disks hold completes now. */
   healAll(): void {
     this.#healed = true
     for (const node of this.#cluster.nodes) {
       node.disk.quicken()
       node.disk.capacityBytes = Number.POSITIVE_INFINITY
-      node.freezeClock(false)
-      node.driftClock(0)
+      node.disk.endStalls()
+      node.healClock()
     }
   }
 

@@ -183,6 +183,8 @@ class Run {
     this.#healedAtMs = this.#cluster.simulation.nowMs
     this.#faults.healAll(away, this.#chooseBridge(away))
     if (this.#damages.beyond.length === 0) this.#operator.begin()
+    const lasting = this.#faults.lasting(away)
+    this.#violations.push(...lasting.map((what) => `after healing ${what}`))
     this.#cluster.probes.stop()
     const { deliveryTimeoutMs } = this.#plan.settings
     const settled = () =>

@@ -77,6 +77,21 @@ export class SimulatedClient {
     this.host.jumpWall(byMs)
   }
 
+  healClock(): void {
+    this.jumpClock(-this.#wallOffsetMs)
+  }
+
+  /** What is wrong with it until somebody ends it. */
+  get lasting(): string[] {
+    const all: Readonly<Record<string, boolean>> = {
+      'is paused': this.host.paused,
+      'is dead': this.host.crashed,
+      'has another calendar': this.#wallOffsetMs !== 0,
+      'has links that fail': this.linkFaults.active,
+    }
+    return Object.keys(all).filter((what) => all[what])
+  }
+
   #begin(): { readonly host: SimulatedHost; readonly core: ClientCore } {
     const { simulation, network, addresses, plan, probes } = this.#cluster
     const host = simulation.host(this.name, { wallOffsetMs: this.#wallOffsetMs })

@@ -166,6 +166,25 @@ export class SimulatedNode {
     this.#host?.setDrift(ppm)
   }
 
+  /** The machine's calendar and clocks are right again; time that was lost or won is not given back. */
+  healClock(): void {
+    this.jumpClock(-this.#wallOffsetMs)
+    this.freezeClock(false)
+    this.driftClock(0)
+  }
+
+  /** What is wrong with process and machine until somebody ends it. */
+  get lasting(): string[] {
+    const all: Readonly<Record<string, boolean>> = {
+      'is paused': this.#host?.paused === true,
+      'has another calendar': this.#wallOffsetMs !== 0,
+      'has a calendar that stands still': this.#isWallFrozen,
+      'has clocks that drift': this.#driftPpm !== 0,
+    }
+    const own = Object.keys(all).filter((what) => all[what])
+    return [...own, ...this.disk.lasting.map((what) => `has a disk that ${what}`)]
+  }
+
   #opened(node: BrokerNode): void {
     this.#broker = node
     this.#startAgainMs = startAgainMs

@@ -22,6 +22,7 @@ const storageFaults = [
   'stale',
   'swap',
   'flip-read',
+  'misdirect-read',
   'lose-disk',
   'fail-read',
   'fail-write',
@@ -98,9 +99,10 @@ export class StorageFaults {
           this.#damages.strike(node, fault, detail, purpose),
         )
       case 'flip-read':
+      case 'misdirect-read':
         return this.#damage(step, node, purpose, () => {
           const path = this.#damages.spoilRead(node, fault, detail, purpose)
-          if (path !== undefined) node.disk.damage.apply({ kind: 'flip-read', path })
+          if (path !== undefined) node.disk.damage.apply({ kind: fault, path })
           return path !== undefined
         })
       case 'stale':

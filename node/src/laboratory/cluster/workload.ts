@@ -120,6 +120,10 @@ export class Workload {
     for (const take of waiting) take()
   }
 
+  get readersPaused(): boolean {
+    return this.#readersPaused
+  }
+
   /** Readers that have something and may not take it. */
   get waitingReaders(): number {
     return this.#waitingReaders.size

@@ -187,6 +187,11 @@ export const faultTable = {
     detail: 'file',
     meaning: 'the next read of a file gives one wrong bit; the file is good',
   },
+  'misdirect-read': {
+    targets: ['one'],
+    detail: 'file',
+    meaning: 'the next read of a file gives another block of it; the file is good',
+  },
   'lose-disk': {
     targets: ['one'],
     meaning: 'the machine comes back with an empty disk',

@@ -26,7 +26,7 @@ const swarms: readonly (readonly FaultName[])[] = [
   ['power-loop', 'flip', 'truncate'],
   ['fail-write', 'fail-sync', 'fail-read'],
   ['fail-sync', 'power-at', 'flip'],
-  ['flip', 'flip-read', 'delete'],
+  ['flip', 'flip-read', 'misdirect-read', 'delete'],
   ['lose-disk', 'flip', 'power'],
   ['flip', 'zero', 'truncate', 'delete', 'stale', 'swap', 'power-loop', 'fail-write', 'power-at'],
 ]

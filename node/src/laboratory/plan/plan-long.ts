@@ -24,6 +24,7 @@ const swarms: readonly (readonly FaultName[])[] = [
   ['pause', 'pause-reader', 'lose-replies'],
   ['replay-old-messages'],
   ['replay-old-messages', 'pause'],
+  ['replay-old-messages', 'jump-clock'],
   ['replay-old-messages', 'kill', 'isolate'],
   ['replay-old-messages', 'power', 'transfer-storm'],
 ]

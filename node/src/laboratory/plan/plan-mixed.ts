@@ -52,9 +52,10 @@ const alone = (...faults: readonly FaultName[]): readonly Bundle[] => faults.map
 const mixedGroups: readonly (readonly Bundle[])[] = [
   alone(
     ...(['isolate', 'isolate-peers', 'mute', 'deafen', 'cut', 'cut-forward', 'split'] as const),
-    ...(['isolate-majority', 'bridge', 'ring', 'clog', 'swizzle', 'slow-link'] as const),
-    ...(['reset', 'delay'] as const),
+    'cut-forward',
+    ...(['isolate-majority', 'bridge', 'ring'] as const),
   ),
+  alone('clog', 'swizzle', 'slow-link', 'reset', 'delay', 'delay'),
   alone(
     ...(['lose-messages', 'delay-messages', 'reorder-messages', 'repeat-messages'] as const),
     'replay-messages',
@@ -65,7 +66,10 @@ const mixedGroups: readonly (readonly Bundle[])[] = [
   ),
   alone(
     ...(['stall-disk', 'stall-file', 'slow-disk', 'full-disk'] as const),
-    ...(['fail-read', 'fail-write', 'fail-sync'] as const),
+    // What seldom meets anything stands here more than once, as in other groups.
+    ...(['full-disk', 'fail-read', 'fail-read', 'fail-read', 'fail-read'] as const),
+    ...(['fail-read', 'fail-write'] as const),
+    ...(['fail-sync', 'fail-sync', 'fail-sync'] as const),
   ),
   alone('jump-clock', 'freeze-clock', 'drift-clock', 'jump-client-clock'),
   alone(
@@ -81,7 +85,16 @@ const mixedGroups: readonly (readonly Bundle[])[] = [
   ],
   alone(
     ...(['flip', 'zero', 'truncate', 'delete', 'stale', 'swap', 'flip-read'] as const),
-    'lose-disk',
+    ...([
+      'zero',
+      'flip-read',
+      'truncate',
+      'stale',
+      'stale',
+      'misdirect-read',
+      'lose-disk',
+      'lose-disk',
+    ] as const),
   ),
 ]
 

@@ -14,7 +14,7 @@ const drawings: Readonly<Record<PlanKind, fc.Arbitrary<Plan>>> = {
   'sim-storage': damagePlans.within,
   'sim-beyond': damagePlans.beyond,
   'sim-membership': membershipPlans,
-  'sim-mixed': fc.oneof({ weight: 14, arbitrary: mixedPlans }, { weight: 1, arbitrary: longPlans }),
+  'sim-mixed': fc.oneof({ weight: 9, arbitrary: mixedPlans }, { weight: 1, arbitrary: longPlans }),
 }
 
 export function planOfSeed(seed: number, kind: PlanKind = 'sim'): Plan {
