@@ -47,6 +47,8 @@ export class LogLedger {
   readonly #changes = new Map<GroupKey, readonly Change[]>()
   /** The highest acked entry of each group. */
   readonly #acked = new Map<GroupKey, Header>()
+  /** The highest term of each group that had a leader. */
+  readonly #newestTerms = new Map<GroupKey, number>()
 
   constructor(folder: string, replicas: number) {
     this.#folder = folder
@@ -97,7 +99,13 @@ export class LogLedger {
     }
   }
 
+  /**
+   * Who was paused with its votes leads its old term when it goes on, beside the leader of a newer one:
+   * it commits nothing, and need not have what the newer one acked.
+   */
   elected(node: string, group: GroupKey, term: number): void {
+    if (term < (this.#newestTerms.get(group) ?? 0)) return
+    this.#newestTerms.set(group, term)
     const acked = this.#acked.get(group)
     const entries = this.#disks.get(node)
     if (acked === undefined || entries === undefined) return
