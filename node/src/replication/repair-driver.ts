@@ -2,13 +2,15 @@
 // read may have failed only once; then asks the other replicas in turn, leader or not, for the
 // entries, piece by piece, and has storage write them when all of a hole are there and their chain
 // ends where the hole's does. Who does not have them, or gives others, is passed over; when all were,
-// it waits and begins anew. Decides nothing about what a damaged replica may do meanwhile (the core
+// the first entries that one of them had are written if the hole takes part of itself, and else it
+// waits and begins anew. Decides nothing about what a damaged replica may do meanwhile (the core
 // does). Previous stop: replica-shell.ts; next stops: storage, the peers' repair-server.ts.
 import type { LogPoint, ReplicaId } from '@quorate/raft'
 import { limits } from '../limits.ts'
 import { sameChain } from '../storage/chain.ts'
 import { verifyEntry, verifyPayload } from '../storage/entry-format.ts'
 import type { GroupKey, LogEntry } from '../storage/log-entry.ts'
+import { takesPart } from '../storage/log-hole.ts'
 import type { GroupLog, LogHole, Storage } from '../storage/storage.ts'
 import type { PeerFetch } from './peer-fetch.ts'
 import type { EntriesWanted } from './repair-codec.ts'
@@ -48,6 +50,8 @@ export class RepairDriver {
   #asked = 0
   /** Who could not help with the present hole: the own disk first, then peers. */
   #failures = 0
+  /** The longest beginning of the present hole that a peer had. */
+  #part: readonly LogEntry[] = []
   /**
    * First indexes of holes that a second read of the own disk closed. One that is found once more
    * is a peer's to fill first: else a read that fails every other time would go on for ever.
@@ -138,11 +142,22 @@ export class RepairDriver {
     }
     const isWhole = entries.length > 0 && work.entries.at(-1) === entries.at(-1)
     if (isWhole) this.#ask(work, node)
-    else this.#passOver(work.hole)
+    else this.#end(work)
+  }
+
+  /** The peer has no more of the hole. */
+  #end(work: Work): void {
+    const { hole, entries } = work
+    const other = entries.findIndex(({ term }) => term !== hole.term)
+    const part = other < 0 ? entries : entries.slice(0, other)
+    if (takesPart(hole) && part.length > this.#part.length) this.#part = part
+    const isLast = this.#failures >= this.#options.peers().length
+    if (isLast && this.#part.length > 0) this.#write({ ...work, entries: [...this.#part] })
+    else this.#passOver(hole)
   }
 
   #fill(work: Work): void {
-    const { key, log, storage, inTurn } = this.#options
+    const { log } = this.#options
     const { hole, entries } = work
     const isThere = log
       .holes()
@@ -151,12 +166,21 @@ export class RepairDriver {
     const isIt = last.term === hole.last.term && sameChain(last.chain, hole.last.chain)
     if (!isThere) this.#next()
     else if (!isIt) this.#passOver(work.hole)
-    else storage.repair(key, hole, entries, (error) => inTurn(() => this.#filled(work, error)))
+    else this.#write(work)
+  }
+
+  #write(work: Work): void {
+    const { key, storage, inTurn } = this.#options
+    this.#work = work
+    this.#part = []
+    const written = (error?: Error) => inTurn(() => this.#filled(work, error))
+    storage.repair(key, work.hole, work.entries, written)
   }
 
   #filled(work: Work, error: Error | undefined): void {
     if (work !== this.#work) return
-    const { firstIndex, lastIndex, file, from, to } = work.hole
+    const { firstIndex, file, from, to } = work.hole
+    const lastIndex = work.entries.at(-1)!.index
     const { event, repaired } = this.#options
     if (error !== undefined) {
       event('storage.repair-failed', {
@@ -177,6 +201,7 @@ export class RepairDriver {
 
   #next(): void {
     this.#work = undefined
+    this.#part = []
     this.#failures = 0
     this.look()
   }
@@ -186,6 +211,7 @@ export class RepairDriver {
     this.#work = undefined
     this.#failures += 1
     if (this.#failures > this.#options.peers().length) {
+      this.#part = []
       this.#failures = 0
       this.#fromIndex = hole.lastIndex + 1
     }

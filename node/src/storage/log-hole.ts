@@ -1,5 +1,5 @@
 // What is known of damage: ranges of a log that cannot be read, known by identifier, and what an
-// operator is told about them. Vocabulary only. Found by recovery.ts and log-reader.ts; filled by
+// operator is told about them. Vocabulary. Found by recovery.ts and log-reader.ts; filled by
 // Storage.repair.
 import type { LogPoint } from '@quorate/raft'
 import type { GroupKey } from './log-entry.ts'
@@ -24,6 +24,15 @@ export interface LogHole {
   readonly file: string
   readonly from: number
   readonly to: number
+}
+
+/**
+ * Whether the first entries of the hole may be filled without the rest, which perhaps nobody has: a
+ * batch torn by a crash. They follow, by chain, what is before the hole, and have its term; and an
+ * index and a term name one entry.
+ */
+export function takesPart({ where, evidence, before }: LogHole): boolean {
+  return where === 'wal' && evidence === 'begun' && before !== undefined
 }
 
 export type DamageState = 'faulty' | 'unknown-tail' | 'amnesiac' | 'repaired'

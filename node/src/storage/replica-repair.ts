@@ -10,7 +10,7 @@ import type { EntryCache } from './entry-cache.ts'
 import { verifyEntry, verifyPayload } from './entry-format.ts'
 import type { GroupLogState } from './group-log.ts'
 import type { LogEntry } from './log-entry.ts'
-import type { LogHole } from './log-hole.ts'
+import { type LogHole, takesPart } from './log-hole.ts'
 import { PersistStep } from './persist-order.ts'
 import { isPlaceKnown, readableAgain } from './read-damage.ts'
 import type { Replica } from './replica.ts'
@@ -43,8 +43,9 @@ export function repairHole(
     later(parts, () => done(new QuorateError('QUORATE_INVALID_ARGUMENT', detail)))
     return
   }
+  const isWhole = entries.at(-1)!.index === hole.lastIndex
   const finish: Done = (error) => {
-    if (error === undefined) filled(parts, log, hole, owner.damage)
+    if (error === undefined && isWhole) filled(parts, log, hole, owner.damage)
     done(error)
   }
   if (hole.where === 'wal') fillInWal(parts, replica, entries, owner, finish)
@@ -70,7 +71,8 @@ export function rereadHole(
   }
   parts.reader.reread(log, hole, (entries) => {
     const still = log.dropped ? undefined : present()
-    if (entries === undefined || still === undefined || faultOf(still, entries) !== undefined) {
+    const isAll = (hole: LogHole) => entries?.length === sizeOf(hole)
+    if (entries === undefined || still === undefined || !isAll(still) || faultOf(still, entries)) {
       done()
       return
     }
@@ -80,11 +82,12 @@ export function rereadHole(
   })
 }
 
-/** What is wrong with the entries; undefined when they are those of the hole. */
+/** What is wrong with the entries; undefined when they are those of the hole, or its first ones. */
 function faultOf(hole: LogHole, entries: readonly LogEntry[]): string | undefined {
   if (hole.where === 'checkpoint') return 'an entry'
-  const { firstIndex, lastIndex, before, last } = hole
-  if (entries.length !== lastIndex - firstIndex + 1) return `${entries.length} entries`
+  const { firstIndex, before, last } = hole
+  const isPart = entries.length > 0 && entries.length < sizeOf(hole) && takesPart(hole)
+  if (entries.length !== sizeOf(hole) && !isPart) return `${entries.length} entries`
   let previous: LogPoint | undefined = before
   for (const [position, entry] of entries.entries()) {
     if (entry.index !== firstIndex + position || entry.missing === true) {
@@ -92,10 +95,16 @@ function faultOf(hole: LogHole, entries: readonly LogEntry[]): string | undefine
     }
     const fault = previous === undefined ? verifyPayload(entry) : verifyEntry(previous, entry)
     if (fault !== undefined) return fault
+    if (isPart && entry.term !== hole.term) return `entry ${entry.index} of term ${entry.term}`
     previous = entry
   }
+  if (isPart) return undefined
   const { term, chain } = entries.at(-1)!
   return term === last.term && sameChain(chain, last.chain) ? undefined : 'another chain'
+}
+
+function sizeOf({ firstIndex, lastIndex }: LogHole): number {
+  return lastIndex - firstIndex + 1
 }
 
 /** Behind what was asked for before; a truncation that comes later takes them along. */

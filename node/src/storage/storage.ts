@@ -113,7 +113,8 @@ export interface Storage {
   /** What a rebuilt actor starts from: a barrier, then the group as it is now. */
   recover(group: GroupKey, done: (error?: Error, recovered?: RecoveredGroup) => void): void
   /**
-   * Fills a hole of the group's log with exactly its entries, which are verified against it again.
+   * Fills a hole of the group's log with exactly its entries, which are verified against it again; one
+   * that takes part (log-hole.ts) also with its first entries, and what remains is a hole.
    * Durable, and the hole gone, before `done`. A hole that is gone already is done with.
    */
   repair(group: GroupKey, hole: LogHole, entries: readonly LogEntry[], done: Done): void

@@ -64,7 +64,11 @@ beforeEach(() => {
   waits = 0
   peers = ['n2', 'n3']
   repaired = []
-  driver = new RepairDriver({
+  driver = newDriver()
+})
+
+function newDriver(): RepairDriver {
+  return new RepairDriver({
     key: '5-0',
     log: { holes: () => holes } as unknown as GroupLog,
     storage: {
@@ -85,7 +89,7 @@ beforeEach(() => {
     repaired: (entries) => repaired.push(...entries.map(({ index }) => index)),
     event: (name) => events.push(name),
   })
-})
+}
 
 function answer(entries: readonly LogEntry[] | undefined): void {
   questions.shift()!.done(entries)
@@ -119,6 +123,43 @@ describe('the driver', () => {
     expect(repaired).toEqual([3, 4, 5, 6])
     expect(events).toEqual(['storage.readable-again'])
     expect(waits).toBe(0)
+  })
+
+  test('has the longest beginning that a peer had written when nobody has all of a torn batch', () => {
+    holes = [hole(3, 6, { evidence: 'begun' })]
+    driver.look()
+    answer(good.slice(2, 3))
+    answer([])
+    answer(good.slice(2, 5))
+    expect(repairs).toEqual([])
+    answer([])
+    expect(repairs.map(({ entries }) => entries)).toEqual([good.slice(2, 5)])
+    holes = [hole(6, 6, { evidence: 'begun' })]
+    repairs[0]!.done()
+    expect(repaired).toEqual([3, 4, 5])
+    expect(events).toEqual(['storage.repaired'])
+    expect(questions).toMatchObject([{ wanted: { fromIndex: 6, lastIndex: 6 } }])
+  })
+
+  test('writes no beginning of what was synced, of another term, or without what is before it', () => {
+    const fields: Partial<LogHole>[] = [
+      {},
+      { evidence: 'begun', term: 2 },
+      { evidence: 'begun', before: undefined },
+      { evidence: 'begun', where: 'segment' },
+    ]
+    for (const each of fields) {
+      holes = [hole(3, 6, each)]
+      driver.look()
+      for (let peer = 0; peer < 2; peer += 1) {
+        answer(good.slice(2, 4))
+        answer([])
+      }
+      expect(repairs).toEqual([])
+      driver.waited()
+      questions = []
+      driver = newDriver()
+    }
   })
 
   test('reads each hole once a round, before peers are asked for it', () => {

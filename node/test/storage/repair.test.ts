@@ -336,6 +336,20 @@ describe('a hole in the WAL', () => {
     return { node, entries }
   }
 
+  /** Entries 1 to 4, of which 2 to 4 are one batch that perhaps was never written. */
+  function withTornBatch(name: string) {
+    const node = new TestNode(name).open()
+    const entries = [...node.append([100], 1), ...node.append([50, 50, 50], 1)]
+    node.crash('kill')
+    // The payload from its first byte on: which entries it held, not what they were.
+    for (let byte = 0; byte < 8; byte += 1) {
+      node.disk.damage.apply({ kind: 'flip', path: walPath(folder, 1), at: 4096 * 4 + byte })
+    }
+    node.open()
+    expect(node.log().holes()).toMatchObject([{ firstIndex: 2, lastIndex: 4, evidence: 'begun' }])
+    return { node, entries }
+  }
+
   test('is filled, and stays so', () => {
     const { node, entries } = withHole('fill')
     expect(repair(node, node.log().holes()[0]!, [entries[1]!])).toBeUndefined()
@@ -359,16 +373,7 @@ describe('a hole in the WAL', () => {
   })
 
   test('whose end is overwritten is filled up to there', () => {
-    const node = new TestNode('overwritten').open()
-    const entries = [...node.append([100], 1), ...node.append([50, 50, 50], 1)]
-    node.crash('kill')
-    // The payload of batch 2 from its first byte on: which entries it held, not what they were.
-    const at = 4096 * 4
-    for (let byte = 0; byte < 8; byte += 1) {
-      node.disk.damage.apply({ kind: 'flip', path: walPath(folder, 1), at: at + byte })
-    }
-    node.open()
-    expect(node.log().holes()).toMatchObject([{ firstIndex: 2, lastIndex: 4, evidence: 'begun' }])
+    const { node, entries } = withTornBatch('overwritten')
     const [, second, third] = entries
     const next = makeRecords(third!, 3, [70, 70], 2)
     node.setTerm(2)
@@ -385,6 +390,48 @@ describe('a hole in the WAL', () => {
     node.crash('power').open()
     expect(node.log().holes()).toEqual([])
     expect(indexes(node.readAll())).toEqual([1, 2, 3, 4, 5])
+  })
+
+  test('that perhaps nobody has whole is filled with its first entries, over crashes', () => {
+    for (let step = 0; step < 30; step += 1) {
+      const { node, entries } = withTornBatch(`part-${step}`)
+      const [hole] = node.log().holes()
+      expect(repair(node, hole!, [entries[2]!])).toBeDefined()
+      expect(repair(node, hole!, [])).toBeDefined()
+      expect(repair(node, hole!, [makeRecords(entries[0]!, 1, [77], 2)[0]!])).toBeDefined()
+      node.storage.repair(metadata, hole!, entries.slice(1, 3), () => {})
+      for (let event = 0; event < step; event += 1) node.simulation.step()
+      node.crash(step % 2 === 0 ? 'power' : 'kill').open()
+      const [left] = node.log().holes()
+      // A copy that a crash tore is a hole of its own, as far as it went.
+      expect(node.log().holes().at(-1)).toMatchObject({ lastIndex: 4, evidence: 'begun' })
+      if (left!.firstIndex === 2) expect(repair(node, left!, entries.slice(1, 3))).toBeUndefined()
+      expect(node.log().holes()).toMatchObject([{ firstIndex: 4, evidence: 'begun' }])
+      expect(node.log().cleanThrough).toBe(3)
+      expect(node.storage.damage().at(-1)).toMatchObject({ state: 'faulty', firstIndex: 4 })
+      // Now the group decides: nobody has the last one, or somebody does.
+      if (step % 3 === 0) {
+        node.wait<[Error?]>((done) => {
+          node.storage.persist(metadata, { truncateAfter: 3, entries: [] }, done)
+        })
+      } else expect(repair(node, node.log().holes()[0]!, entries.slice(3))).toBeUndefined()
+      node.crash('power').open()
+      expect(node.log().holes()).toEqual([])
+      expect(indexes(node.readAll())).toEqual(step % 3 === 0 ? [1, 2, 3] : [1, 2, 3, 4])
+    }
+  })
+
+  test('proven to have been synced is filled whole or not at all', () => {
+    const node = new TestNode('synced-part').open()
+    const entries = [...node.append([100], 1), ...node.append([50, 50], 1), ...node.append([9], 1)]
+    node.crash('kill')
+    for (let byte = 0; byte < 8; byte += 1) {
+      node.disk.damage.apply({ kind: 'flip', path: walPath(folder, 1), at: 4096 * 4 + byte })
+    }
+    const [hole] = node.open().log().holes()
+    expect(hole).toMatchObject({ firstIndex: 2, lastIndex: 3, evidence: 'synced' })
+    expect(repair(node, hole!, [entries[1]!])).toMatchObject({ code: 'QUORATE_INVALID_ARGUMENT' })
+    expect(repair(node, hole!, entries.slice(1, 3))).toBeUndefined()
   })
 
   test('crashing anywhere while it is filled leaves the hole or the entry', () => {

@@ -6,6 +6,7 @@ import type { Configuration } from '@quorate/raft'
 import { sameChain } from '../../src/storage/chain.ts'
 import { verifyPayload } from '../../src/storage/entry-format.ts'
 import type { GroupKey, LogEntry } from '../../src/storage/log-entry.ts'
+import { takesPart } from '../../src/storage/log-hole.ts'
 import type { GroupLog, InstalledSnapshot, LogHole } from '../../src/storage/storage.ts'
 import { endOf, pointOf, type Replica, samePoint, text } from './crash-replica.ts'
 import type { TestNode } from './harness.ts'
@@ -212,7 +213,10 @@ function repairHole(
   hole: LogHole,
 ): void {
   const { firstIndex, lastIndex } = hole
-  const missing = entries.slice(firstIndex - 1, lastIndex)
+  // The first entries of a torn batch, now and then; the rest is another hole then.
+  const isPart =
+    takesPart(hole) && firstIndex % 3 > 0 && entries[firstIndex - 1]!.term === hole.term
+  const missing = entries.slice(firstIndex - 1, isPart ? firstIndex : lastIndex)
   const [error] = node.wait<[Error?]>((done) => node.storage.repair(key, hole, missing, done))
   // Reading around a hole may show that it is larger; then that one is to be filled.
   const grown = log.holes().find((each) => each.firstIndex <= firstIndex)
