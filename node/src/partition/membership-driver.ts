@@ -113,6 +113,7 @@ export class MembershipDriver {
     this.#waitsFor = waitsFor
     if (step.kind !== 'wait' || step.replicas.length === 0) return
     const { reason, replicas } = step
-    this.#around.event('membership.waiting', { reason, replicas })
+    const nodes = replicas.map((replica) => this.#around.nodes.nodeOf(replica) ?? `${replica}`)
+    this.#around.event('membership.waiting', { reason, replicas, nodes })
   }
 }

@@ -65,6 +65,24 @@ describe('a peer at the NATS door', () => {
     expect(acceptor.closed).toBe(0)
   })
 
+  test('whose machine lost power counts as gone within half a minute', () => {
+    const acceptor = new RecordingAcceptor()
+    const door = new MemoryDoor({ acceptor })
+    const link = door.link()
+    link.say(connect)
+    door.pass(6_000)
+    link.say('PING\r\n')
+    link.heard()
+    door.pass(8_000)
+    expect(link.heard()).toBe('PING\r\n')
+    door.pass(8_000)
+    expect(link.heard()).toBe('PING\r\n')
+    expect(acceptor.closed).toBe(0)
+    door.pass(8_000)
+    expect(link.heard()).toBe("-ERR 'Stale Connection'\r\n")
+    expect(acceptor.closed).toBe(1)
+  })
+
   test('finds no way in where no mesh is', () => {
     const link = new MemoryDoor().link()
     link.say(connect)

@@ -89,7 +89,8 @@ export class NatsConnection implements LinkHandlers {
       return
     }
     if (state.kind === 'client') state.session.checkFlow()
-    if (nowMs - this.#heardMs < limits.pingIntervalMs * (this.#pingsMissed + 1)) return
+    const intervalMs = state.kind === 'peer' ? limits.peerPingIntervalMs : limits.pingIntervalMs
+    if (nowMs - this.#heardMs < intervalMs * (this.#pingsMissed + 1)) return
     if (this.#pingsMissed >= limits.pingsMissedMax) {
       this.end('stale', 'Stale Connection')
       return

@@ -14,6 +14,11 @@ export interface NatsDoorLimits {
   readonly connectDeadlineMs: number
   /** A connection silent for so long is sent a PING. */
   readonly pingIntervalMs: number
+  /**
+   * The same for a connection of another node, which sends more often than that by itself. One whose
+   * machine lost power counts as connected no longer than until its PINGs have stayed unanswered.
+   */
+  readonly peerPingIntervalMs: number
   /** PINGs without any bytes in return before 'Stale Connection', closed. */
   readonly pingsMissedMax: number
   /** Outgoing bytes waiting for one client. Above: 'Slow Consumer', closed. */
@@ -39,6 +44,7 @@ export const defaultNatsDoorLimits: NatsDoorLimits = {
   connectionsReserve: 64,
   connectDeadlineMs: 5_000,
   pingIntervalMs: 120_000,
+  peerPingIntervalMs: 7_000,
   pingsMissedMax: 2,
   backlogBytesMax: 16 * mebibyte,
   subscriptionsMax: 100_000,

@@ -83,9 +83,13 @@ export class SimulatedCluster implements Aim {
   away: ReadonlySet<string> = new Set()
   /** Whether a node may end, or stop a replica, over damage; set by what does the damage. */
   mayStop: (node: string) => boolean = () => false
-  /** The last word of a replica of each group that has no leader since. */
+  /**
+   * Nodes that are waited for: in the last word of a replica of each group that has no leader since,
+   * and in that of each leader about a change of its members.
+   */
   readonly openWaits = {
     byGroup: new Map<string, readonly string[]>(),
+    ofChanges: new Map<string, readonly string[]>(),
     changed: (): void => {},
   }
   /** Called when a replica that had lost its end has all of it again, on disk. */
@@ -263,6 +267,7 @@ export class SimulatedCluster implements Aim {
     if (event === 'raft.leader-elected') {
       const { group, term } = fields as { group: string; term: number }
       this.openWaits.byGroup.delete(group)
+      this.openWaits.ofChanges.delete(group)
       this.ledger.elected(node, group, term)
       this.roles.observe({ group, term, node, atMs: this.simulation.nowMs })
     }
@@ -275,6 +280,11 @@ export class SimulatedCluster implements Aim {
       const wait = fields as Omit<GroupWait, 'atMs'>
       this.waits.push({ atMs: this.simulation.nowMs, ...wait })
       this.openWaits.byGroup.set(wait.group, wait.nodes)
+      this.openWaits.changed()
+    }
+    if (event === 'membership.waiting') {
+      const wait = fields as Omit<GroupWait, 'atMs'>
+      this.openWaits.ofChanges.set(wait.group, wait.nodes)
       this.openWaits.changed()
     }
     if (naming.has(event)) this.reports.push({ node, text: `${event} ${textOf(fields)}` })

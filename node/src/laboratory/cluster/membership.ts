@@ -236,8 +236,9 @@ export class Membership {
       const options = { deadlineMs, repeatable: false }
       this.#client.call<Reply>(verb, topic, body, options, (reply, error) => {
         this.#cluster.trace(`membership.${kind}`, { ...body, error: error?.message })
-        // Asked again with the same words it is the same change.
-        if (error !== undefined && (error.retriable || error.outcome !== 'not-applied')) {
+        // Asked again with the same words it is the same change. A refusal stays one, also when an
+        // earlier try was carried out: the node may have left the cluster meanwhile.
+        if (error !== undefined && (error.retriable || error.outcome === 'unknown')) {
           this.#client.host.setTimer(ask, askAgainMs)
           return
         }

@@ -1,7 +1,9 @@
 // The person who looks after a simulated cluster when the faults are over. When a group without a
 // leader names a node whose disk is gone, it replaces that node, and gives it up first where nothing
 // can be committed because the metadata group is the one that waits, or where the node was told to
-// leave. Nothing else is done for the cluster: the rest it must do by itself.
+// leave. A node whose disk is gone before a group has its replica there as a member is replaced too,
+// since the change of members could never end. Nothing else is done for the cluster: the rest it
+// must do by itself.
 import { groupKey, metadataGroup } from '../../storage/log-entry.ts'
 import type { FaultAtlas } from './atlas.ts'
 import type { SimulatedCluster } from './cluster.ts'
@@ -29,7 +31,8 @@ export class Operator {
   }
 
   #lookSoon(): void {
-    if (this.#looksAgain || this.#cluster.openWaits.byGroup.size === 0) return
+    const { byGroup, ofChanges } = this.#cluster.openWaits
+    if (this.#looksAgain || byGroup.size + ofChanges.size === 0) return
     this.#looksAgain = true
     this.#membership.later(lookMs, () => {
       this.#looksAgain = false
@@ -39,7 +42,14 @@ export class Operator {
 
   #look(): void {
     const { out } = this.#atlas
-    for (const [group, nodes] of this.#cluster.openWaits.byGroup) {
+    const { byGroup, ofChanges } = this.#cluster.openWaits
+    for (const name of [...ofChanges.values()].flat()) {
+      // Whoever is to leave is not waited for: its replicas go elsewhere.
+      if (!out.has(name) || this.#membership.leaving.has(name)) continue
+      this.#membership.bringBack(this.#cluster.node(name))
+      this.#lookSoon()
+    }
+    for (const [group, nodes] of byGroup) {
       for (const name of nodes) {
         if (!out.has(name)) continue
         const leaves = this.#membership.leaving.has(name)

@@ -303,11 +303,12 @@ class Run {
   /** Everything that was asked for is done, every node is up and no replica is missing or behind. */
   #becomeHealthy(): boolean {
     const { reader } = this.#workload
-    const { nodes, away } = this.#cluster
-    const health = { nodes: nodes.map(({ name }) => name), away, membership: this.#membership }
+    const nodes = this.#cluster.nodes.map(({ name }) => name)
     let problems: readonly string[] = ['no status']
     const ask = (): void => {
       reader.call<ClusterStatus>('status', undefined, undefined, askOptions, (status) => {
+        // Who is away may change meanwhile: a person replaces nodes.
+        const health = { nodes, away: this.#cluster.away, membership: this.#membership }
         if (status !== undefined) problems = healthProblems(status, health)
         if (problems.length > 0) reader.host.setTimer(ask, askAgainMs)
       })
@@ -319,7 +320,7 @@ class Run {
     }
     const { leaving } = this.#membership
     for (const name of leaving) this.#cluster.node(name).leave()
-    this.#cluster.away = new Set([...away, ...leaving])
+    this.#cluster.away = new Set([...this.#cluster.away, ...leaving])
     return true
   }
 
