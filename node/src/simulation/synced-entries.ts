@@ -108,11 +108,9 @@ export class SyncedEntries {
     const blocks = announcedBlocks(bytes.subarray(0, blockBytes), number)
     if (blocks === undefined) return
     const directoryBytes = blocks * blockBytes
-    const directory = decodeDirectory(
-      bytes.subarray(0, directoryBytes),
-      number,
-      this.#salt(path, number),
-    )
+    const salt = this.#salt(path, number)
+    if (salt === undefined) return
+    const directory = decodeDirectory(bytes.subarray(0, directoryBytes), number, salt)
     if (directory === undefined) return
     for (const record of directory.records) this.#play(record, bytes.subarray(directoryBytes))
   }
@@ -158,10 +156,14 @@ export class SyncedEntries {
     return log
   }
 
-  /** The header was synced long before the first batch. */
-  #salt(path: string, number: number): number {
+  /**
+   * The header was synced long before the first batch. Undefined when the folder was lost under the
+   * process that writes it, before this file was: nothing of it will ever be read.
+   */
+  #salt(path: string, number: number): number | undefined {
     let salt = this.#salts.get(number)
     if (salt === undefined) {
+      if (!this.#disk.syncedView().existsSync(path)) return undefined
       const block = new Uint8Array(blockBytes)
       this.#disk.syncedView().openSync(path, 'read').readSync(block, 0)
       const header = decodeWalFileHeader(block)

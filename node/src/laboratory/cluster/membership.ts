@@ -162,8 +162,10 @@ export class Membership {
       'node-remove',
       undefined,
       { node: node.name },
-      (reply) => {
-        if (reply === undefined) this.leaving.delete(node.name)
+      (reply, error) => {
+        // Asked for again because no answer had come: it has left meanwhile.
+        const hasLeft = error?.code === 'QUORATE_UNKNOWN_NODE'
+        if (reply === undefined && !hasLeft) this.leaving.delete(node.name)
       },
     )
     return true
