@@ -2,6 +2,7 @@
 // A damaged pair of slots often no longer says whose it was; then it belongs to one of the replicas
 // that the folder, the manifest or the WAL knows and no readable pair names. Pure. Caller:
 // recovery.ts.
+import { nodePair } from './hard-state-format.ts'
 import type { RecoveredHardState } from './hard-state-recovery.ts'
 import type { GroupId } from './log-entry.ts'
 import { parseReplicaFolderName, replicaName } from './replica-files.ts'
@@ -40,7 +41,7 @@ export function lostReplicas(hard: RecoveredHardState, names: KnownNames): LostR
     const content = known?.content
     const name = content?.kind === 'replica' ? content.record : content
     if (name === undefined || !('replicaId' in name)) {
-      nameless.push({ pair, reason })
+      if (pair !== nodePair) nameless.push({ pair, reason })
       continue
     }
     taken.add(replicaName(name))
@@ -50,23 +51,25 @@ export function lostReplicas(hard: RecoveredHardState, names: KnownNames): LostR
     .filter((name) => !taken.has(name))
     .map(parseReplicaFolderName)
     .filter((name) => name !== undefined)
-  if (isAllLost(hard)) {
-    const reason = 'hard.A and hard.B are both lost'
-    return unclaimed.map((name, position) => ({
-      ...name,
-      pair: position + 1,
-      reason,
-      isNew: true,
-    }))
+  const claim = (pair: number, reason: string): void => {
+    const name = unclaimed.shift()
+    if (name !== undefined) lost.push({ ...name, pair, reason, isNew: true })
   }
-  for (const [position, { pair, reason }] of nameless.entries()) {
-    const name = unclaimed[position]
-    if (name !== undefined && pair > 0) lost.push({ ...name, pair, reason, isNew: true })
+  for (const { pair, reason } of nameless) claim(pair, reason)
+  if (isNodeLost(hard)) {
+    const used = new Set([...hard.pairs, ...hard.damaged].map(({ pair }) => pair))
+    const reason = 'hard.A and hard.B: its term and vote are in neither'
+    for (let pair = nodePair + 1; unclaimed.length > 0; pair += 1) {
+      if (!used.has(pair)) claim(pair, reason)
+    }
   }
   return lost
 }
 
-/** Not one slot says anything. */
-function isAllLost({ pairs, damaged }: RecoveredHardState): boolean {
-  return pairs.length === 0 && damaged.every(({ known }) => known === undefined)
+/**
+ * The record of the node is gone, which every start before this one has seen: zeros in other pairs
+ * need not be pairs that were never used.
+ */
+function isNodeLost({ pairs }: RecoveredHardState): boolean {
+  return pairs.every(({ pair }) => pair !== nodePair)
 }

@@ -71,13 +71,13 @@ export function readStoreSync(disk: Disk, folder: string, mode: 'read' | 'write'
     }
   }
   const folders = disk.listSync(groupsFolder(folder))
-  const recorded = [...manifest.groups.map(replicaName), ...wal.strangers]
+  const recorded = [...manifest.groups.map(replicaName), ...wal.strangers.keys()]
   const lost = lostReplicas(hard, { recorded, folders })
   const executed = executedIndexOf(hard)
   return {
     identity,
     secret: secret.secret,
-    executedIndex: executed ?? guessedIndex(replicas, manifest, folders),
+    executedIndex: executed ?? guessedIndex(hard, replicas, manifest, wal, folders),
     isExecutedIndexNew: executed === undefined,
     hard,
     found,
@@ -98,12 +98,15 @@ function executedIndexOf(hard: RecoveredHardState): number | undefined {
 }
 
 /**
- * At least what was executed: a creation is an entry of the metadata log on this node, and replica
- * ids come from its indexes.
+ * At least what was executed, as far as anything here says it: a creation is an entry of the metadata
+ * log on this node, and a topic is named after the one that made it. Never what only looks like an
+ * index (replica ids are counted apart): replicas of entries yet to come would be taken for lost ones.
  */
 function guessedIndex(
+  { damaged }: RecoveredHardState,
   replicas: readonly RecoveredReplica[],
   manifest: Manifest,
+  wal: RecoveredWal,
   folders: readonly string[],
 ): number {
   const key = groupKey(metadataGroup)
@@ -111,8 +114,14 @@ function guessedIndex(
   const ends = manifest.groups
     .filter(({ group }) => groupKey(group) === key)
     .map(({ start, segments }) => segments.at(-1)?.last.index ?? start.index)
-  const ids = folders.map((name) => parseReplicaFolderName(name)?.replicaId ?? 0)
-  return Math.max(0, ...logs, ...ends, ...ids)
+  const known = damaged.map((pair) => pair.known?.content)
+  const before = known.map((content) => (content?.kind === 'node' ? content.executedIndex : 0))
+  const names = [...folders, ...wal.strangers.keys()].map(parseReplicaFolderName)
+  const topics = names.map((name) => name?.group.topicId ?? 0)
+  const tails = [...wal.strangers]
+    .filter(([name]) => parseReplicaFolderName(name)?.group.topicId === metadataGroup.topicId)
+    .map(([, last]) => last)
+  return Math.max(0, ...logs, ...ends, ...tails, ...topics, ...before)
 }
 
 function findReplicas(

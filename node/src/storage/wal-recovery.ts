@@ -22,8 +22,11 @@ export interface RecoveredWal {
   readonly lostFiles: readonly LostFile[]
   /** By replica folder name: group and replica id. */
   readonly replicas: ReadonlyMap<string, ReplicaReplay>
-  /** Names of other replicas that the WAL holds records of, those it says are dropped left out. */
-  readonly strangers: ReadonlySet<string>
+  /**
+   * Of other replicas that the WAL holds records of, those it says are dropped left out: by name the
+   * highest index of an entry, 0 without entries.
+   */
+  readonly strangers: ReadonlyMap<string, number>
   /** The last batch that counts; undefined in a new WAL. */
   readonly last: LastBatch | undefined
   /** Where batches were lost of which nothing is known, since the last start that settled such. */
@@ -54,7 +57,7 @@ export function recoverWalSync(
   for (const [name, { start, settled: mark }] of settled) {
     replicas.set(name, new ReplicaReplay(start, mark))
   }
-  const strangers = new Set<string>()
+  const strangers = new Map<string, number>()
   let lostPlaces: LostPlace[] = []
   let settles = false
   for (const step of steps) {
@@ -76,7 +79,10 @@ export function recoverWalSync(
         replica.endedAt(read.record.index, placeOf(folder, read))
       } else if (replica !== undefined) replica.play(read)
       else if (read.record.kind === RecordKind.dropReplica) strangers.delete(name)
-      else strangers.add(name)
+      else {
+        const last = read.entries.at(-1)?.index ?? 0
+        strangers.set(name, Math.max(last, strangers.get(name) ?? 0))
+      }
     }
     settles = false
   }

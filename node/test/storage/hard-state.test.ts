@@ -106,9 +106,53 @@ describe('term and vote', () => {
     node.open()
     const ids = node.opened.amnesiac.map(({ replicaId }) => replicaId)
     expect(ids.sort((one, other) => one - other)).toEqual([1, 1001])
-    // Nothing that was executed is executed again.
-    expect(node.opened.executedIndex).toBeGreaterThanOrEqual(1001)
+    // Nothing that was executed is executed again, and what is yet to come is not taken for lost.
+    expect(node.opened.executedIndex).toBe(5)
+    node.crash('power')
+    for (const path of hardStatePaths(folder)) node.disk.process().removeSync(path)
+    node.open()
+    expect(node.opened.executedIndex).toBe(5)
     expect(node.crash('power').open().opened.amnesiac.length).toBe(2)
+  })
+
+  test('of the metadata replica with both files: its log tells what was executed', () => {
+    const node = voted('log').open()
+    for (let count = 0; count < 10; count += 1) node.append([10], 3)
+    node.crash('power')
+    for (const path of hardStatePaths(folder)) node.disk.process().removeSync(path)
+    expect(node.open().opened.executedIndex).toBe(10)
+  })
+
+  test('of every replica are lost when zeros lie there, though a record of the node is left', () => {
+    const node = voted('zeros').open()
+    node.create(5, 1001)
+    node.append([10, 20], 3)
+    node.crash('power')
+    // The node was written twice: the newer slot stays, and the slots behind it do not.
+    for (const path of hardStatePaths(folder)) {
+      node.disk.damage.apply({ kind: 'zero', path, from: slotPosition(0, 1) })
+    }
+    for (let life = 0; life < 2; life += 1) {
+      node.open()
+      expect(node.storage.groups.size).toBe(0)
+      const ids = node.opened.amnesiac.map(({ replicaId }) => replicaId)
+      expect(ids.sort((one, other) => one - other)).toEqual([1, 1001])
+      node.crash('power')
+    }
+  })
+
+  test('of a replica are lost with the record of the node', () => {
+    const node = voted('node').open().crash('power')
+    for (const path of hardStatePaths(folder)) {
+      const file = node.disk.process().openSync(path, 'write')
+      for (const pair of [0, 1]) {
+        for (const parity of [0, 1]) {
+          file.writeSync(new Uint8Array([1, 2, 3]), slotPosition(pair, parity) + 100)
+        }
+      }
+      file.syncSync()
+    }
+    expect(node.open().opened.amnesiac).toMatchObject([{ group: { topicId: 0 }, replicaId: 1 }])
   })
 
   test('of an unreadable older slot do not matter', () => {
