@@ -26,6 +26,12 @@ export class GroupNodes {
     return this.#known.get(replica)
   }
 
+  /** Of every replica that is known. */
+  all(): ReplicaId[] {
+    for (const { replicaId, nodeId } of this.#places()) this.learn(replicaId, nodeId)
+    return [...this.#known.keys()]
+  }
+
   learn(replica: ReplicaId, node: string): void {
     if (!this.#known.has(replica)) this.#known.set(replica, node)
   }

@@ -66,9 +66,11 @@ export class LostParts {
   #peers(): readonly string[] {
     const { recovered, nodes } = this.#options
     const configuration = this.#host?.inspect().configuration ?? recovered.configuration
-    return peerNodes(configuration, recovered.replicaId, (replica: ReplicaId) =>
-      nodes.nodeOf(replica),
-    )
+    const nodeOf = (replica: ReplicaId) => nodes.nodeOf(replica)
+    const members = peerNodes(configuration, recovered.replicaId, nodeOf)
+    if (members.length > 0) return members
+    // A new replica knows no members when the entry that made it one is among those it lost.
+    return peerNodes({ voters: nodes.all() }, recovered.replicaId, nodeOf)
   }
 
   #repairDriver(host: RaftHost): RepairDriver {
