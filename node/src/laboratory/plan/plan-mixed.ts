@@ -12,6 +12,7 @@ import { asDrawn, beginning, leaving, retiring } from './plan-shapes.ts'
 import { bothCopies, stepDraft, stepOf } from './plan-steps.ts'
 
 const stepsMax = 20
+const slowDiskMs = 5
 
 /** Most are the usual ones: of each plan one or two are tiny. */
 const limits: fc.Arbitrary<PlanLimits> = fc
@@ -24,6 +25,17 @@ const limits: fc.Arbitrary<PlanLimits> = fc
     ),
   )
   .map((some) => Object.assign({}, ...some))
+
+/**
+ * A record in each batch, batches that go one by one, and slow disks: some ten records a second. What
+ * producers send in ten seconds would not be stored minutes later, without any fault.
+ */
+function bearable({ batchBytes, ...others }: PlanSettings): PlanSettings {
+  const { inflightMessagesMax, inflightBytesMax, diskMaxMs } = others
+  const oneByOne = inflightMessagesMax === 1 || inflightBytesMax === 1
+  const isTooSlow = oneByOne && diskMaxMs > slowDiskMs
+  return isTooSlow || batchBytes === undefined ? others : { ...others, batchBytes }
+}
 
 /** Besides the usual: so short that retries come in storms. */
 const deliveries: readonly Partial<PlanSettings>[] = [
@@ -148,7 +160,7 @@ export const mixedPlans: fc.Arbitrary<Plan> = fc
       seed,
       provoke: 'drawn',
       nodes,
-      settings: { ...rest.settings, ...rest.limits, ...rest.delivery },
+      settings: bearable({ ...rest.settings, ...rest.limits, ...rest.delivery }),
       workload: { ...rest.traffic, replicas },
       steps: steps.sort((a, b) => a.atMs - b.atMs),
     })
