@@ -40,7 +40,10 @@ export function noteTail<Entry extends RaftEntry>(
 ): boolean {
   const { fence } = progress
   if (fence === undefined) {
-    if (reply.recovering) putUp(raft, progress, 0)
+    if (!reply.recovering) return false
+    putUp(raft, progress, 0)
+    // A late reply, of before it passed: nothing new may come that would look at the fence again.
+    passFences(raft, raft.leadership!)
   } else if (!reply.recovering && fence.passed) {
     progress.fence = undefined
     progress.heardMs = raft.nowMs

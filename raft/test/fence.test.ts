@@ -193,6 +193,18 @@ describe('the leader of a replica with an unknown tail', () => {
     expect(inspectRaft(solo.raft).progress[0]?.recovering).toBe(false)
   })
 
+  test('counts it again after a late reply that still says the tail is unknown, on an idle log', () => {
+    const solo = leader(3)
+    solo.receive(3, reply(solo, 1, false))
+    solo.receive(2, reply(solo, 1, true))
+    solo.receive(2, beat(solo, false))
+    expect(inspectRaft(solo.raft).progress[0]?.recovering).toBe(false)
+    solo.receive(2, beat(solo, true))
+    expect(inspectRaft(solo.raft).progress[0]?.recovering).toBe(true)
+    solo.receive(2, beat(solo, false))
+    expect(inspectRaft(solo.raft).progress[0]?.recovering).toBe(false)
+  })
+
   test('does not believe a late reply that says the tail is known', () => {
     const solo = leader(3)
     solo.receive(2, beat(solo, true))
