@@ -4,7 +4,7 @@
 // recovery.ts.
 import { nodePair } from './hard-state-format.ts'
 import type { RecoveredHardState } from './hard-state-recovery.ts'
-import type { GroupId } from './log-entry.ts'
+import { type GroupId, groupKey, metadataGroup } from './log-entry.ts'
 import { parseReplicaFolderName, replicaName } from './replica-files.ts'
 
 export interface LostReplica {
@@ -56,14 +56,28 @@ export function lostReplicas(hard: RecoveredHardState, names: KnownNames): LostR
     if (name !== undefined) lost.push({ ...name, pair, reason, isNew: true })
   }
   for (const { pair, reason } of nameless) claim(pair, reason)
-  if (isNodeLost(hard)) {
-    const used = new Set([...hard.pairs, ...hard.damaged].map(({ pair }) => pair))
-    const reason = 'hard.A and hard.B: its term and vote are in neither'
-    for (let pair = nodePair + 1; unclaimed.length > 0; pair += 1) {
-      if (!used.has(pair)) claim(pair, reason)
-    }
+  const reason = 'hard.A and hard.B: its term and vote are in neither'
+  const used = new Set([...hard.pairs, ...hard.damaged].map(({ pair }) => pair))
+  const without = unclaimed.filter(({ group }) => isNodeLost(hard) || isOnlyMetadata(hard, group))
+  let pair = nodePair
+  for (const name of without) {
+    do pair += 1
+    while (used.has(pair))
+    lost.push({ ...name, pair, reason, isNew: true })
   }
   return lost
+}
+
+/**
+ * A node has a replica of the metadata group at all times: one without a pair has lost it. Those of
+ * partitions are missed by the index of executed creations.
+ */
+function isOnlyMetadata({ pairs }: RecoveredHardState, group: GroupId): boolean {
+  if (groupKey(group) !== groupKey(metadataGroup)) return false
+  return !pairs.some(
+    ({ slot: { content } }) =>
+      content.kind === 'replica' && groupKey(content.record.group) === groupKey(metadataGroup),
+  )
 }
 
 /**

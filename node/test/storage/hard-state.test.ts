@@ -141,6 +141,22 @@ describe('term and vote', () => {
     }
   })
 
+  test('of the metadata replica are lost when zeros lie in its place alone', () => {
+    const node = voted('zeros-metadata').open()
+    node.create(5, 1001)
+    node.crash('power')
+    for (const path of hardStatePaths(folder)) {
+      const [from, to] = [slotPosition(1, 0), slotPosition(2, 0)]
+      node.disk.damage.apply({ kind: 'zero', path, from, byteLength: to - from })
+    }
+    for (let life = 0; life < 2; life += 1) {
+      node.open()
+      expect(node.opened.amnesiac).toMatchObject([{ group: { topicId: 0 }, replicaId: 1 }])
+      expect([...node.storage.groups.keys()]).toEqual(['5-0'])
+      node.crash('power')
+    }
+  })
+
   test('of a replica are lost with the record of the node', () => {
     const node = voted('node').open().crash('power')
     for (const path of hardStatePaths(folder)) {
