@@ -12,7 +12,7 @@ import { asDrawn, beginning, leaving, retiring } from './plan-shapes.ts'
 import { bothCopies, stepDraft, stepOf } from './plan-steps.ts'
 
 const stepsMax = 20
-const slowDiskMs = 5
+const roundTripMs = 10
 
 /** Most are the usual ones: of each plan one or two are tiny. */
 const limits: fc.Arbitrary<PlanLimits> = fc
@@ -27,13 +27,15 @@ const limits: fc.Arbitrary<PlanLimits> = fc
   .map((some) => Object.assign({}, ...some))
 
 /**
- * A record in each batch, batches that go one by one, and slow disks: some ten records a second. What
- * producers send in ten seconds would not be stored minutes later, without any fault.
+ * A record in each batch, batches that are stored or read one by one, and slow disks or links: some ten
+ * records a second. What producers send in ten seconds would not be stored, or read back, minutes
+ * later, without any fault.
  */
 function bearable({ batchBytes, ...others }: PlanSettings): PlanSettings {
-  const { inflightMessagesMax, inflightBytesMax, diskMaxMs } = others
-  const oneByOne = inflightMessagesMax === 1 || inflightBytesMax === 1
-  const isTooSlow = oneByOne && diskMaxMs > slowDiskMs
+  const { inflightMessagesMax, inflightBytesMax, diskMaxMs, latencyMaxMs } = others
+  const areStored = inflightMessagesMax === 1 || inflightBytesMax === 1
+  const areRead = others.readerBufferBytes !== undefined || others.fetchBytes !== undefined
+  const isTooSlow = (areStored || areRead) && diskMaxMs + 2 * latencyMaxMs > roundTripMs
   return isTooSlow || batchBytes === undefined ? others : { ...others, batchBytes }
 }
 
