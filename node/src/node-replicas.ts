@@ -25,7 +25,7 @@ import type { RaftTiming } from './replication/raft-owner.ts'
 import type { FetchEntries } from './replication/repair-driver.ts'
 import type { IsGone } from './replication/replica-shell.ts'
 import type { FetchState } from './replication/state-fetch.ts'
-import { type GroupKey, groupKey, metadataGroup } from './storage/log-entry.ts'
+import { type GroupKey, groupKey, metadataGroup, metadataKey } from './storage/log-entry.ts'
 import type { OpenedStorage, Storage } from './storage/storage.ts'
 
 export interface ReplicaWiring {
@@ -95,7 +95,7 @@ export function spawnMetadata(wiring: ReplicaWiring): ActorRef<MetadataMessage> 
 
 /** The latest one, when there is none in its place. */
 function lostMetadataReplica({ groups, amnesiac }: OpenedStorage): number | undefined {
-  if (groups.has(groupKey(metadataGroup))) return undefined
+  if (groups.has(metadataKey)) return undefined
   const ids = amnesiac
     .filter(({ group }) => group.topicId === metadataGroup.topicId)
     .map(({ replicaId }) => replicaId)
@@ -118,7 +118,7 @@ function metadataEvents(wiring: ReplicaWiring): MetadataEvents {
     leaderChanged: (node, term) => {
       health.metadataLeader = { node, term }
     },
-    retentionHeld: (reason) => health.retentionHeld(groupKey(metadataGroup), reason),
+    retentionHeld: (reason) => health.retentionHeld(metadataKey, reason),
     event: (name, fields) => wiring.event(name, fields),
     halted: (reason) => wiring.failed(`metadata: ${reason}`),
   }
@@ -128,7 +128,7 @@ export function spawnSupervisor(wiring: ReplicaWiring): ActorRef<SupervisorMessa
   const { system, storage, opened, mesh, timing, session, leadership, health } = wiring
   const files = new Map<GroupKey, number>()
   for (const [key, { replicaId }] of opened.groups) {
-    if (key !== groupKey(metadataGroup)) files.set(key, replicaId)
+    if (key !== metadataKey) files.set(key, replicaId)
   }
   const create = () =>
     new PartitionSupervisor(

@@ -1,5 +1,4 @@
 // `quorate topic`: create, ls, describe, rm.
-
 import type {
   CallSettings,
   CreateTopicOptions,

@@ -14,7 +14,13 @@ import { limits } from '../limits.ts'
 import type { MetadataMachine } from '../metadata/machine.ts'
 import type { Outcome } from '../metadata/metadata-message.ts'
 import { rebalance } from '../metadata/rebalance.ts'
-import { type GroupKey, groupKey, metadataGroup, parseGroupKey } from '../storage/log-entry.ts'
+import {
+  type GroupKey,
+  groupKey,
+  metadataGroup,
+  metadataKey,
+  parseGroupKey,
+} from '../storage/log-entry.ts'
 import { isMember } from '../storage/plan.ts'
 import { adminChange } from './admin-change.ts'
 import { answering } from './answering.ts'
@@ -152,7 +158,7 @@ function stopReply(
 function keysOn(machine: MetadataMachine, node: string): GroupKey[] {
   const keys = machine.assignmentsOf(node).map(({ group }) => groupKey(group))
   const inMetadata = machine.metadataReplicas().some(({ nodeId }) => nodeId === node)
-  return inMetadata ? [groupKey(metadataGroup), ...keys] : keys
+  return inMetadata ? [metadataKey, ...keys] : keys
 }
 
 /** As people know it; a deleted topic by its id. */

@@ -9,7 +9,7 @@ import { limits } from '../limits.ts'
 import { encodeLogStart } from '../partition/log-start.ts'
 import type { ReplicaMaintenance } from '../partition/replica-maintenance.ts'
 import { ReplicaShell, type ShellOptions, type ShellOwner } from '../replication/replica-shell.ts'
-import { EntryType, groupKey, type LogEntry, metadataGroup } from '../storage/log-entry.ts'
+import { EntryType, type LogEntry, metadataGroup, metadataKey } from '../storage/log-entry.ts'
 import { MetadataMachine, type MetadataResult } from './machine.ts'
 import { MetadataLeader } from './metadata-leader.ts'
 import type { MetadataMessage } from './metadata-message.ts'
@@ -45,7 +45,6 @@ export interface MetadataActorOptions extends ShellOptions {
   isUp(node: string): boolean
 }
 
-const key = groupKey(metadataGroup)
 /** Nobody reads old commands: what follows the last checkpoints is enough. */
 const retention = { retentionMs: -1, retentionBytes: limits.metadataSegmentBytes }
 
@@ -86,7 +85,7 @@ export class MetadataActor implements Actor<MetadataMessage>, ShellOwner<Metadat
 
   started(context: ActorContext<MetadataMessage>): void {
     this.#context = context
-    this.#shell = new ReplicaShell(key, this.#options, this, context)
+    this.#shell = new ReplicaShell(metadataKey, this.#options, this, context)
     const lost = this.#options.lost()
     if (lost === undefined) this.#shell.recover()
     else this.#replace(lost)
@@ -282,7 +281,7 @@ export class MetadataActor implements Actor<MetadataMessage>, ShellOwner<Metadat
   }
 
   event(name: string, fields: Readonly<Record<string, unknown>>): void {
-    this.#options.events.event(name, { group: key, ...fields })
+    this.#options.events.event(name, { group: metadataKey, ...fields })
   }
 }
 

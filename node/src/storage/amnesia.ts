@@ -4,7 +4,7 @@
 // recovery.ts.
 import { nodePair } from './hard-state-format.ts'
 import type { RecoveredHardState } from './hard-state-recovery.ts'
-import { type GroupId, groupKey, metadataGroup } from './log-entry.ts'
+import { type GroupId, groupKey, metadataKey } from './log-entry.ts'
 import { parseReplicaFolderName, replicaName } from './replica-files.ts'
 
 export interface LostReplica {
@@ -51,39 +51,32 @@ export function lostReplicas(hard: RecoveredHardState, names: KnownNames): LostR
     .filter((name) => !taken.has(name))
     .map(parseReplicaFolderName)
     .filter((name) => name !== undefined)
-  const claim = (pair: number, reason: string): void => {
+  for (const { pair, reason } of nameless) {
     const name = unclaimed.shift()
     if (name !== undefined) lost.push({ ...name, pair, reason, isNew: true })
   }
-  for (const { pair, reason } of nameless) claim(pair, reason)
-  const reason = 'hard.A and hard.B: its term and vote are in neither'
   const used = new Set([...hard.pairs, ...hard.damaged].map(({ pair }) => pair))
-  const without = unclaimed.filter(({ group }) => isNodeLost(hard) || isOnlyMetadata(hard, group))
   let pair = nodePair
-  for (const name of without) {
+  for (const name of unclaimed.filter(withoutPair(hard))) {
     do pair += 1
     while (used.has(pair))
+    const reason = 'hard.A and hard.B: its term and vote are in neither'
     lost.push({ ...name, pair, reason, isNew: true })
   }
   return lost
 }
 
 /**
- * A node has a replica of the metadata group at all times: one without a pair has lost it. Those of
- * partitions are missed by the index of executed creations.
+ * Which of the replicas that no pair names have lost theirs: zeros look like a pair never used. When the
+ * record of the node is gone, which every start before has seen, all of them. Else that of the metadata
+ * group, which a node has at all times; those of partitions are missed by the index of executed
+ * creations.
  */
-function isOnlyMetadata({ pairs }: RecoveredHardState, group: GroupId): boolean {
-  if (groupKey(group) !== groupKey(metadataGroup)) return false
-  return !pairs.some(
-    ({ slot: { content } }) =>
-      content.kind === 'replica' && groupKey(content.record.group) === groupKey(metadataGroup),
+function withoutPair({ pairs }: RecoveredHardState): (name: { group: GroupId }) => boolean {
+  if (pairs.every(({ pair }) => pair !== nodePair)) return () => true
+  const isMetadata = ({ group }: { readonly group: GroupId }) => groupKey(group) === metadataKey
+  const hasMetadata = pairs.some(
+    ({ slot: { content } }) => content.kind === 'replica' && isMetadata(content.record),
   )
-}
-
-/**
- * The record of the node is gone, which every start before this one has seen: zeros in other pairs
- * need not be pairs that were never used.
- */
-function isNodeLost({ pairs }: RecoveredHardState): boolean {
-  return pairs.every(({ pair }) => pair !== nodePair)
+  return hasMetadata ? () => false : isMetadata
 }

@@ -29,6 +29,18 @@ export function decodeCheckedText(bytes: Uint8Array): unknown {
   }
 }
 
+/** The fields of a file of this kind and version; undefined for what is none. */
+export function checkedFields(
+  bytes: Uint8Array,
+  { magic, formatVersion }: { readonly magic: string; readonly formatVersion: number },
+): Readonly<Record<string, unknown>> | undefined {
+  const found = decodeCheckedText(bytes)
+  if (typeof found !== 'object' || found === null) return undefined
+  const fields = found as Readonly<Record<string, unknown>>
+  const isIt = fields['magic'] === magic && fields['formatVersion'] === formatVersion
+  return isIt ? fields : undefined
+}
+
 /** Undefined when there is no such file. What the device cannot read is zeros. */
 export function readFileSync(disk: Disk, path: string): Uint8Array | undefined {
   if (!disk.existsSync(path)) return undefined

@@ -8,7 +8,7 @@ import { quorateErrorOf } from './disk-error.ts'
 import { formatVersion } from './format-version.ts'
 import { formatHardStateSync, type HardStateRecord } from './hard-state-format.ts'
 import { type Identity, writeIdentitySync } from './identity.ts'
-import { groupKey, metadataGroup } from './log-entry.ts'
+import { metadataGroup, metadataKey } from './log-entry.ts'
 import { emptyManifest, writeManifestsSync } from './manifest.ts'
 import {
   type JoinedNode,
@@ -56,7 +56,7 @@ function formatSync(disk: Disk, checked: Plan, node: PlanNode | JoinedNode, fold
   writeIdentitySync(disk, temporary, identity)
   writeSecretSync(disk, temporary, secret)
   const record = firstRecord(checked, node)
-  disk.makeFolderSync(replicaFolder(temporary, groupKey(metadataGroup), record.replicaId))
+  disk.makeFolderSync(replicaFolder(temporary, metadataKey, record.replicaId))
   formatHardStateSync(disk, temporary, identity, [record])
   writeManifestsSync(disk, temporary, emptyManifest)
   for (const name of ['/groups', '/wal', '']) disk.syncFolderSync(`${temporary}${name}`)

@@ -1,7 +1,7 @@
 // Nodes this node has given up, by an operator's word that their disks are gone for good: `given-up`
 // and a copy in `wal/given-up`, checked text. What either copy names holds, so that one damaged file
 // brings nobody back. Written by rename, one copy after the other; read by node-given-up.ts at the start.
-import { decodeCheckedText, encodeCheckedText, readFileSync } from './checked-text.ts'
+import { checkedFields, encodeCheckedText, readFileSync } from './checked-text.ts'
 import type { Disk, Done } from './disk.ts'
 import { formatVersion } from './format-version.ts'
 import { isMember } from './plan.ts'
@@ -37,7 +37,7 @@ export function readGivenUpSync(disk: Disk, folder: string): readonly GivenUpNod
   const found = new Map<string, GivenUpNode>()
   for (const path of givenUpPaths(folder)) {
     const bytes = readFileSync(disk, path)
-    for (const node of bytes === undefined ? [] : nodesIn(decodeCheckedText(bytes))) {
+    for (const node of bytes === undefined ? [] : nodesIn(bytes)) {
       found.set(`${node.nodeId} ${node.incarnation}`, node)
     }
   }
@@ -45,11 +45,8 @@ export function readGivenUpSync(disk: Disk, folder: string): readonly GivenUpNod
 }
 
 /** None for what is no such file. */
-function nodesIn(found: unknown): readonly GivenUpNode[] {
-  if (typeof found !== 'object' || found === null) return []
-  const fields = found as Record<string, unknown>
-  const { nodes } = fields
-  if (fields['magic'] !== magic || fields['formatVersion'] !== formatVersion) return []
+function nodesIn(bytes: Uint8Array): readonly GivenUpNode[] {
+  const nodes = checkedFields(bytes, { magic, formatVersion })?.['nodes']
   return Array.isArray(nodes) ? nodes.filter(isGivenUpNode) : []
 }
 

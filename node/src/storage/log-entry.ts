@@ -56,3 +56,4 @@ export function parseGroupKey(key: GroupKey): GroupId {
 }
 
 export const metadataGroup: GroupId = { topicId: 0, partition: 0 }
+export const metadataKey: GroupKey = groupKey(metadataGroup)

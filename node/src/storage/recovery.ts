@@ -9,7 +9,7 @@ import type { Disk } from './disk.ts'
 import { hardStatePaths, nodePair } from './hard-state-format.ts'
 import { type RecoveredHardState, recoverHardStateSync } from './hard-state-recovery.ts'
 import { type Identity, recoverIdentitySync } from './identity.ts'
-import { groupKey, metadataGroup } from './log-entry.ts'
+import { groupKey, metadataGroup, metadataKey } from './log-entry.ts'
 import type { DamageReport } from './log-hole.ts'
 import { type FoundManifest, type Manifest, readManifestSync } from './manifest.ts'
 import {
@@ -109,7 +109,7 @@ function guessedIndex(
   wal: RecoveredWal,
   folders: readonly string[],
 ): number {
-  const key = groupKey(metadataGroup)
+  const key = metadataKey
   const logs = replicas.filter(({ log }) => log.key === key).map(({ log }) => log.lastIndex)
   const ends = manifest.groups
     .filter(({ group }) => groupKey(group) === key)

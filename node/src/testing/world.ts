@@ -9,7 +9,7 @@ import { dataFolder, type SimulatedNode } from '../laboratory/cluster/simulated-
 import type { FileKind } from '../laboratory/plan/fault-table.ts'
 import type { Plan } from '../laboratory/plan/plan.ts'
 import { deliveries, usualTiming } from '../laboratory/plan/plan-menu.ts'
-import { groupKey, metadataGroup, parseGroupKey } from '../storage/log-entry.ts'
+import { groupKey, metadataKey, parseGroupKey } from '../storage/log-entry.ts'
 import { invalid } from './invalid.ts'
 import { brokenPromises } from './kept-promises.ts'
 import { ObservedHistory } from './observed-history.ts'
@@ -265,12 +265,12 @@ export class World {
     }
     if (event !== 'raft.leader-elected') return
     const { group, node } = fields as { group: string; node: string }
-    if (group !== groupKey(metadataGroup)) this.#groups.add(group)
+    if (group !== metadataKey) this.#groups.add(group)
     this.note(() => `${node} leads ${this.#nameOf(group)}`)
   }
 
   #nameOf(group: string): string {
-    if (group === groupKey(metadataGroup)) return 'the metadata'
+    if (group === metadataKey) return 'the metadata'
     const { topicId, partition } = parseGroupKey(group)
     const topic = [...this.#topicIds].find(([, id]) => id === topicId)
     return `${topic?.[0] ?? `topic ${topicId}`}/${partition}`

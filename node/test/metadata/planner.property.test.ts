@@ -274,12 +274,18 @@ describe('the metadata group', () => {
     expect(nextSteps(cluster.machine.state, (nodeId) => nodeId !== 'n4')).toEqual([])
   })
 
-  test('lets a leaving node follow until its replicas are elsewhere', () => {
+  /** A node with a replica is told to leave, and another one is free. */
+  function withLeaver() {
     const cluster = new MetadataBuilder(3)
     cluster.addNode('n4')
     cluster.create('orders', 1, 3)
     const leaver = cluster.machine.membersOf({ topicId: 2, partition: 0 })![0]!.nodeId
     cluster.node('remove-node', leaver)
+    return { cluster, leaver }
+  }
+
+  test('lets a leaving node follow until its replicas are elsewhere', () => {
+    const { cluster, leaver } = withLeaver()
     const [first] = nextSteps(cluster.machine.state, () => true)
     const { voters } = cluster.machine.desiredOf(metadataGroup)!
     if (voters.some(({ nodeId }) => nodeId === leaver)) {
@@ -295,11 +301,7 @@ describe('the metadata group', () => {
   })
 
   test('forgets a leaving node that was down when it stopped following, and is up again', () => {
-    const cluster = new MetadataBuilder(3)
-    cluster.addNode('n4')
-    cluster.create('orders', 1, 3)
-    const leaver = cluster.machine.membersOf({ topicId: 2, partition: 0 })![0]!.nodeId
-    cluster.node('remove-node', leaver)
+    const { cluster, leaver } = withLeaver()
     const plan = (isUp: (nodeId: string) => boolean) => {
       for (const step of nextSteps(cluster.machine.state, isUp)) {
         cluster.request({ ...step, requestId: cluster.requestId() })

@@ -8,7 +8,7 @@ import type { NodeEnvironment } from '../../node-environment.ts'
 import { SimulatedDisk } from '../../simulation/simulated-disk.ts'
 import { SimulatedNetwork } from '../../simulation/simulated-network.ts'
 import { formatNode } from '../../storage/format.ts'
-import { groupKey, metadataGroup } from '../../storage/log-entry.ts'
+import { groupKey, metadataKey } from '../../storage/log-entry.ts'
 import { type Plan as FormatPlan, newPlan } from '../../storage/plan.ts'
 import { LogLedger } from '../checkers/log-ledger.ts'
 import { SyncedQuorum } from '../checkers/synced-quorum.ts'
@@ -201,7 +201,7 @@ export class SimulatedCluster implements Aim {
   // ── Aim ────────────────────────────────────────────────────────────────────────────────────
 
   keyOf(group: GroupName): string | undefined {
-    if (group === 'metadata') return groupKey(metadataGroup)
+    if (group === 'metadata') return metadataKey
     if (this.topic === undefined) return undefined
     const partition = group % this.topic.members.length
     return groupKey({ topicId: this.topic.id, partition })

@@ -4,12 +4,11 @@
 // leave. A node whose disk is gone before a group has its replica there as a member is replaced too,
 // since the change of members could never end. Nothing else is done for the cluster: the rest it
 // must do by itself.
-import { groupKey, metadataGroup } from '../../storage/log-entry.ts'
+import { metadataKey } from '../../storage/log-entry.ts'
 import type { FaultAtlas } from './atlas.ts'
 import type { SimulatedCluster } from './cluster.ts'
 import type { Membership } from './membership.ts'
 
-const metadataKey = groupKey(metadataGroup)
 const lookMs = 1_000
 
 export class Operator {

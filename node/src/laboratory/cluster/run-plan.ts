@@ -3,7 +3,7 @@
 // partition take writes again, and then all is read back and compared. Bounded in simulated time and
 // in events. The same plan gives the same result and the same hash.
 import type { ClusterStatus } from '@quorate/protocol'
-import { groupKey, metadataGroup } from '../../storage/log-entry.ts'
+import { metadataKey } from '../../storage/log-entry.ts'
 import { checkEqualReplicas } from '../checkers/equal-replicas.ts'
 import { checkSurvivingCopies } from '../checkers/surviving-copies.ts'
 import { isFatal } from '../history/anomaly.ts'
@@ -32,7 +32,6 @@ const healthyMs = 120_000
 /** How long a reader waits for what nobody may give it. */
 const lostMs = 10_000
 const askAgainMs = 500
-const metadataKey = groupKey(metadataGroup)
 const askOptions = { deadlineMs: 5_000, repeatable: true }
 /** A leader looks at retention every 5 s; a second look follows what the first has closed. */
 const retentionMs = 11_000

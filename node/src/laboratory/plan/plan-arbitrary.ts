@@ -95,14 +95,19 @@ export const pairs: fc.Arbitrary<string> = fc.oneof(
   },
 )
 
-/** A step before the swarm and the duration are known; each part shrinks on its own. */
-const draft = fc.record({
+/** Which fault of a swarm, and one target of each kind it may take. */
+export const aimed = {
   fault: fc.nat(59),
   kind: fc.nat(59),
   one: singles,
   minority: fc.constantFrom('minority:0', 'minority:1', 'minority:2'),
   pair: pairs,
   nodePair: nodePairs,
+} as const
+
+/** A step before the swarm and the duration are known; each part shrinks on its own. */
+const draft = fc.record({
+  ...aimed,
   message: fc.constantFrom(...messageMenu),
   /** Per mille of the duration. */
   at: fc.nat(99).map((percent) => percent * 10),

@@ -4,7 +4,7 @@
 import fc from 'fast-check'
 import { type FaultName, type FaultRow, faultTable } from './fault-table.ts'
 import type { Step } from './plan.ts'
-import { nodePairs, pairs, singles } from './plan-arbitrary.ts'
+import { aimed } from './plan-arbitrary.ts'
 import { fileMenu, messageMenu, numberMenu, stepMs } from './plan-menu.ts'
 import type { TargetKind } from './target-grammar.ts'
 
@@ -14,12 +14,7 @@ const jumpMenu: readonly string[] = ['+7000', '+100', '-100', '+60000', '-60000'
 const driftMenu: readonly string[] = ['+500', '-500', '+20000', '-20000', '+100000']
 
 export const stepDraft = fc.record({
-  fault: fc.nat(59),
-  kind: fc.nat(59),
-  one: singles,
-  minority: fc.constantFrom('minority:0', 'minority:1', 'minority:2'),
-  pair: pairs,
-  nodePair: nodePairs,
+  ...aimed,
   client: fc.constantFrom('client:0', 'client:1'),
   message: fc.constantFrom(...messageMenu),
   file: fc.constantFrom(...fileMenu),
