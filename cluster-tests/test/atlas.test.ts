@@ -9,12 +9,17 @@ import {
   intactCopies,
   planOfSeed,
   SimulatedCluster,
+  type SimulatedDisk,
   staysAway,
   syncedImage,
   topicName,
   Workload,
 } from 'quorate/laboratory'
 import { describe, expect, test } from 'vitest'
+
+/** Of hard.A and hard.B; before those of replicas stand the header and the pair of the node. */
+const slotBytes = 512
+const replicaSlotsFrom = 4096 + 2 * slotBytes
 
 const key = '7-0'
 const voters = [1, 2, 3]
@@ -42,6 +47,7 @@ function node(replicaId: number, last: number, change: Partial<IntactReplica> = 
     identities: 2,
     hasSecret: true,
     manifest: twice(9),
+    walFiles: new Set([1]),
     node: twice(2),
     wal: { batches: new Set([1, 2, 3]), whole: true },
     replicas: new Map([[`${key}.${replicaId}`, replica]]),
@@ -198,5 +204,33 @@ test('what is intact is what a start would find, entry by entry', () => {
       expect(replica.known).toEqual(new Set(dumped.map(([index]) => index)))
       expect(replica.hardState.readable).toBe(2)
     }
+    expectEachSlotToCount(disk)
   }
 })
+
+/** A slot that no file has may have held a newer state than the one beside it. */
+function expectEachSlotToCount(disk: SimulatedDisk): void {
+  const image = syncedImage(disk)
+  const hard = ['hard.A', 'hard.B'].map((name) => `${dataFolder}/${name}`)
+  const replicasWithout = (from: number, files: readonly string[]) =>
+    intactCopies(
+      {
+        bytes: (path) => {
+          const bytes = image.bytes(path)
+          return files.includes(path) ? bytes?.fill(255, from, from + slotBytes) : bytes
+        },
+      },
+      dataFolder,
+    ).replicas.size
+  const all = intactCopies(image, dataFolder).replicas.size
+  const ofReplicas = image.bytes(hard[0]!)!.subarray(replicaSlotsFrom)
+  let lost = 0
+  for (let at = 0; at < ofReplicas.byteLength; at += slotBytes) {
+    if (ofReplicas.subarray(at, at + slotBytes).every((byte) => byte === 0)) continue
+    const from = replicaSlotsFrom + at
+    for (const file of hard) expect(replicasWithout(from, [file])).toBe(all)
+    expect(replicasWithout(from, hard)).toBe(all - 1)
+    lost += 1
+  }
+  expect(lost).toBeGreaterThan(all)
+}

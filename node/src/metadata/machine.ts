@@ -122,7 +122,7 @@ export class MetadataMachine {
   desiredOf(group: GroupId): DesiredConfiguration | undefined {
     return desiredOf(this.state, group)
   }
-  /** Is this replica gone for good, with an earlier incarnation of its node or with the node? */
+  /** Is this replica gone for good: with an earlier incarnation of its node, with the node, or replaced? */
   isBuried(group: GroupId, replicaId: number): boolean {
     return isBuried(this.state, group, replicaId)
   }

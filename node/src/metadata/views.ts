@@ -88,12 +88,18 @@ export function dropOrdersOf(state: MetadataState, nodeId: string): DropOrder[] 
 }
 
 /**
- * Did this replica lie on an earlier incarnation of its node, or on a node that has left? Committed, so
- * it is gone for good. False for a replica that is not known.
+ * Is this replica gone for good, by what is committed? It lay on an earlier incarnation of its node, or
+ * on a node that has left; or another one took its place there, which happens to those alone that lost
+ * their term and vote and never run again. False for a replica that is not known.
  */
 export function isBuried(state: MetadataState, group: GroupId, replicaId: number): boolean {
-  const place = placesOf(state, group).find((each) => each.replicaId === replicaId)
-  return place !== undefined && !isAlive(state, place, group.topicId)
+  const places = placesOf(state, group)
+  const place = places.find((each) => each.replicaId === replicaId)
+  if (place === undefined) return false
+  const isReplaced = places.some(
+    (other) => other.nodeId === place.nodeId && other.replicaId > replicaId,
+  )
+  return isReplaced || !isAlive(state, place, group.topicId)
 }
 
 /** Where replicas of the group are, those that are to go included; the preferred leader first. */

@@ -61,6 +61,8 @@ export interface IntactCopies {
   readonly identities: number
   readonly hasSecret: boolean
   readonly manifest: Copies | undefined
+  /** Numbers of the WAL files that the manifest names: others are made again or left over. */
+  readonly walFiles: ReadonlySet<number>
   /** The node's own slots. */
   readonly node: Copies | undefined
   readonly wal: Pick<IntactWal, 'batches' | 'whole'>
@@ -88,7 +90,7 @@ export function intactCopies(image: DiskImage, folder: string): IntactCopies {
   const { manifest, copies } = newestManifest(image, folder)
   const empty = { batches: new Set<number>(), whole: false, replicas: new Map() }
   if (identity === undefined || manifest === undefined) {
-    const none = { node: undefined, wal: empty, replicas: new Map() }
+    const none = { walFiles: new Set<number>(), node: undefined, wal: empty, replicas: new Map() }
     return { incarnation, identities, hasSecret, manifest: copies, ...none }
   }
   const wal = readIntactWal(image, folder, manifest.walFiles)
@@ -98,7 +100,8 @@ export function intactCopies(image: DiskImage, folder: string): IntactCopies {
     const name = replicaName(pair.record)
     replicas.set(name, replicaOf(image, folder, identity, manifest, pair, wal))
   }
-  return { incarnation, identities, hasSecret, manifest: copies, node, wal, replicas }
+  const walFiles = new Set(manifest.walFiles)
+  return { incarnation, identities, hasSecret, manifest: copies, walFiles, node, wal, replicas }
 }
 
 function newestManifest(

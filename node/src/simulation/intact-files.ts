@@ -48,7 +48,10 @@ export interface IntactPair {
   readonly copies: Copies
 }
 
-/** The pairs of slots that are in use, each by its newest readable state. */
+/**
+ * The pairs of slots that are in use, each by its newest readable state. Not one of which a slot that
+ * was written can be read nowhere: it may have held a newer state, so what is left promises nothing.
+ */
 export function readPairs(
   image: DiskImage,
   folder: string,
@@ -66,11 +69,11 @@ export function readPairs(
   const replicas: IntactPair[] = []
   for (let pair = 0; blockBytes + (pair + 1) * pairBytes <= sizeBytes; pair += 1) {
     const slots = files
-      .map((bytes) => newestSlot(bytes, pair))
+      .map((bytes) => newestOf([slotAt(bytes, pair, 0), slotAt(bytes, pair, 1)]))
       .filter((slot) => slot !== undefined)
       .sort((one, other) => other.sequence - one.sequence)
     const [newest] = slots
-    if (newest === undefined) continue
+    if (newest === undefined || isSlotLost(files, pair, newest)) continue
     const settled = slots.at(-1)!.sequence
     const copies = { newest: newest.sequence, settled, readable: slots.length }
     if (newest.content.kind === 'node') node = copies
@@ -79,16 +82,30 @@ export function readPairs(
   return { node, replicas }
 }
 
-function newestSlot(bytes: Uint8Array, pair: number): Slot | undefined {
-  let newest: Slot | undefined
-  for (const parity of [0, 1]) {
-    const position = slotPosition(pair, parity)
-    if (position + slotBytes > bytes.byteLength) continue
-    const slot = decodeSlot(bytes.subarray(position, position + slotBytes))
-    if (slot === 'empty' || slot === 'bad') continue
-    if (newest === undefined || slot.sequence > newest.sequence) newest = slot
-  }
-  return newest
+type FoundSlot = ReturnType<typeof decodeSlot>
+
+/** From the second state of a pair on both of its slots were written. */
+function isSlotLost(files: readonly Uint8Array[], pair: number, newest: Slot): boolean {
+  return [0, 1].some((parity) => {
+    const found = files.map((bytes) => slotAt(bytes, pair, parity))
+    const isUnreadable = found.every((slot) => typeof slot === 'string')
+    return isUnreadable && (newest.sequence > 1 || found.every((slot) => slot === 'bad'))
+  })
+}
+
+function slotAt(bytes: Uint8Array, pair: number, parity: number): FoundSlot {
+  const position = slotPosition(pair, parity)
+  if (position + slotBytes > bytes.byteLength) return 'empty'
+  return decodeSlot(bytes.subarray(position, position + slotBytes))
+}
+
+function newestOf(slots: readonly FoundSlot[]): Slot | undefined {
+  return slots
+    .filter((slot) => typeof slot !== 'string')
+    .reduce<Slot | undefined>(
+      (newest, slot) => (newest === undefined || slot.sequence > newest.sequence ? slot : newest),
+      undefined,
+    )
 }
 
 export function isCheckpointWhole(image: DiskImage, path: string, owner: SegmentOwner): boolean {

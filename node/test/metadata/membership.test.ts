@@ -89,6 +89,30 @@ describe('what is gone for good', () => {
     expect(restored(cluster.machine).isBuried(group, old)).toBe(true)
   })
 
+  test('are replicas that lost their term and vote, once another one has their place', () => {
+    const cluster = clusterWithTopic(3, 1)
+    const group = groupOf(cluster, 0)
+    const replace = (of: typeof group, nodeId: string, replicaId: number) =>
+      cluster.request({
+        kind: 'replace-replica',
+        requestId: cluster.requestId(),
+        ...of,
+        nodeId,
+        replicaId,
+      })
+    const { nodeId, replicaId } = cluster.machine.membersOf(group)![1]!
+    replace(group, nodeId, replicaId)
+    const [metadataPlace] = cluster.machine.metadataReplicas()
+    replace(metadataGroup, metadataPlace!.nodeId, metadataPlace!.replicaId)
+    for (const machine of [cluster.machine, restored(cluster.machine)]) {
+      expect(machine.isBuried(group, replicaId)).toBe(true)
+      expect(machine.isBuried(metadataGroup, metadataPlace!.replicaId)).toBe(true)
+      for (const place of machine.membersOf(group)!) {
+        expect(machine.isBuried(group, place.replicaId)).toBe(false)
+      }
+    }
+  })
+
   test('is no replica whose node is only leaving, none that moves, and none that is unknown', () => {
     const cluster = clusterWithTopic(4, 1)
     const group = groupOf(cluster, 0)

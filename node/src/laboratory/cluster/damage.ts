@@ -106,7 +106,8 @@ export class Damages {
 
   /**
    * Chooses a file whose next read may go wrong: to the node that is as if the file were lost.
-   * Undefined when it may not.
+   * Undefined when it may not. Never a WAL file that no manifest names yet: nobody reads it, and what
+   * is read under its name later is another file, or holds what nobody has judged.
    */
   spoilRead(
     node: SimulatedNode,
@@ -118,6 +119,10 @@ export class Damages {
     const file = this.#pick(node.disk, kind, purpose)
     if (file === undefined) return undefined
     const { path } = file
+    if (file.kind === 'wal') {
+      const { walFiles } = intactCopies(syncedImage(node.disk), dataFolder)
+      if (!walFiles.has(file.number!)) return undefined
+    }
     const after = intactCopies(this.#damagedImage(node, { kind: 'delete', path }), dataFolder)
     if (!this.#mayBe(node.name, this.atlas.judge(node.name, after))) return undefined
     this.atlas.accept(node.name, after)
