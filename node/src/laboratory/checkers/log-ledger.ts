@@ -15,6 +15,8 @@ import { type AckedRecord, valueMark, valueMarks } from '../cluster/values.ts'
 
 interface Change extends DecodedConfiguration {
   readonly header: Header
+  /** A quorum of both of its halves has held it. It stays committed when its topic is deleted, copy by copy. */
+  wasHeld: boolean
 }
 
 type Header = SyncedEntry['header']
@@ -120,6 +122,7 @@ export class LogLedger {
     const { group, header, payload } = entry
     const known = this.#contentsOf(group, header.index)
     const same = known.find(({ term }) => term === header.term)
+    if (header.type === EntryType.configuration) this.#holdChanges(group)
     if (same === undefined) known.push({ term: header.term, chain: header.chain, disk })
     else if (sameChain(same.chain, header.chain)) return
     else {
@@ -157,7 +160,7 @@ export class LogLedger {
       return
     }
     const changes = this.#changes.get(group) ?? []
-    this.#changes.set(group, [...changes, { header, ...decoded }])
+    this.#changes.set(group, [...changes, { header, ...decoded, wasHeld: false }])
     const own = this.#disks.get(disk)!.of(group, replicaId)
     const before = changes
       .filter((each) => own?.holds(each.header.index, each.header.chain) === true)
@@ -167,11 +170,22 @@ export class LogLedger {
         undefined,
       )
     if (before === undefined) return
-    if (this.#isHeldBy(before, group, before.header)) return
+    if (this.#isCommitted(before, group)) return
     this.violations.push(
       `${disk} changes members of ${group} at ${header.index} while no quorum holds the change at ` +
         `${before.header.index}`,
     )
+  }
+
+  /** A copy of some change has just been synced. */
+  #holdChanges(group: GroupKey): void {
+    for (const change of this.#changes.get(group) ?? []) {
+      change.wasHeld ||= this.#isHeldBy(change, group, change.header)
+    }
+  }
+
+  #isCommitted(change: Change, group: GroupKey): boolean {
+    return change.wasHeld || this.#isHeldBy(change, group, change.header)
   }
 
   /** Of the voters in force when it was written, or of any that came later. */
@@ -198,8 +212,10 @@ export class LogLedger {
   /** Once a joint configuration is committed, its leader decides by the new half as it leaves it. */
   #isHeldByNewHalf(change: Change, group: GroupKey, header: Header): boolean {
     const { voters } = change.configuration
-    const isCommitted = this.#isHeldBy(change, group, change.header)
-    return isCommitted && this.#isHeldBy({ ...change, configuration: { voters } }, group, header)
+    return (
+      this.#isCommitted(change, group) &&
+      this.#isHeldBy({ ...change, configuration: { voters } }, group, header)
+    )
   }
 
   /** Both halves of the change's configuration have a majority with the entry. */
