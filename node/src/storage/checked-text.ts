@@ -53,6 +53,16 @@ export function readFileSync(disk: Disk, path: string): Uint8Array | undefined {
   }
 }
 
+/**
+ * As `readFileSync`, for a file of this kind: what does not decode is read once more, since a read may
+ * go wrong although the file is good. Without that one wrong read of each copy would end the node.
+ */
+export function readCheckedFileSync(disk: Disk, path: string): Uint8Array | undefined {
+  const bytes = readFileSync(disk, path)
+  if (bytes === undefined || decodeCheckedText(bytes) !== undefined) return bytes
+  return readFileSync(disk, path)
+}
+
 /** Creates the file with this content and syncs it; not its name. */
 export function writeNewFileSync(disk: Disk, path: string, bytes: Uint8Array): void {
   const file = disk.openSync(path, 'create')

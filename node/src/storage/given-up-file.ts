@@ -1,7 +1,7 @@
 // Nodes this node has given up, by an operator's word that their disks are gone for good: `given-up`
 // and a copy in `wal/given-up`, checked text. What either copy names holds, so that one damaged file
 // brings nobody back. Written by rename, one copy after the other; read by node-given-up.ts at the start.
-import { checkedFields, encodeCheckedText, readFileSync } from './checked-text.ts'
+import { checkedFields, encodeCheckedText, readCheckedFileSync } from './checked-text.ts'
 import type { Disk, Done } from './disk.ts'
 import { formatVersion } from './format-version.ts'
 import { isMember } from './plan.ts'
@@ -36,7 +36,7 @@ export function saveGivenUp(
 export function readGivenUpSync(disk: Disk, folder: string): readonly GivenUpNode[] {
   const found = new Map<string, GivenUpNode>()
   for (const path of givenUpPaths(folder)) {
-    const bytes = readFileSync(disk, path)
+    const bytes = readCheckedFileSync(disk, path)
     for (const node of bytes === undefined ? [] : nodesIn(bytes)) {
       found.set(`${node.nodeId} ${node.incarnation}`, node)
     }

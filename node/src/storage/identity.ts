@@ -5,7 +5,7 @@ import { QuorateError } from '@quorate/protocol'
 import {
   decodeCheckedText,
   encodeCheckedText,
-  readFileSync,
+  readCheckedFileSync,
   replaceFileSync,
   writeNewFileSync,
 } from './checked-text.ts'
@@ -56,7 +56,7 @@ export function recoverIdentitySync(
   const names = disk.listSync(folder).filter((name) => !bystanders.has(name))
   if (names.length === 0) throw new QuorateError('QUORATE_DATA_NOT_FORMATTED', folder)
   const paths = identityPaths(folder)
-  const bytes = paths.map((path) => readFileSync(disk, path))
+  const bytes = paths.map((path) => readCheckedFileSync(disk, path))
   if (bytes.every((copy) => copy === undefined)) {
     const ours = names.includes('wal') && names.includes('hard.A')
     if (ours) throw damaged(paths[0], `both copies of the identity are missing; ${replaceIt}`)

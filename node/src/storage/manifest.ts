@@ -6,7 +6,7 @@ import { chainText, parseChainText } from './chain.ts'
 import {
   decodeCheckedText,
   encodeCheckedText,
-  readFileSync,
+  readCheckedFileSync,
   replaceFileSync,
 } from './checked-text.ts'
 import type { Disk } from './disk.ts'
@@ -128,7 +128,7 @@ export interface FoundManifest {
 export function readManifestSync(disk: Disk, folder: string): FoundManifest {
   const paths = manifestPaths(folder)
   const copies = paths.map((path) => {
-    const bytes = readFileSync(disk, path)
+    const bytes = readCheckedFileSync(disk, path)
     return bytes === undefined ? undefined : decodeManifest(bytes, path)
   })
   const [first, second] = copies

@@ -2,7 +2,7 @@
 // After a power cut the metadata a node has applied may be older than what is in its log, and it
 // cannot apply more before a leader is elected, for which it must know whom to talk to. A hint: a
 // file that is missing or damaged is none. Written by rename; read by node-members.ts at the start.
-import { checkedFields, encodeCheckedText, readFileSync } from './checked-text.ts'
+import { checkedFields, encodeCheckedText, readCheckedFileSync } from './checked-text.ts'
 import type { Disk, Done } from './disk.ts'
 import { formatVersion } from './format-version.ts'
 import { isMember, type Members } from './plan.ts'
@@ -21,7 +21,7 @@ export function saveMembers(disk: Disk, folder: string, members: Members, done: 
 }
 
 export function readMembersSync(disk: Disk, folder: string): Members | undefined {
-  const bytes = readFileSync(disk, membersPath(folder))
+  const bytes = readCheckedFileSync(disk, membersPath(folder))
   const fields = bytes === undefined ? undefined : checkedFields(bytes, { magic, formatVersion })
   return fields === undefined ? undefined : membersOf(fields)
 }

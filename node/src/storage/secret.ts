@@ -5,6 +5,7 @@ import { QuorateError } from '@quorate/protocol'
 import {
   decodeCheckedText,
   encodeCheckedText,
+  readCheckedFileSync,
   readFileSync,
   replaceFileSync,
   writeNewFileSync,
@@ -32,7 +33,8 @@ export function writeSecretSync(disk: Disk, folder: string, secret: string): voi
 /** Throws QUORATE_STORAGE_DAMAGED when neither copy is readable. */
 export function readSecretSync(disk: Disk, folder: string, mode: 'read' | 'write'): FoundSecret {
   const paths = secretPaths(folder)
-  const [plain, checked] = paths.map((path) => readFileSync(disk, path))
+  const plain = readFileSync(disk, paths[0])
+  const checked = readCheckedFileSync(disk, paths[1])
   const text = plain === undefined ? '' : new TextDecoder().decode(plain).trim()
   const copy = checked === undefined ? undefined : decodeCheckedText(checked)
   const secret = typeof copy === 'string' && form.test(copy) ? copy : text
