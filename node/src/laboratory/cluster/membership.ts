@@ -162,9 +162,9 @@ export class Membership {
       'node-remove',
       undefined,
       { node: node.name },
-      (reply, error) => {
-        // Asked for again because no answer had come: it has left meanwhile.
-        const hasLeft = error?.code === 'QUORATE_UNKNOWN_NODE'
+      (reply, error, isSecond) => {
+        // Asked for again because no answer had come: it has left meanwhile. At first: it never came.
+        const hasLeft = isSecond && error?.code === 'QUORATE_UNKNOWN_NODE'
         if (reply === undefined && !hasLeft) this.leaving.delete(node.name)
       },
     )
@@ -230,10 +230,11 @@ export class Membership {
     verb: Verb,
     topic: string | undefined,
     body: object,
-    done: (reply: Reply | undefined, error: QuorateError | undefined) => void,
+    done: (reply: Reply | undefined, error: QuorateError | undefined, isSecond: boolean) => void,
   ): void {
     const { simulation } = this.#cluster
     this.#open += 1
+    let isSecond = false
     const ask = (): void => {
       const options = { deadlineMs, repeatable: false }
       this.#client.call<Reply>(verb, topic, body, options, (reply, error) => {
@@ -241,13 +242,14 @@ export class Membership {
         // Asked again with the same words it is the same change. A refusal stays one, also when an
         // earlier try was carried out: the node may have left the cluster meanwhile.
         if (error !== undefined && (error.retriable || error.outcome === 'unknown')) {
+          isSecond = true
           this.#client.host.setTimer(ask, askAgainMs)
           return
         }
         this.#open -= 1
         if (reply !== undefined) this.agreed[kind] += 1
         simulation.note(`${kind} ${reply === undefined ? 'refused' : 'agreed'}`)
-        done(reply, error)
+        done(reply, error, isSecond)
       })
     }
     ask()

@@ -16,6 +16,7 @@ export class SimulatedClient {
   /** What a plan does to its requests; outlives the process. */
   readonly linkFaults: ClientLinkFaults
   readonly #cluster: SimulatedCluster
+  readonly #servers: readonly string[]
   readonly #random: Random
   #life: { readonly host: SimulatedHost; readonly core: ClientCore }
   #connected = false
@@ -23,9 +24,11 @@ export class SimulatedClient {
   readonly #calls = new Set<() => void>()
   #wallOffsetMs = 0
 
-  constructor(name: string, cluster: SimulatedCluster) {
+  /** `servers`: addresses it is told; default: of the nodes of the beginning. */
+  constructor(name: string, cluster: SimulatedCluster, servers = cluster.addresses) {
     this.name = name
     this.#cluster = cluster
+    this.#servers = servers
     const { random } = cluster.simulation
     this.#random = {
       integer: (purpose: string, bound: number) => random.integer(`${name}/${purpose}`, bound),
@@ -93,11 +96,11 @@ export class SimulatedClient {
   }
 
   #begin(): { readonly host: SimulatedHost; readonly core: ClientCore } {
-    const { simulation, network, addresses, plan, probes } = this.#cluster
+    const { simulation, network, plan, probes } = this.#cluster
     const host = simulation.host(this.name, { wallOffsetMs: this.#wallOffsetMs })
     const opener = byteLinkOpener(network.host(this.name, host), host, this.#random)
     const core = clientCore({
-      servers: addresses,
+      servers: this.#servers,
       host,
       random: this.#random,
       probe: probes.of(this.name),
