@@ -87,6 +87,11 @@ export class Membership {
     return this.#waiting.has(node)
   }
 
+  /** Fewer have no room for all replicas of a partition. */
+  get nodesNeeded(): number {
+    return Math.max(nodesMin, this.#cluster.plan.workload.replicas)
+  }
+
   /** Undefined when nothing is there to be changed. */
   change(kind: MembershipChange, target: SimulatedNode, number: number): Struck | undefined {
     const before = this.agreed[kind]
@@ -154,8 +159,7 @@ export class Membership {
   #remove(node: SimulatedNode): boolean {
     const left = this.#cluster.nodes.filter(({ name }) => !this.leaving.has(name))
     // One node less than replicas is refused for as long as it is asked for.
-    const needed = Math.max(nodesMin, this.#cluster.plan.workload.replicas)
-    if (left.length <= needed || this.leaving.has(node.name)) return false
+    if (left.length <= this.nodesNeeded || this.leaving.has(node.name)) return false
     this.leaving.add(node.name)
     this.#ask<NodeRequest>(
       'remove-node',

@@ -3,8 +3,9 @@
 // can be committed because the metadata group is the one that waits, or where the node was told to
 // leave. A node whose disk is gone before a group has its replica there as a member is replaced too,
 // since the change of members could never end. A node that was told to leave is stopped when the
-// others have forgotten it, as `remove-node` asks for: it would answer with what it last knew. Nothing
-// else is done for the cluster: the rest it must do by itself.
+// others have forgotten it, as `remove-node` asks for: it would answer with what it last knew; and when
+// too few others are there to take its replicas, those whose disk is gone are replaced. Nothing else is
+// done for the cluster: the rest it must do by itself.
 import type { ClusterStatus } from '@quorate/protocol'
 import { metadataKey } from '../../storage/log-entry.ts'
 import type { FaultAtlas } from './atlas.ts'
@@ -45,6 +46,7 @@ export class Operator {
       const client = this.#clientOfLeader()
       client?.call<ClusterStatus>('status', undefined, undefined, statusOptions, (status) => {
         if (status === undefined || status.answeredBy !== status.metadataLeader) return
+        this.#makeRoom(status)
         const known = new Set(status.nodes.map(({ node }) => node))
         for (const name of leaving) {
           if (known.has(name) || left.has(name)) continue
@@ -56,6 +58,18 @@ export class Operator {
       if (left.size < leaving.size) this.#membership.later(lookMs, look)
     }
     look()
+  }
+
+  /** A node leaves, and too few others are there for its replicas: those without a disk are replaced. */
+  #makeRoom({ nodes, leaving }: ClusterStatus): void {
+    if (leaving.length === 0) return
+    const leave = new Set(leaving.map(({ node }) => node))
+    const staying = nodes.map(({ node }) => node).filter((name) => !leave.has(name))
+    const there = staying.filter((name) => !this.#cluster.away.has(name))
+    if (there.length >= this.#membership.nodesNeeded) return
+    for (const name of staying) {
+      if (this.#atlas.out.has(name)) this.#membership.bringBack(this.#cluster.node(name))
+    }
   }
 
   #clientOfLeader(): SimulatedClient | undefined {
