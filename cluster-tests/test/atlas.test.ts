@@ -116,6 +116,15 @@ describe('the fault atlas', () => {
     expect(atlas().judge('n1', seen).kind).toBe('within')
   })
 
+  test('refuses an old state that a copy has had since an earlier damage', () => {
+    const half = node(1, 5, { hardState: { newest: 4, settled: 3, readable: 2 } })
+    const one = atlas()
+    expect(one.judge('n1', half).kind).toBe('within')
+    one.accept('n1', half)
+    one.look(new Map([['n1', half]]))
+    expect(one.judge('n1', node(1, 5, { hardState: twice(3) })).kind).toBe('unnoticeable')
+  })
+
   test('refuses an old state of what is written twice', () => {
     const old = node(1, 5, { hardState: twice(3) })
     expect(atlas().judge('n1', old)).toMatchObject({ kind: 'unnoticeable' })

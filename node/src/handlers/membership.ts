@@ -14,6 +14,7 @@ import { limits } from '../limits.ts'
 import type { MetadataMachine } from '../metadata/machine.ts'
 import type { Outcome } from '../metadata/metadata-message.ts'
 import { rebalance } from '../metadata/rebalance.ts'
+import type { NodeRecord } from '../metadata/state.ts'
 import {
   type GroupKey,
   groupKey,
@@ -34,7 +35,7 @@ export function handleNodeAdd(broker: Broker, request: ApiRequest): void {
   const node = { nodeId: body['node'], incarnation: body['incarnation'], address: body['address'] }
   if (!isMember(node)) throw invalidRequest('node, incarnation or address is not valid')
   const command = { kind: 'add-node', requestId: broker.requestId(), ...node } as const
-  adminChange(broker, request, command, () => nodeAdded(broker, node.nodeId))
+  adminChange(broker, request, command, () => nodeAdded(broker, node))
 }
 
 export function handleNodeReplace(broker: Broker, request: ApiRequest): void {
@@ -55,12 +56,22 @@ export function handleNodeReplace(broker: Broker, request: ApiRequest): void {
       incarnation: incarnation as string,
       address: address as string,
     },
-    () => nodeAdded(broker, nodeId),
+    () => nodeAdded(broker, { nodeId, incarnation: incarnation as string }),
   )
 }
 
-function nodeAdded(broker: Broker, node: string): NodeAddReply {
+/**
+ * The members among whom the new node is: it is formatted with them. A node that stops before it has
+ * applied the change does not know them; asked again, with the same words, another one answers.
+ */
+function nodeAdded(
+  broker: Broker,
+  { nodeId: node, incarnation }: Pick<NodeRecord, 'nodeId' | 'incarnation'>,
+): NodeAddReply {
   const machine = broker.metadata()
+  if (machine.nodeById(node)?.incarnation !== incarnation) {
+    throw new QuorateError('QUORATE_TIMEOUT', `${node} was not applied here; ask again`)
+  }
   const replicaOf = (nodeId: string) =>
     machine.metadataReplicas().find((place) => place.nodeId === nodeId)?.replicaId ?? 0
   return {

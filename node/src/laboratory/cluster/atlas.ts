@@ -37,6 +37,8 @@ export class FaultAtlas {
   readonly #groups = new Map<string, Group>()
   /** Losses that last. */
   readonly #lost = new Map<string, Loss>()
+  /** By node and name: the newest state that was seen in both copies. A node relies on it from then on. */
+  readonly #promised = new Map<string, Map<string, number>>()
   /** Nodes that cannot start any more. */
   readonly #out = new Set<string>()
 
@@ -45,6 +47,7 @@ export class FaultAtlas {
     for (const [node, image] of images) {
       this.#images.set(node, image)
       for (const replica of image.replicas.values()) this.#note(node, replica)
+      this.#promise(node, image)
     }
     for (const group of this.#groups.values()) settle(group)
   }
@@ -58,7 +61,7 @@ export class FaultAtlas {
   judge(node: string, after: IntactCopies): Verdict {
     const before = this.#images.get(node)
     if (before === undefined) return { kind: 'unnoticeable', why: `${node} was never looked at` }
-    const old = olderThanPromised(before, after)
+    const old = this.#olderThanPromised(node, after)
     if (old !== undefined) return { kind: 'unnoticeable', why: `${node}: ${old}` }
     const images = new Map(this.#images).set(node, after)
     const lost = new Map([...this.#lost, ...this.#losses(node, before, after)])
@@ -76,6 +79,10 @@ export class FaultAtlas {
   accept(node: string, after: IntactCopies): void {
     const before = this.#images.get(node)!
     if (isOut(after)) this.#out.add(node)
+    for (const [name, copies] of statesOf(after)) {
+      // It is noticed, and begins anew.
+      if (copies === undefined) this.#promised.get(node)?.delete(name)
+    }
     for (const [name, loss] of this.#losses(node, before, after)) {
       if (this.#lost.get(name) !== 'term') this.#lost.set(name, loss)
     }
@@ -85,6 +92,7 @@ export class FaultAtlas {
   /** Another incarnation of the node begins with an empty disk; its old replicas stay lost. */
   replaced(node: string): void {
     this.#out.delete(node)
+    this.#promised.delete(node)
   }
 
   /** The node's replica of the group has learnt again how far its log goes, and has synced that. */
@@ -150,6 +158,26 @@ export class FaultAtlas {
       group.had.set(replicaId, had)
     }
     for (const [index, chain] of replica.entries) had.set(index, chain)
+  }
+
+  #promise(node: string, image: IntactCopies): void {
+    const promised = this.#promised.get(node) ?? new Map<string, number>()
+    this.#promised.set(node, promised)
+    for (const [name, copies] of statesOf(image)) {
+      if (copies === undefined) continue
+      promised.set(name, Math.max(copies.settled, promised.get(name) ?? 0))
+    }
+  }
+
+  /** Only older states are left of what was promised, perhaps since a copy became old earlier. */
+  #olderThanPromised(node: string, after: IntactCopies): string | undefined {
+    for (const [name, copies] of statesOf(after)) {
+      const promised = this.#promised.get(node)?.get(name) ?? 0
+      if (copies !== undefined && copies.newest < promised) {
+        return `only old states of ${name} are left`
+      }
+    }
+    return undefined
   }
 
   #group(key: string): Group {
@@ -290,20 +318,14 @@ function shortcomingOf(
   return verdict
 }
 
-/** Something written twice of which only older states are left. */
-function olderThanPromised(before: IntactCopies, after: IntactCopies): string | undefined {
-  if (isOlder(before.manifest, after.manifest)) return 'only old manifests are left'
-  if (isOlder(before.node, after.node)) return 'only old states of the node are left'
-  for (const [name, replica] of before.replicas) {
-    if (isOlder(replica.hardState, after.replicas.get(name)?.hardState)) {
-      return `only old states of ${name} are left`
-    }
-  }
-  return undefined
-}
-
-function isOlder(before: Copies | undefined, after: Copies | undefined): boolean {
-  return before !== undefined && after !== undefined && after.newest < before.settled
+/** What is written twice, by name. */
+function statesOf({
+  manifest,
+  node,
+  replicas,
+}: IntactCopies): (readonly [string, Copies | undefined])[] {
+  const hardStates = [...replicas].map(([name, { hardState }]) => [name, hardState] as const)
+  return [['the manifest', manifest], ['the node', node], ...hardStates]
 }
 
 function lossesBetween(before: IntactCopies, after: IntactCopies): Losses {

@@ -12,6 +12,7 @@ import {
   type RebalanceReply,
   type Verb,
 } from '@quorate/protocol'
+import { DiskCrash } from '../../simulation/crash-points.ts'
 import type { SimulatedCluster } from './cluster.ts'
 import type { Damages } from './damage.ts'
 import type { SimulatedClient } from './simulated-client.ts'
@@ -201,12 +202,10 @@ export class Membership {
     })
   }
 
-  /** A disk that is full or fails now is tried again: by the end it is neither. */
+  /** A disk that is full or fails now, or loses its power, is tried again: by the end it does not. */
   #formatAndStart(node: SimulatedNode, reply: NodeAddReply): void {
-    try {
-      this.#cluster.format(node, reply.members)
-    } catch (error) {
-      if (!(error instanceof QuorateError && diskErrors.has(error.code))) throw error
+    const error = this.#format(node, reply)
+    if (error !== undefined) {
       this.#cluster.trace('membership.format', { node: node.name, error: error.message })
       this.#client.host.setTimer(() => this.#formatAndStart(node, reply), askAgainMs)
       return
@@ -215,6 +214,23 @@ export class Membership {
     this.#waiting.delete(node.name)
     this.#damages.atlas.replaced(node.name)
     node.start()
+  }
+
+  /** What stands in the way now, and may be over later. */
+  #format(node: SimulatedNode, { members }: NodeAddReply): Error | undefined {
+    try {
+      this.#cluster.format(node, members)
+    } catch (error) {
+      if (error instanceof DiskCrash) {
+        node.disk.crash('power')
+        return error
+      }
+      if (!(error instanceof QuorateError)) throw error
+      if (diskErrors.has(error.code)) return error
+      // Power failed when all was in place: what is half formatted has another name.
+      if (error.code !== 'QUORATE_DATA_EXISTS') throw error
+    }
+    return undefined
   }
 
   /** The partition goes to the node, and away from one of the others that have it. */
