@@ -150,6 +150,19 @@ describe('the fault atlas', () => {
     expect(made.judge('n2', damaged(2)).kind).toBe('beyond')
   })
 
+  test('counts a damaged copy of what others have retired: it may be filled by nobody', () => {
+    const retired = (replicaId: number) =>
+      node(replicaId, 5, { start: 2, entries: new Map([3, 4, 5].map((at) => [at, `chain ${at}`])) })
+    const two = atlas()
+    two.look(new Map([['n2', retired(2)]]))
+    expect(two.judge('n1', without(node(1, 5), [1])).kind).toBe('within')
+    const lost = { ...node(3, 3), replicas: new Map() }
+    two.accept('n3', lost)
+    expect(two.judge('n1', without(node(1, 5), [1]))).toMatchObject({ kind: 'beyond' })
+    two.look(new Map([['n1', retired(1)]]))
+    expect(two.judge('n1', retired(1)).kind).toBe('within')
+  })
+
   test('knows which nodes the others can do without', () => {
     const two = atlas()
     expect(two.canMiss(['n1'])).toBe(true)

@@ -297,7 +297,13 @@ function shortcomingOf(
   const stateless = places.filter(({ abstains, startState }) => !abstains && !startState).length
   if (stateless + abstaining > spare) verdict = beyond(`${stateless} lack the state at ${start}`)
   for (const [index, chain] of committed) {
-    if (index <= start) continue
+    if (index <= start) {
+      // Somebody has retired it. Who has not, and cannot read it, may get it from nobody.
+      const holed = places.filter((place) => isHoled(place, index, chain)).length
+      if (holed > 0 && holed + abstaining > spare)
+        verdict = beyond(`${holed} copies of ${index}, which others have retired, are damaged`)
+      continue
+    }
     let good = 0
     let damaged = 0
     let forgetful = 0
@@ -316,6 +322,10 @@ function shortcomingOf(
       verdict = beyond(`${damaged} copies of ${index} are damaged`)
   }
   return verdict
+}
+
+function isHoled({ abstains, start, entries, had }: Place, index: number, chain: string): boolean {
+  return !abstains && start < index && had?.get(index) === chain && entries?.get(index) !== chain
 }
 
 /** What is written twice, by name. */
