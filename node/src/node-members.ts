@@ -28,6 +28,8 @@ export class NodeMembers {
   readonly #around: MemberSurroundings
   #index: number
   #nodes: ReadonlyMap<string, PlanMember>
+  /** Peers that have been asked and have not answered yet. */
+  readonly #asked = new Set<string>()
   /** A write is under way. */
   #saving = false
 
@@ -87,9 +89,16 @@ export class NodeMembers {
     })
   }
 
+  /** Somebody tries to link whom this node does not know: the answer of a peer may have been lost. */
+  askAgain(broker: Broker, nodeIds: Iterable<string>): void {
+    for (const nodeId of nodeIds) if (!this.#asked.has(nodeId)) this.ask(broker, nodeId)
+  }
+
   /** A peer came up: its metadata may be ahead. */
   ask(broker: Broker, nodeId: string): void {
+    this.#asked.add(nodeId)
     broker.askNode(nodeId, membersQuestion, {}, membersAnswer, (outcome) => {
+      this.#asked.delete(nodeId)
       if ('value' in outcome) this.learn(outcome.value)
     })
   }

@@ -97,6 +97,7 @@ function meshEvents(wiring: MeshWiring): MeshEvents {
       leadership.peerUp(node)
       members.ask(wiring.broker(), node)
     },
+    strangerRefused: () => members.askAgain(wiring.broker(), leadership.peersUp),
     peerDown: (node) => {
       router.peerDown(node)
       leadership.peerDown(node)

@@ -36,6 +36,11 @@ export interface MeshEvents {
   peerDown(nodeId: string): void
   /** The control link broke and the peer refused a new one: its process is gone. */
   connectionLost(nodeId: string): void
+  /**
+   * A node with the cluster's secret was refused, since it is not the one that is known here, or none is:
+   * who is in the cluster may have changed without this node. Again with each of its tries.
+   */
+  strangerRefused(): void
   /** A proven peer says it is reached elsewhere; the mesh dials there from now on. */
   addressChanged(nodeId: string, address: string): void
   log(record: MeshLogRecord): void

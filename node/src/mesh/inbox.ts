@@ -80,6 +80,7 @@ export class Inbox {
       : judgeHello(self, incarnationOf, connect['quorate_mesh'], nonce)
     if (hello instanceof QuorateError) {
       this.peersRefused += 1
+      if (hello.code === 'QUORATE_WRONG_NODE') this.#options.events.strangerRefused()
       return { refused: hello }
     }
     const { nodeId: node, channel } = hello

@@ -173,6 +173,7 @@ describe('a restarted peer', () => {
     expect(n1.peers).toEqual(['up n2', 'down n2', 'lost n2'])
     expect(n1.mesh.metrics().links.filter(({ node }) => node === 'n2')).toEqual([])
     expect(n1.mesh.metrics().peersRefused).toBeGreaterThan(0)
+    expect(n1.strangers).toBe(n1.mesh.metrics().peersRefused)
     expect(n2.log).toContainEqual(
       expect.objectContaining({ event: 'mesh.link-failed', code: 'QUORATE_WRONG_NODE' }),
     )

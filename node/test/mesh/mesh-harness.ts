@@ -32,6 +32,7 @@ export class TestNode {
     []
   /** What happened to peers, e.g. `up n2`. */
   readonly peers: string[] = []
+  strangers = 0
   readonly log: MeshLogRecord[] = []
   /** Bytes of each frame that came in, as sent. */
   readonly frames: { readonly label: string; readonly byteLength: number }[] = []
@@ -79,6 +80,9 @@ export class TestNode {
         peerUp: (node) => this.peers.push(`up ${node}`),
         peerDown: (node) => this.peers.push(`down ${node}`),
         connectionLost: (node) => this.peers.push(`lost ${node}`),
+        strangerRefused: () => {
+          this.strangers += 1
+        },
         addressChanged: (node, address) => this.peers.push(`at ${node} ${address}`),
         log: (record) => this.log.push(record),
       },

@@ -71,6 +71,7 @@ async function start(id: string, peerId: string, peerAddress: string): Promise<R
       peerUp: () => up.resolve(),
       peerDown: () => {},
       connectionLost: () => lost.resolve(),
+      strangerRefused: () => {},
       addressChanged: () => {},
       log: () => {},
     },
