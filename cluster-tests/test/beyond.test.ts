@@ -55,10 +55,15 @@ describe('of an entry that no disk holds any more', () => {
     failure: undefined,
   })
   const attempts = [{ entry, readings: [reading(38, 39), reading()] }]
-  const outcome = { attempts, stopped: new Set([0]), only: true, events: [named] }
+  const hurt = new Set([0])
+  const outcome = { attempts, stopped: new Set([0]), hurt, only: true, events: [named] }
 
   test('a name and the records before it are right', () => {
     expect(checkLostEntries(outcome)).toEqual([])
+  })
+
+  test('it may have been retired since its partition stopped', () => {
+    expect(checkLostEntries({ ...outcome, attempts: [] })).toEqual([])
   })
 
   test.each([

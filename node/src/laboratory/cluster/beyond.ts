@@ -23,6 +23,11 @@ export interface Outcome {
   readonly attempts: readonly { readonly entry: LostEntry; readonly readings: readonly Reading[] }[]
   /** Partitions that took no write after healing. */
   readonly stopped: ReadonlySet<number>
+  /**
+   * Partitions that lost an entry on every disk: at once or copy by copy, and also when retention has
+   * removed it since.
+   */
+  readonly hurt: ReadonlySet<number>
   /** Nothing but such entries was damaged. */
   readonly only: boolean
   readonly events: readonly DamageEvent[]
@@ -36,7 +41,7 @@ export function isRetained(
   return baseOffset >= (starts.get(partition) ?? 0)
 }
 
-export function checkLostEntries({ attempts, stopped, only, events }: Outcome): string[] {
+export function checkLostEntries({ attempts, stopped, hurt, only, events }: Outcome): string[] {
   const violations: string[] = []
   for (const { entry, readings } of attempts) {
     const { group, index, baseOffset } = entry
@@ -51,7 +56,7 @@ export function checkLostEntries({ attempts, stopped, only, events }: Outcome): 
   }
   if (!only) return violations
   for (const partition of stopped) {
-    if (attempts.some(({ entry }) => entry.partition === partition)) continue
+    if (hurt.has(partition)) continue
     violations.push(`partition ${partition} has lost nothing, and stopped`)
   }
   return violations

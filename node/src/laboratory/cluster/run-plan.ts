@@ -287,7 +287,9 @@ class Run {
     if (lost.length + bare.length > 0) this.#cluster.waitUntil(() => false, lostMs)
     const only = done.every(({ kind }) => kind === 'spoil-all' || kind === 'spoil-majority')
     const { damageEvents: events } = this.#cluster
-    this.#violations.push(...checkLostEntries({ attempts, stopped: this.#stopped, only, events }))
+    const hurt = new Set([...this.#damages.lost, ...bare].map(({ partition }) => partition))
+    const stopped = this.#stopped
+    this.#violations.push(...checkLostEntries({ attempts, stopped, hurt, only, events }))
     for (const { partition } of lost) this.#lost.add(partition)
     for (const each of bare) if (isNamed(each, events)) this.#lost.add(each.partition)
     return true
