@@ -30,6 +30,24 @@ export const raftMutants: readonly Mutant[] = [
     says: /lead .* in term|which was acked/,
   },
   {
+    name: 'stale-completion',
+    bug: 17,
+    kind: 'sim-shaped',
+    harm: 'the end of an old write makes entries count that are not on the disk yet',
+    patches: [
+      {
+        file: 'raft/src/persist.ts',
+        find:
+          '  for (const earlier of persists.outstanding) {\n' +
+          '    earlier.lastIndex = Math.min(earlier.lastIndex, index)\n' +
+          '  }\n',
+        replace: '',
+      },
+    ],
+    budget: { plans: 60, cpuSeconds: 120 },
+    says: /was acked .* on no quorum|is synced on/,
+  },
+  {
     name: 'earlier-term-counted',
     bug: 1,
     harm: 'a leader counts copies of an entry of an earlier term as committed',

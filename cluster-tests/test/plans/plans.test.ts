@@ -6,7 +6,7 @@ import { missed } from '../support/rare-probes.ts'
 
 /** Plans without damage are the many; every other kind has the same share. */
 const plansInAll = 550
-const plansOfOtherKind = 45
+const plansOfOtherKind = 36
 const countedMin = 500
 const zeroAcksMax = 0.01
 const timeoutMs = 600_000

@@ -7,6 +7,7 @@ export const planKindTable = {
   'sim-beyond': 'more is damaged than a cluster survives',
   'sim-membership': 'nodes come, go and are replaced, and partitions move',
   'sim-mixed': 'all of these together, and faults of messages, clocks and clients',
+  'sim-shaped': 'a few faults that do harm only together, in the order that needs',
 } as const satisfies Readonly<Record<string, string>>
 
 export type PlanKind = keyof typeof planKindTable

@@ -8,6 +8,7 @@ import type { PlanKind } from './plan-kinds.ts'
 import { longPlans } from './plan-long.ts'
 import { membershipPlans } from './plan-membership.ts'
 import { mixedPlans } from './plan-mixed.ts'
+import { shapedPlans } from './plan-shapes.ts'
 
 const drawings: Readonly<Record<PlanKind, fc.Arbitrary<Plan>>> = {
   sim: planArbitrary,
@@ -15,6 +16,7 @@ const drawings: Readonly<Record<PlanKind, fc.Arbitrary<Plan>>> = {
   'sim-beyond': damagePlans.beyond,
   'sim-membership': membershipPlans,
   'sim-mixed': fc.oneof({ weight: 9, arbitrary: mixedPlans }, { weight: 1, arbitrary: longPlans }),
+  'sim-shaped': shapedPlans,
 }
 
 export function planOfSeed(seed: number, kind: PlanKind = 'sim'): Plan {

@@ -1,9 +1,10 @@
 // Shapes of drawn plans, for what a mix of faults rarely comes to because several things must come
 // together: workload, settings and a few faults on top of what was drawn. Pure. Who draws them:
-// plan-mixed.ts.
+// plan-mixed.ts, and `shapedPlans` below, of which each has one.
 import fc from 'fast-check'
 import type { Plan, PlanSettings, Step } from './plan.ts'
-import { sizes, stepMs } from './plan-menu.ts'
+import { planArbitrary } from './plan-arbitrary.ts'
+import { briskTiming, sizes, stepMs } from './plan-menu.ts'
 
 export type Shape = (plan: Plan) => Plan
 
@@ -101,3 +102,71 @@ export const beginning: fc.Arbitrary<Shape> = fc
     }
     return withSteps(shaped, steps, plan.steps.slice(0, keptMax))
   })
+
+/** Slow disks, one entry in each append, many of them under way. */
+const trickle: Partial<PlanSettings> = {
+  latencyMinMs: 1,
+  latencyMaxMs: 5,
+  diskMinMs: 20,
+  diskMaxMs: 80,
+  appendBytesMax: 1,
+  inflightMessagesMax: 64,
+  writeTimeoutMs: 300,
+}
+
+const overtaking = fc.record({
+  atMs: fc.integer({ min: 20, max: 40 }).map((steps) => steps * stepMs),
+  everyMs: fc.constantFrom(200, 300, 400, 500),
+  /** The write that is under way then has what came in since the leader was cut off. */
+  stallsAfterMs: fc.constantFrom(20, 40, 60, 80, 120),
+  awayMs: fc.constantFrom(1_000, 1_200, 1_400, 1_600),
+  stalledMs: fc.constantFrom(100, 200, 400),
+  absent: fc.constantFrom('new-follower:0:0', 'new-follower:0:1'),
+  lateMs: fc.constantFrom('', '+20', '+50', '+80'),
+})
+
+/**
+ * A leader is cut off while a write of many entries is under way and does not end. Another one is
+ * elected, the third replica goes, and the old leader is asked to store other entries in the place of
+ * those: an answer that takes the end of the old write for that of the new one is an
+ * acknowledgement by one disk.
+ */
+export const overtaken: fc.Arbitrary<Shape> = overtaking.map(
+  ({ atMs, everyMs, stallsAfterMs, awayMs, stalledMs, absent, lateMs }) =>
+    (plan) => {
+      // The append limits of a batch, or a tiny window, would take the entries apart.
+      const { batchBytes: _, inflightBytesMax: __, ...others } = plan.settings
+      const settings = { ...others, ...trickle }
+      const stallMs = awayMs - stallsAfterMs + stalledMs
+      const steps: Step[] = [
+        { atMs, fault: 'isolate-peers', target: 'leader:0', forMs: awayMs },
+        {
+          atMs: atMs + stallsAfterMs,
+          fault: 'stall-file',
+          target: 'leader:0',
+          forMs: stallMs,
+          detail: 'wal',
+        },
+        { atMs: atMs + 2 * stepMs, fault: 'isolate', target: absent + lateMs, forMs: 3_500 },
+      ]
+      return {
+        ...plan,
+        nodes: 3,
+        settings: { ...settings, ...briskTiming(settings) },
+        workload: { ...plan.workload, partitions: 1, producers: 8, everyMs, replicas: 3 },
+        steps,
+      }
+    },
+)
+
+export const shapedPlans: fc.Arbitrary<Plan> = fc
+  .tuple(
+    planArbitrary,
+    fc.oneof(
+      { weight: 3, arbitrary: overtaken },
+      { weight: 1, arbitrary: retiring },
+      { weight: 1, arbitrary: leaving },
+      { weight: 1, arbitrary: beginning },
+    ),
+  )
+  .map(([plan, shaped]) => shaped(plan))
