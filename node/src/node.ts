@@ -30,7 +30,7 @@ import { PartitionDirectory } from './partition/partition-directory.ts'
 import type { SupervisorMessage } from './partition/partition-supervisor.ts'
 import type { NodeProbe } from './probes.ts'
 import { fetchOver } from './replication/peer-fetch.ts'
-import { decodeEntries, entriesQuestion } from './replication/repair-codec.ts'
+import { decodeFound, entriesQuestion } from './replication/repair-codec.ts'
 import { SnapshotPacer } from './replication/snapshot-pacer.ts'
 import { decodeStatePiece, stateQuestion } from './replication/state-codec.ts'
 import { type GroupKey, metadataGroup, parseGroupKey } from './storage/log-entry.ts'
@@ -317,7 +317,7 @@ export class BrokerNode {
     const pacer = this.#pacer
     return {
       admitsSnapshot: (bytes) => pacer.admits(bytes),
-      fetchEntries: fetchOver(this.#mesh, entriesQuestion, decodeEntries),
+      fetchEntries: fetchOver(this.#mesh, entriesQuestion, decodeFound),
       fetchState: fetchOver(this.#mesh, stateQuestion, decodeStatePiece),
       isGone: (group, replica, node) =>
         this.#machine.isBuried(group, replica) || this.#givenUp.has(node),

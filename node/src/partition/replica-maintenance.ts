@@ -33,6 +33,8 @@ export interface MaintenanceOptions {
   readonly checkpointEntries: number
   /** Called out of storage's turn; the owner answers with `checkpointSaved` in its own. */
   saved(index: number, error: Error | undefined): void
+  /** Runs it in the replica's own turn, if the replica still lives then. */
+  inTurn(run: () => void): void
   event(name: string, fields: Readonly<Record<string, unknown>>): void
   retentionHeld(reason: string | undefined): void
   /** Replica that should lead; undefined: whoever does. */
@@ -133,6 +135,15 @@ export class ReplicaMaintenance {
     this.#dropBelow(this.#machine.logStart.index)
   }
 
+  /**
+   * Others have retired the log through this index, by an entry that is committed. A replica with a hole
+   * there does not come to that entry by itself: it applies nothing behind the hole. What it has
+   * applied it needs no longer.
+   */
+  retiredElsewhere(index: number): void {
+    this.#dropBelow(Math.min(index, this.#machine.applied.index))
+  }
+
   /** Now and then, on every replica. */
   look(): void {
     this.#checkpointer.retry()
@@ -199,10 +210,12 @@ export class ReplicaMaintenance {
   }
 
   #dropBelow(index: number): void {
-    const { host, event } = this.#options
+    const { host, event, inTurn } = this.#options
     if (index <= host.log.start.index) return
+    const hadHoles = host.log.holes().length > 0
     host.log.dropBelow(index, (error) => {
       if (error !== undefined) event('retention.failed', { index, reason: error.message })
+      else if (hadHoles) inTurn(() => host.holesChanged())
     })
   }
 

@@ -18,6 +18,8 @@ export interface LostPartsOptions {
   readonly fetchState: FetchState
   /** Can the machine be that? */
   accepts(state: Uint8Array, point: LogPoint): boolean
+  /** The log need not begin before this index: others have retired what is below. */
+  retired(throughIndex: number): void
   /** Runs it in the replica's own turn, if the replica still lives then. */
   inTurn(run: () => void): void
   /** The same after so long; a later call of the same name replaces an earlier one. */
@@ -74,7 +76,7 @@ export class LostParts {
   }
 
   #repairDriver(host: RaftHost): RepairDriver {
-    const { key, storage, fetchEntries, inTurn, runAfter, event } = this.#options
+    const { key, storage, fetchEntries, retired, inTurn, runAfter, event } = this.#options
     const driver: RepairDriver = new RepairDriver({
       key,
       log: host.log,
@@ -84,6 +86,7 @@ export class LostParts {
       inTurn,
       lookAfter: (delayMs) => runAfter('repair', delayMs, () => driver.waited()),
       repaired: (entries) => host.repaired(entries),
+      retired,
       event,
     })
     return driver

@@ -1,7 +1,16 @@
 // What replicas ask each other to fill holes, and the answer: entries as they lie on disk, header and
 // payload. Bytes of another process: nothing is believed of them here but their lengths; the asker
 // verifies content and chain (repair-driver.ts). Previous stop: the mesh.
-import { ChunkCursor, type Chunks, chunksOf, emptyChunks, viewOf } from '@quorate/protocol'
+import {
+  ChunkCursor,
+  type Chunks,
+  chunksOf,
+  emptyChunks,
+  joinChunks,
+  readUint64,
+  viewOf,
+  writeUint64,
+} from '@quorate/protocol'
 import {
   decodeEntryHeader,
   encodeEntryHeader,
@@ -29,6 +38,34 @@ export function readWanted(body: Readonly<Record<string, unknown>>): EntriesWant
 
 function isIndex(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) > 0
+}
+
+/** What a node has of the entries that were asked for. */
+export interface EntriesFound {
+  /** From the first one on; perhaps none. */
+  readonly entries: readonly LogEntry[]
+  /** It keeps nothing up to here any more, by a committed entry; 0: what was asked is above that. */
+  readonly retiredThrough: number
+}
+
+const retiredBytes = 8
+
+/** Shorter than an entry: whoever knows nothing of it takes it for no entries. */
+export function encodeRetired(throughIndex: number): Chunks {
+  const bytes = new Uint8Array(retiredBytes)
+  writeUint64(viewOf(bytes), 0, throughIndex)
+  return chunksOf(bytes)
+}
+
+/** Undefined when it is no answer. */
+export function decodeFound(bytes: Chunks): EntriesFound | undefined {
+  if (bytes.byteLength === retiredBytes) {
+    const view = viewOf(joinChunks(bytes))
+    const isIndex = view.getUint32(0) <= Math.floor(Number.MAX_SAFE_INTEGER / 2 ** 32)
+    return isIndex ? { entries: [], retiredThrough: readUint64(view, 0) } : undefined
+  }
+  const entries = decodeEntries(bytes)
+  return entries === undefined ? undefined : { entries, retiredThrough: 0 }
 }
 
 export function encodeEntries(entries: readonly LogEntry[]): Chunks {

@@ -13,9 +13,9 @@ import type { GroupKey, LogEntry } from '../storage/log-entry.ts'
 import { takesPart } from '../storage/log-hole.ts'
 import type { GroupLog, LogHole, Storage } from '../storage/storage.ts'
 import type { PeerFetch } from './peer-fetch.ts'
-import type { EntriesWanted } from './repair-codec.ts'
+import type { EntriesFound, EntriesWanted } from './repair-codec.ts'
 
-export type FetchEntries = PeerFetch<EntriesWanted, readonly LogEntry[]>
+export type FetchEntries = PeerFetch<EntriesWanted, EntriesFound>
 
 export interface RepairOptions {
   readonly key: GroupKey
@@ -30,6 +30,11 @@ export interface RepairOptions {
   lookAfter(delayMs: number): void
   /** These can be read again. */
   repaired(entries: readonly LogEntry[]): void
+  /**
+   * A peer keeps nothing up to this index any more, so this replica need not either. Again with each
+   * answer that says so.
+   */
+  retired(throughIndex: number): void
   event(name: string, fields: Readonly<Record<string, unknown>>): void
 }
 
@@ -125,7 +130,12 @@ export class RepairDriver {
     const { key, fetch, inTurn } = this.#options
     const { firstIndex, lastIndex } = work.hole
     const wanted = { group: key, fromIndex: firstIndex + work.entries.length, lastIndex }
-    fetch(node, wanted, (entries) => inTurn(() => this.#came(work, node, entries ?? [])))
+    fetch(node, wanted, (found) => inTurn(() => this.#found(work, node, found)))
+  }
+
+  #found(work: Work, node: string, found: EntriesFound | undefined): void {
+    if (found !== undefined && found.retiredThrough > 0) this.#options.retired(found.retiredThrough)
+    this.#came(work, node, found?.entries ?? [])
   }
 
   #came(work: Work, node: string, entries: readonly LogEntry[]): void {

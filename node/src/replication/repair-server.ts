@@ -5,7 +5,7 @@ import { QuorateError } from '@quorate/protocol'
 import type { ApiReply } from '../doors/api.ts'
 import { limits } from '../limits.ts'
 import type { Storage } from '../storage/storage.ts'
-import { encodeEntries, readWanted } from './repair-codec.ts'
+import { encodeEntries, encodeRetired, readWanted } from './repair-codec.ts'
 
 export interface RepairServerOptions {
   readonly storage: Pick<Storage, 'groups'>
@@ -13,7 +13,7 @@ export interface RepairServerOptions {
   admits(bytes: number): boolean
 }
 
-/** `respond` is called once, perhaps on a later turn. An answer without entries means: not here. */
+/** `respond` is called once, perhaps on a later turn. An answer without entries means: not here, or no more. */
 export function serveEntries(
   { storage, admits }: RepairServerOptions,
   body: Readonly<Record<string, unknown>>,
@@ -26,7 +26,11 @@ export function serveEntries(
   }
   const log = storage.groups.get(wanted.group)?.log
   const { fromIndex, lastIndex } = wanted
-  const isHere = log !== undefined && fromIndex >= log.firstIndex && fromIndex <= log.lastIndex
+  if (log !== undefined && fromIndex < log.firstIndex) {
+    respond({ payload: encodeRetired(log.start.index) })
+    return
+  }
+  const isHere = log !== undefined && fromIndex <= log.lastIndex
   if (!isHere) {
     respond({ payload: encodeEntries([]) })
     return

@@ -203,6 +203,7 @@ export class ReplicaShell<Machine extends MaintainedMachine> implements RaftHost
       key: this.#key,
       recovered,
       accepts: (state, point) => this.#machineAt(state, point) !== undefined,
+      retired: (index) => this.#maintenance?.retiredElsewhere(index),
       inTurn: (run) => self.reply({ type: 'repair', incarnation, run }),
       runAfter: (name, delayMs, run) =>
         this.#context.setTimer(name, delayMs, { type: 'repair', incarnation, run }),
@@ -227,6 +228,7 @@ export class ReplicaShell<Machine extends MaintainedMachine> implements RaftHost
       machine,
       checkpointIndex,
       saved: (index, error) => self.reply({ type: 'checkpoint-saved', incarnation, index, error }),
+      inTurn: (run) => self.reply({ type: 'repair', incarnation, run }),
       event: (name, fields) => owner.event(name, fields),
       retentionHeld: (reason) => owner.retentionHeld(reason),
     })

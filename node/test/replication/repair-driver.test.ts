@@ -4,6 +4,8 @@ import type { LogPoint } from '@quorate/raft'
 import { beforeEach, describe, expect, test } from 'vitest'
 import {
   decodeEntries,
+  decodeFound,
+  type EntriesFound,
   type EntriesWanted,
   encodeEntries,
   readWanted,
@@ -39,7 +41,7 @@ function hole(firstIndex: number, lastIndex: number, fields: Partial<LogHole> = 
 interface Question {
   readonly node: string
   readonly wanted: EntriesWanted
-  done(entries: readonly LogEntry[] | undefined): void
+  done(found: EntriesFound | undefined): void
 }
 
 let holes: LogHole[]
@@ -52,6 +54,7 @@ let onDisk: (readonly LogEntry[])[]
 let waits: number
 let peers: string[]
 let repaired: number[]
+let retired: number[]
 let driver: RepairDriver
 
 beforeEach(() => {
@@ -64,6 +67,7 @@ beforeEach(() => {
   waits = 0
   peers = ['n2', 'n3']
   repaired = []
+  retired = []
   driver = newDriver()
 })
 
@@ -87,12 +91,13 @@ function newDriver(): RepairDriver {
       waits += 1
     },
     repaired: (entries) => repaired.push(...entries.map(({ index }) => index)),
+    retired: (index) => retired.push(index),
     event: (name) => events.push(name),
   })
 }
 
 function answer(entries: readonly LogEntry[] | undefined): void {
-  questions.shift()!.done(entries)
+  questions.shift()!.done(entries && { entries, retiredThrough: 0 })
 }
 
 describe('the driver', () => {
@@ -299,9 +304,21 @@ describe('the driver', () => {
   })
 })
 
+test('what a peer keeps no more is told, and the next peer asked', () => {
+  driver.look()
+  questions.shift()!.done({ entries: [], retiredThrough: 7 })
+  expect(retired).toEqual([7])
+  expect(questions[0]).toMatchObject({ node: 'n3', wanted: { fromIndex: 3 } })
+  // The log begins above the hole now.
+  holes = []
+  answer([])
+  expect(repairs).toEqual([])
+})
+
 describe('a node that is asked', () => {
   function ask(body: object, admits = true) {
     const log = {
+      start: { index: 1 },
       firstIndex: 2,
       lastIndex: 9,
       read: (
@@ -326,10 +343,18 @@ describe('a node that is asked', () => {
 
   test.each([
     { group: '6-0', fromIndex: 3, lastIndex: 6 },
-    { group: '5-0', fromIndex: 1, lastIndex: 6 },
     { group: '5-0', fromIndex: 10, lastIndex: 12 },
   ])('gives nothing of $group from $fromIndex on', (wanted) => {
     expect(decodeEntries(ask(wanted).payload)).toEqual([])
+  })
+
+  test('says how far it keeps nothing any more', () => {
+    const { payload } = ask({ group: '5-0', fromIndex: 1, lastIndex: 6 })
+    expect(decodeFound(payload)).toEqual({ entries: [], retiredThrough: 1 })
+    expect(decodeEntries(payload)).toBeUndefined()
+    const whole = ask({ group: '5-0', fromIndex: 3, lastIndex: 6 }).payload
+    expect(decodeFound(whole)).toEqual({ entries: good.slice(2, 6), retiredThrough: 0 })
+    expect(decodeFound(chunksOf(new Uint8Array(8).fill(255)))).toBeUndefined()
   })
 
   test('refuses what is no question, and what is too much for now', () => {
