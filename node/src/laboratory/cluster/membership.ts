@@ -16,7 +16,7 @@ import { DiskCrash } from '../../simulation/crash-points.ts'
 import type { SimulatedCluster } from './cluster.ts'
 import type { Damages } from './damage.ts'
 import type { SimulatedClient } from './simulated-client.ts'
-import type { SimulatedNode } from './simulated-node.ts'
+import { dataFolder, type SimulatedNode } from './simulated-node.ts'
 import { nothingToUndo, type Struck } from './struck.ts'
 import { topicName } from './workload.ts'
 
@@ -194,6 +194,8 @@ export class Membership {
     const { address, name } = node
     const body = { node: name, incarnation: this.#cluster.drawHex(16), address }
     node.crash('power')
+    // What is left of a folder that does not say whose it is stands in the way of another one.
+    node.disk.tree.lose(dataFolder)
     this.#waiting.add(name)
     this.#asking.add(name)
     this.#ask<NodeAddReply>(kind, verb, undefined, body, (reply) => {
@@ -223,12 +225,12 @@ export class Membership {
     } catch (error) {
       if (error instanceof DiskCrash) {
         node.disk.crash('power')
+        // It may have been complete by then.
+        node.disk.tree.lose(dataFolder)
         return error
       }
-      if (!(error instanceof QuorateError)) throw error
-      if (diskErrors.has(error.code)) return error
-      // Power failed when all was in place: what is half formatted has another name.
-      if (error.code !== 'QUORATE_DATA_EXISTS') throw error
+      if (error instanceof QuorateError && diskErrors.has(error.code)) return error
+      throw error
     }
     return undefined
   }
