@@ -64,6 +64,7 @@ export class Output {
   #pieces: Uint8Array[] = []
   #bytes = 0
   #timer: NodeJS.Timeout | undefined
+  #drained: Promise<void> | undefined
 
   add(piece: Uint8Array): Promise<void> | undefined {
     this.#pieces.push(piece)
@@ -81,7 +82,14 @@ export class Output {
     this.#pieces = []
     this.#bytes = 0
     if (process.stdout.write(text)) return undefined
-    return new Promise((resolve) => process.stdout.once('drain', () => resolve()))
+    // One for all who wait: a trace is printed by a run that cannot wait at all.
+    this.#drained ??= new Promise((resolve) => {
+      process.stdout.once('drain', () => {
+        this.#drained = undefined
+        resolve()
+      })
+    })
+    return this.#drained
   }
 }
 
