@@ -61,8 +61,8 @@ export function encodeRetired(throughIndex: number): Chunks {
 export function decodeFound(bytes: Chunks): EntriesFound | undefined {
   if (bytes.byteLength === retiredBytes) {
     const view = viewOf(joinChunks(bytes))
-    const isIndex = view.getUint32(0) <= Math.floor(Number.MAX_SAFE_INTEGER / 2 ** 32)
-    return isIndex ? { entries: [], retiredThrough: readUint64(view, 0) } : undefined
+    const isSafe = view.getUint32(0) <= Math.floor(Number.MAX_SAFE_INTEGER / 2 ** 32)
+    return isSafe ? { entries: [], retiredThrough: readUint64(view, 0) } : undefined
   }
   const entries = decodeEntries(bytes)
   return entries === undefined ? undefined : { entries, retiredThrough: 0 }

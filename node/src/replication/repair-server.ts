@@ -26,13 +26,12 @@ export function serveEntries(
   }
   const log = storage.groups.get(wanted.group)?.log
   const { fromIndex, lastIndex } = wanted
-  if (log !== undefined && fromIndex < log.firstIndex) {
-    respond({ payload: encodeRetired(log.start.index) })
+  if (log === undefined || fromIndex > log.lastIndex) {
+    respond({ payload: encodeEntries([]) })
     return
   }
-  const isHere = log !== undefined && fromIndex <= log.lastIndex
-  if (!isHere) {
-    respond({ payload: encodeEntries([]) })
+  if (fromIndex < log.firstIndex) {
+    respond({ payload: encodeRetired(log.start.index) })
     return
   }
   if (!admits(limits.repairBytesMax)) {

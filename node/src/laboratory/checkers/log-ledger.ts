@@ -170,7 +170,7 @@ export class LogLedger {
         undefined,
       )
     if (before === undefined) return
-    if (this.#isCommitted(before, group)) return
+    if (before.wasHeld || this.#isHeldBy(before, group, before.header)) return
     this.violations.push(
       `${disk} changes members of ${group} at ${header.index} while no quorum holds the change at ` +
         `${before.header.index}`,
@@ -182,10 +182,6 @@ export class LogLedger {
     for (const change of this.#changes.get(group) ?? []) {
       change.wasHeld ||= this.#isHeldBy(change, group, change.header)
     }
-  }
-
-  #isCommitted(change: Change, group: GroupKey): boolean {
-    return change.wasHeld || this.#isHeldBy(change, group, change.header)
   }
 
   /** Of the voters in force when it was written, or of any that came later. */
@@ -212,10 +208,8 @@ export class LogLedger {
   /** Once a joint configuration is committed, its leader decides by the new half as it leaves it. */
   #isHeldByNewHalf(change: Change, group: GroupKey, header: Header): boolean {
     const { voters } = change.configuration
-    return (
-      this.#isCommitted(change, group) &&
-      this.#isHeldBy({ ...change, configuration: { voters } }, group, header)
-    )
+    const isCommitted = this.#isHeldBy(change, group, change.header)
+    return isCommitted && this.#isHeldBy({ ...change, configuration: { voters } }, group, header)
   }
 
   /** Both halves of the change's configuration have a majority with the entry. */

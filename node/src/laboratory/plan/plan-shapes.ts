@@ -134,9 +134,7 @@ const overtaking = fc.record({
 export const overtaken: fc.Arbitrary<Shape> = overtaking.map(
   ({ atMs, everyMs, stallsAfterMs, awayMs, stalledMs, absent, lateMs }) =>
     (plan) => {
-      // The append limits of a batch, or a tiny window, would take the entries apart.
-      const { batchBytes: _, inflightBytesMax: __, ...others } = plan.settings
-      const settings = { ...others, ...trickle }
+      const settings = { ...plan.settings, ...trickle }
       const stallMs = awayMs - stallsAfterMs + stalledMs
       const steps: Step[] = [
         { atMs, fault: 'isolate-peers', target: 'leader:0', forMs: awayMs },
